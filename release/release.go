@@ -1,0 +1,44 @@
+package release
+
+import (
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
+
+// A Manifest states one release for one hardware. See the package comment for
+// its encoding.
+type Manifest struct {
+	Site     string        `json:"site"`
+	Version  string        `json:"version"`
+	Hardware string        `json:"hardware"`
+	Chip     fleet.Chip    `json:"chip"`
+	Counter  fleet.Counter `json:"counter"`
+
+	// Sequences names the channels this manifest may be offered on, and its
+	// place in each: a board takes only a manifest with a higher sequence than
+	// the one it installed from that channel.
+	Sequences map[string]uint64 `json:"sequences"`
+
+	MinLoader string       `json:"min_loader,omitempty"` // lowest loader version that may install it
+	Image     Component    `json:"image"`
+	Others    []Component  `json:"others,omitempty"` // images for chips behind the board
+	Audit     fleet.Digest `json:"audit,omitzero"`   // head of the audit trail when it was cut
+	AuditSeq  uint64       `json:"audit_sequence,omitempty"`
+}
+
+// A Component is one image of a release, as the board receives it: signed.
+type Component struct {
+	Name      string       `json:"name"` // "app", or what Others call theirs
+	Size      int64        `json:"size"`
+	Digest    fleet.Digest `json:"digest"`
+	ChunkSize int          `json:"chunk_size"` // 4096 … 16384
+	Chunks    fleet.Digest `json:"chunks"`     // digest of the list of chunk digests
+}
+
+// A Release is a manifest with its signed form and the images it names.
+type Release struct {
+	Manifest Manifest
+	Signed   []byte            // COSE_Sign1
+	Digest   fleet.Digest      // of Signed: how the registry and the boards name it
+	Images   map[string][]byte // by Component.Name; nil where only stated
+	Chunks   map[string][]byte // chunk lists, likewise
+}
