@@ -2,12 +2,14 @@ package release
 
 import (
 	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 // A Manifest states one release for one hardware. See the package comment for
 // its encoding.
 type Manifest struct {
 	Site     string        `json:"site"`
+	Kind     sitedoc.Kind  `json:"kind"`
 	Version  string        `json:"version"`
 	Hardware string        `json:"hardware"`
 	Chip     fleet.Chip    `json:"chip"`
@@ -18,9 +20,9 @@ type Manifest struct {
 	// the one it installed from that channel.
 	Sequences map[string]uint64 `json:"sequences"`
 
-	MinLoader string       `json:"min_loader,omitempty"` // lowest loader version that may install it
+	MinLoader string       `json:"min_loader,omitempty"` // lowest loader version that may install it, "2.0.1"
 	Image     Component    `json:"image"`
-	Others    []Component  `json:"others,omitempty"` // images for chips behind the board
+	Others    []Component  `json:"others,omitempty"` // images for chips behind the board, by name
 	Audit     fleet.Digest `json:"audit,omitzero"`   // head of the audit trail when it was cut
 	AuditSeq  uint64       `json:"audit_sequence,omitempty"`
 }
