@@ -1,0 +1,100 @@
+// Package custody keeps private keys and opens them by URI: a URI and a role go
+// in, a crypto.Signer comes out.
+//
+// A key belongs to one role, and each role may have a passphrase of its own, so
+// that whoever runs the image server does not thereby open the keys that sign
+// firmware. Three kinds of key exist: P-256, P-384 and RSA with 3072 bits (what
+// ESP32 chips can check). Nothing else is generated or opened.
+//
+// # Key files
+//
+// A key at rest is one PEM block, PKCS#8 encrypted by PBES2 (RFC 8018): PBKDF2
+// with HMAC-SHA-256, then AES-CBC.
+//
+//	-----BEGIN ENCRYPTED PRIVATE KEY-----
+//	MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAg…
+//	-----END ENCRYPTED PRIVATE KEY-----
+//
+// Seal writes 600,000 iterations and AES-256. Unseal also takes what
+// "openssl genpkey -aes256" writes, within the bounds below; it takes no
+// unencrypted key and none in the older PEM encryption ("Proc-Type: 4"), whose
+// key derivation is a single MD5.
+//
+// PBES2 has no check of its own: a wrong passphrase and a damaged file look
+// alike, and both are ErrPassphrase.
+package custody
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+)
+
+// A Role is the work that a key does.
+type Role string
+
+// The roles, as they are spelled in settings and passphrase files.
+const (
+	Boards      Role = "boards"       // the boards hierarchy: root and issuing CA
+	RADIUS      Role = "radius"       // the RADIUS hierarchy, and the RADIUS server
+	Servers     Role = "servers"      // the servers hierarchy, and the image server
+	ReleaseRoot Role = "release-root" // signs the site document
+	Release     Role = "release"      // signs manifests
+	App         Role = "app"          // signs ESP32 images
+)
+
+// Roles lists every role.
+func Roles() []Role { return []Role{Boards, RADIUS, Servers, ReleaseRoot, Release, App} }
+
+// A Kind is an algorithm with its size.
+type Kind string
+
+// The kinds.
+const (
+	P256    Kind = "p256"
+	P384    Kind = "p384"
+	RSA3072 Kind = "rsa3072"
+)
+
+// Generate makes a new key of the kind k.
+func Generate(k Kind) (crypto.Signer, error) {
+	switch k {
+	case P256:
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case P384:
+		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case RSA3072:
+		return rsa.GenerateKey(rand.Reader, 3072)
+	}
+	return nil, fmt.Errorf("key kind %q: want %s, %s or %s", string(k), P256, P384, RSA3072)
+}
+
+var errKind = errors.New("want P-256, P-384 or RSA with 3072 bits and the exponent 65537")
+
+// KindOf says of which kind a public key is. A key of no Kind is an error.
+func KindOf(pub crypto.PublicKey) (Kind, error) {
+	switch pub := pub.(type) {
+	case *ecdsa.PublicKey:
+		return kindOfCurve(pub.Curve)
+	case *rsa.PublicKey:
+		if pub.N.BitLen() != 3072 || pub.E != 65537 {
+			return "", fmt.Errorf("RSA key of %d bits, exponent %d: %w", pub.N.BitLen(), pub.E, errKind)
+		}
+		return RSA3072, nil
+	}
+	return "", fmt.Errorf("key of type %T: %w", pub, errKind)
+}
+
+func kindOfCurve(c elliptic.Curve) (Kind, error) {
+	switch c {
+	case elliptic.P256():
+		return P256, nil
+	case elliptic.P384():
+		return P384, nil
+	}
+	return "", fmt.Errorf("elliptic curve key: %w", errKind)
+}
