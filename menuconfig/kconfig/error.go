@@ -1,0 +1,41 @@
+package kconfig
+
+import (
+	"fmt"
+	"strings"
+)
+
+// An Error is something wrong at one place of a file. Text is the whole line,
+// which may hold a secret; Error shows of it only what stands before the value.
+type Error struct {
+	File   string
+	Line   int // from 1
+	Column int // from 1, in characters
+	Text   string
+	Why    string
+}
+
+// Error prints "sdkconfig:12:20: why: CONFIG_NAME=…".
+func (e *Error) Error() string {
+	at := fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Why)
+	if e.Text == "" {
+		return at
+	}
+	return at + ": " + e.shown()
+}
+
+// shown is the offending line without its value, bounded, with nothing in it
+// that a terminal would act on.
+func (e *Error) shown() string {
+	text, _, cut := strings.Cut(strings.TrimSpace(e.Text), "=")
+	if len(text) > 60 {
+		text, cut = strings.ToValidUTF8(text[:60], ""), true
+	} else if cut {
+		text += "="
+	}
+	if cut {
+		text += "…"
+	}
+	quoted := fmt.Sprintf("%q", text)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+}
