@@ -1,0 +1,71 @@
+package pki
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"reflect"
+	"time"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
+
+// IssueBoard makes a new credential for m: a password, a P-256 key and its
+// certificate. Nothing is stored. Only the boards hierarchy has boards.
+func (a *Authority) IssueBoard(m fleet.MAC, now time.Time) (*Credential, error) {
+	if a.hierarchy != Boards {
+		return nil, a.errorf("issues no board certificates")
+	}
+	if m == (fleet.MAC{}) {
+		return nil, a.errorf("the zero MAC names no board")
+	}
+	if a.key == nil {
+		return nil, a.errorf("%w", errNoKey)
+	}
+	mold, err := a.mold()
+	if err != nil {
+		return nil, err
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, a.errorf("%s: %w", m, err)
+	}
+	c, err := mold.cast(m, &key.PublicKey)
+	if err != nil {
+		return nil, a.errorf("%s: %w", m, err)
+	}
+	return &Credential{MAC: m, Password: NewPassword(), Key: key, Certificate: c, Issued: now}, nil
+}
+
+// Two boards that do not exist: the template is rendered for both.
+var sampleMAC, otherMAC = fleet.MAC{0xfe, 0xed, 0xfa, 0xce, 0xca, 0xfe}, fleet.MAC{0xde, 0xfa, 0xce, 0xdb, 0xea, 0xd0}
+
+// makeMold issues a certificate to the sample board and takes it apart.
+func (a *Authority) makeMold() (*mold, error) {
+	if err := a.checkConstant(); err != nil {
+		return nil, err
+	}
+	sample, err := a.issue(a.templates.Board, boardShape(sampleMAC.String()), a.CA.PublicKey, a.CA, a.key)
+	if err != nil {
+		return nil, err
+	}
+	return a.takeApart(sample)
+}
+
+// checkConstant refuses a template by which two boards' certificates differ in
+// more than the common name.
+func (a *Authority) checkConstant() error {
+	one, err := a.render(a.templates.Board, boardShape(sampleMAC.String()), a.CA.PublicKey)
+	if err != nil {
+		return a.errorf("%w", err)
+	}
+	two, err := a.render(a.templates.Board, boardShape(otherMAC.String()), a.CA.PublicKey)
+	if err != nil {
+		return a.errorf("%w", err)
+	}
+	one.Subject.CommonName, two.Subject.CommonName = "", ""
+	if !reflect.DeepEqual(one, two) {
+		return a.errorf("board template: two boards' certificates differ in more than the common name")
+	}
+	return nil
+}

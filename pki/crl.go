@@ -1,0 +1,99 @@
+package pki
+
+import (
+	"crypto/x509"
+	"fmt"
+	"math/big"
+	"slices"
+	"time"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
+
+// A Revocation is one certificate that no longer admits.
+type Revocation struct {
+	Serial fleet.Serial
+	Time   time.Time
+	Reason string // the registry's word
+}
+
+// reasonCodes are those of RFC 5280, 5.3.1. Any other word has none.
+var reasonCodes = map[string]int{
+	"lost":     1, // keyCompromise
+	"stolen":   1,
+	"rotated":  4, // superseded
+	"replaced": 4,
+	"retired":  5, // cessationOfOperation
+}
+
+// CRL renders the revocations as the CRL with the given number, in DER, and
+// says which thisUpdate it bears: previous + 1 s, or an hour before now when
+// that is later. previous is the thisUpdate of the CRL before, zero when there
+// was none.
+//
+// So two CRLs never bear one date, and a clock that is slow by an hour does not
+// take a CRL for one from the future, upon which RADIUS servers lock every board
+// out. For the same reason a clock that stands before previous, or before this
+// program was written, is refused. The CRL has no end: one that ran out would
+// lock every board out too.
+//
+// The order of list does not matter; a serial number twice is refused. With a
+// key in memory, the same arguments give the same bytes: signatures are
+// deterministic (RFC 6979). A signer elsewhere may sign differently each time.
+func (a *Authority) CRL(list []Revocation, number uint64, previous, now time.Time) (der []byte, thisUpdate time.Time, err error) {
+	if err := a.ready(now); err != nil {
+		return nil, time.Time{}, err
+	}
+	thisUpdate, err = dateAfter(previous, now)
+	if err != nil {
+		return nil, time.Time{}, a.errorf("CRL %d: %w", number, err)
+	}
+	entries, err := crlEntries(list)
+	if err != nil {
+		return nil, time.Time{}, a.errorf("CRL %d: %w", number, err)
+	}
+	der, err = x509.CreateRevocationList(nil, &x509.RevocationList{
+		RevokedCertificateEntries: entries,
+		Number:                    new(big.Int).SetUint64(number),
+		ThisUpdate:                thisUpdate,
+		NextUpdate:                never,
+	}, a.CA, a.key)
+	if err != nil {
+		return nil, time.Time{}, a.errorf("CRL %d: %w", number, err)
+	}
+	return der, thisUpdate, nil
+}
+
+// dateAfter dates the CRL that follows one of the time previous.
+func dateAfter(previous, now time.Time) (time.Time, error) {
+	at := now.Add(-time.Hour)
+	if after := previous.Add(time.Second); at.Before(after) {
+		at = after
+	}
+	at = at.UTC().Truncate(time.Second)
+	if at.After(now) {
+		return time.Time{}, fmt.Errorf("the clock says %s, but the CRL before is of %s",
+			now.UTC().Format(time.DateTime), previous.UTC().Format(time.DateTime))
+	}
+	return at, nil
+}
+
+// crlEntries sorts list by serial number and encodes its reasons.
+func crlEntries(list []Revocation) ([]x509.RevocationListEntry, error) {
+	entries := make([]x509.RevocationListEntry, len(list))
+	for i, r := range list {
+		entries[i] = x509.RevocationListEntry{
+			SerialNumber:   new(big.Int).SetBytes(r.Serial[:]),
+			RevocationTime: r.Time.UTC().Truncate(time.Second),
+			ReasonCode:     reasonCodes[r.Reason],
+		}
+	}
+	bySerial := func(x, y x509.RevocationListEntry) int { return x.SerialNumber.Cmp(y.SerialNumber) }
+	slices.SortFunc(entries, bySerial)
+	for i := 1; i < len(entries); i++ {
+		if bySerial(entries[i-1], entries[i]) == 0 {
+			return nil, fmt.Errorf("serial %x stands twice", entries[i].SerialNumber)
+		}
+	}
+	return entries, nil
+}
