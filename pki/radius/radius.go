@@ -1,0 +1,192 @@
+// Package radius renders what admits boards to the network: a FreeRADIUS 3.2
+// configuration, from the devices of the registry. The files are a rendering and
+// nothing else. The same devices give the same bytes, and a board that the
+// registry no longer admits is simply not in them: that is the revocation. No
+// login depends on a CRL or on OCSP.
+//
+// Export writes a whole folder on which the server starts as it lies:
+//
+//	freeradius -d DIR -n radiusd -f
+//
+// The folder holds no path but ones relative to itself, so that it may be copied
+// anywhere, be read-only, and be served by any user who can read it:
+//
+//	radiusd.conf    the server: log to standard output, modules
+//	clients.conf    who may ask, with what secret                     (secret)
+//	eap.conf        EAP-TLS, PEAP with MSCHAPv2, TTLS with PAP or MSCHAPv2
+//	policy.conf     what must hold for a login
+//	servers.conf    the outer server and those inside each method
+//	dictionary      the attributes in which authorize is written
+//	authorize       the boards                                        (secret)
+//	radius.pem      the server's certificate and its issuing CA
+//	radius.key      its private key, not encrypted                    (secret)
+//	boards-ca.pem   the CAs whose board certificates are looked at
+//
+// # The file authorize
+//
+// It has a line for each board that is Active and may log in, in the order of
+// their MACs. The line states facts, and the policies draw the conclusions; on a
+// server without these policies the lines admit nobody.
+//
+//	246f28aa1002 Tcpboot-Methods := 'tls,peap', Tcpboot-VLAN := '101', Tcpboot-Serial := '4f…', Tcpboot-NT-Hash := 0x88…
+//
+// Tcpboot-Methods are those of the board that the site offers too. Tcpboot-VLAN
+// is absent when none is assigned. Tcpboot-Serial, the serial number of the one
+// certificate that admits, is there when the methods hold tls; Tcpboot-NT-Hash
+// when they hold peap or ttls. During the grace of a rotation follow
+// Tcpboot-Old-Serial and Tcpboot-Old-NT-Hash, the credential before, and
+// Tcpboot-Old-Until, the Unix second at which they cease to count; the server
+// compares it with its clock at each login.
+//
+// A login is admitted when the User-Name inside the method, the Calling-Station-Id
+// (in any usual spelling) and the key of the line are one MAC, when the line
+// allows the method, and when the certificate (right CN, listed serial) or the
+// password proves it. The Calling-Station-Id is what a station says of itself:
+// comparing it stops a credential that was copied to another board by mistake.
+//
+// Names that people choose never get into these files. Names, secrets and keys
+// that do are checked first, and nothing is written when one is refused.
+package radius
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"iter"
+	"net/netip"
+	"text/template"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/templates"
+)
+
+// A Server is what the configuration says of the RADIUS server itself.
+type Server struct {
+	Name    string     // that its certificate proves and boards match: radius.<site>
+	Address netip.Addr // to listen on
+	Port    uint16     // usually 1812
+
+	Chain    []byte // PEM: its certificate, then its issuing CA
+	Key      []byte // PEM: its private key, not encrypted
+	BoardsCA []byte // PEM: every CA that issued a certificate still in use; no root
+
+	Clients []Client  // none: it starts, and answers nobody
+	EAP     fleet.EAP // the methods that the site offers
+}
+
+// A Client is a network of access points or switches that may ask the server.
+type Client struct {
+	Name   string
+	Net    netip.Prefix
+	Secret string // 8 to 128 letters, digits and !&()*+,-./:;<=>?@[]^_|~
+}
+
+// Export writes the files of a server that admits the devices which are Active
+// and nobody else. devices must come in the order of their MACs; one by one, so
+// that a million of them need no memory.
+//
+// create is called once for each file, with its name and whether it holds a
+// secret. Export closes a file when it is complete. After an error the files do
+// not belong together and the last one, incomplete, has not been closed: throw
+// all of them away.
+func Export(s Server, devices iter.Seq2[fleet.Device, error], create func(name string, secret bool) (io.WriteCloser, error)) error {
+	files, err := s.files()
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := write(f.name, f.secret, create, func(w io.Writer) error {
+			_, err := w.Write(f.data)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return write("authorize", true, create, func(w io.Writer) error {
+		return list(w, "authorize", devices, s.EAP)
+	})
+}
+
+// Authorize writes the file authorize alone, for people who run a FreeRADIUS
+// already. Its opening comment says what else their server needs. What it writes
+// is secret; after an error it is incomplete.
+func Authorize(w io.Writer, devices iter.Seq2[fleet.Device, error]) error {
+	return list(w, "fragment", devices, fleet.TLS|fleet.PEAP|fleet.TTLS)
+}
+
+// write creates one file, fills and closes it.
+func write(name string, secret bool, create func(string, bool) (io.WriteCloser, error), fill func(io.Writer) error) error {
+	w, err := create(name, secret)
+	if err != nil {
+		return err
+	}
+	if err := fill(w); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return w.Close()
+}
+
+// A file is one of the folder's small files.
+type file struct {
+	name   string
+	secret bool
+	data   []byte
+}
+
+// files renders everything but the boards.
+func (s Server) files() ([]file, error) {
+	chain, key, err := s.identity()
+	if err != nil {
+		return nil, err
+	}
+	cas, err := s.issuers()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	files := []file{
+		{name: "boards-ca.pem", data: cas},
+		{name: "radius.pem", data: chain},
+		{name: "radius.key", secret: true, data: key},
+	}
+	for _, name := range []string{"dictionary", "radiusd.conf", "clients.conf", "eap.conf", "policy.conf", "servers.conf"} {
+		data, err := s.render(name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file{name, name == "clients.conf", data})
+	}
+	return files, nil
+}
+
+// render fills in one template.
+func (s Server) render(name string) ([]byte, error) {
+	t, err := template.ParseFS(templates.RADIUS, "radius/"+name)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err = t.Execute(&b, map[string]any{
+		"Address": s.Address,
+		"Port":    s.Port,
+		"Clients": s.Clients,
+		"TLS":     s.EAP.Has(fleet.TLS),
+		"PEAP":    s.EAP.Has(fleet.PEAP),
+		"TTLS":    s.EAP.Has(fleet.TTLS),
+		"First":   first(s.EAP),
+	})
+	return b.Bytes(), err
+}
+
+// first is the method that a station is offered first: the certificate wherever
+// the site uses certificates.
+func first(e fleet.EAP) fleet.EAP {
+	for _, m := range []fleet.EAP{fleet.TLS, fleet.PEAP} {
+		if e.Has(m) {
+			return m
+		}
+	}
+	return fleet.TTLS
+}
