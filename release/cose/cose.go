@@ -56,7 +56,7 @@
 //	  58 2b                                 protected header, 43 bytes
 //	    a3                                  map of 3
 //	      01 26                             alg: ES256
-//	      04 58 20 e6a9…b9cd                kid
+//	      04 58 20 5cd2…7cd3                kid
 //	      10 63 612f62                      typ: "a/b"
 //	  a0                                    no unprotected header
 //	  41 01                                 payload
