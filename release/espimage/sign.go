@@ -1,0 +1,72 @@
+package espimage
+
+import (
+	"bytes"
+	"crypto"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Sign returns the image of file with one Secure Boot V2 block by each of one
+// to three keys, block 0 by the first. It refuses what CheckRelease refuses,
+// keys of different schemes, a key twice, and a scheme that no revision of the
+// chip takes. The keys may be in hardware: each signature is verified before
+// Sign returns it.
+func Sign(file []byte, keys ...crypto.Signer) ([]byte, error) {
+	im, err := CheckRelease(file)
+	if err != nil {
+		return nil, err
+	}
+	s, err := commonSuite(keys)
+	if err != nil {
+		return nil, err
+	}
+	if err := Allowed(im.Chip, ^uint16(0), s.scheme); err != nil {
+		return nil, err
+	}
+	content := fill(file[:im.Length], align(im.Length))
+	var sector []byte
+	for i, key := range keys {
+		b, err := s.encodeBlock(key, content)
+		if err == nil {
+			_, _, err = judge(b, content)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("key %d of %d: %w", i+1, len(keys), err)
+		}
+		sector = append(sector, b...)
+	}
+	return append(content, fill(sector, sectorSize)...), nil
+}
+
+// commonSuite returns the suite of all keys.
+func commonSuite(keys []crypto.Signer) (*suite, error) {
+	if len(keys) < 1 || len(keys) > maxBlocks {
+		return nil, fmt.Errorf("%d keys: a signature sector has 1 to %d blocks", len(keys), maxBlocks)
+	}
+	var common *suite
+	var seen [][]byte
+	for _, key := range keys {
+		s, err := suiteFor(key.Public())
+		if err != nil {
+			return nil, err
+		}
+		if common != nil && s != common {
+			return nil, fmt.Errorf("keys for %s and %s: a chip checks one scheme", common.scheme, s.scheme)
+		}
+		stored := s.encodeKey(key.Public())
+		if slices.ContainsFunc(seen, func(b []byte) bool { return bytes.Equal(b, stored) }) {
+			return nil, errors.New("the same key twice")
+		}
+		common, seen = s, append(seen, stored)
+	}
+	return common, nil
+}
+
+// fill returns b followed by 0xff, size bytes in all.
+func fill(b []byte, size int) []byte {
+	filled := bytes.Repeat([]byte{0xff}, size)
+	copy(filled, b)
+	return filled
+}

@@ -1,0 +1,93 @@
+package espimage
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+)
+
+// sizeV1 is the size of a V1 signature: a zero word, r, s.
+const sizeV1 = 4 + 64
+
+// SignV1 returns the image of file with a Secure Boot V1 signature by key, a
+// P-256 key. It refuses what CheckRelease refuses and any chip but the ESP32.
+// With an *ecdsa.PrivateKey the same image gives the same bytes (RFC 6979), the
+// ones that espsecure makes.
+func SignV1(file []byte, key crypto.Signer) ([]byte, error) {
+	im, err := CheckRelease(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := Allowed(im.Chip, ^uint16(0), V1); err != nil {
+		return nil, err
+	}
+	pub, ok := key.Public().(*ecdsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("key of type %T: Secure Boot V1 takes P-256", key.Public())
+	}
+	digest := sha256.Sum256(file[:im.Length])
+	der, err := key.Sign(entropy(key), digest[:], crypto.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	sig, err := fromDER(der, 32)
+	if err != nil {
+		return nil, err
+	}
+	signed := append(make([]byte, 0, im.Length+sizeV1), file[:im.Length]...)
+	signed = append(signed, 0, 0, 0, 0)
+	signed = append(signed, sig...)
+	_, err = VerifyV1(signed, pub)
+	return signed, err
+}
+
+// entropy returns what makes key sign deterministically, where it can.
+func entropy(key crypto.Signer) io.Reader {
+	if _, ok := key.(*ecdsa.PrivateKey); ok {
+		return nil
+	}
+	return rand.Reader
+}
+
+// VerifyV1 parses file and says why an ESP32 with key compiled in refuses it.
+// The image is nil only where Parse failed.
+func VerifyV1(file []byte, key *ecdsa.PublicKey) (*Image, error) {
+	im, err := Parse(file)
+	if err != nil {
+		return nil, err
+	}
+	if len(file) != im.Length+sizeV1 {
+		return im, fmt.Errorf("file of %d bytes: with a V1 signature this image makes %d", len(file), im.Length+sizeV1)
+	}
+	version, sig := le.Uint32(file[im.Length:]), file[im.Length+4:]
+	digest := sha256.Sum256(file[:im.Length])
+	r, s := new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])
+	switch {
+	case key.Curve != elliptic.P256():
+		return im, fmt.Errorf("key on %s: Secure Boot V1 takes P-256", key.Curve.Params().Name)
+	case version != 0:
+		return im, fmt.Errorf("V1 signature at offset %#x: version %d, want 0", im.Length, version)
+	case !ecdsa.Verify(key, digest[:], r, s):
+		return im, errors.New("V1 signature is wrong")
+	}
+	return im, nil
+}
+
+// KeyV1 returns key as a V1 board has it compiled in: x and y, big-endian, the
+// content of ESP-IDF's signature_verification_key.bin.
+func KeyV1(key *ecdsa.PublicKey) ([]byte, error) {
+	if key.Curve != elliptic.P256() {
+		return nil, fmt.Errorf("key on %s: Secure Boot V1 takes P-256", key.Curve.Params().Name)
+	}
+	point, err := key.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	return point[1:], nil
+}
