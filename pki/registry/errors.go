@@ -1,0 +1,63 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
+
+// ErrNewer says that a newer program has written the database.
+var ErrNewer = errors.New("written by a newer tcpboot")
+
+// ErrClock says that the clock stands before the last audit row.
+var ErrClock = errors.New("the clock is behind the audit trail")
+
+// A RevokedError says that a board is revoked, which is final.
+type RevokedError struct {
+	MAC    fleet.MAC
+	Time   time.Time
+	Reason string
+}
+
+func (e *RevokedError) Error() string {
+	return fmt.Sprintf("%s: revoked on %s (%s)", e.MAC, e.Time.UTC().Format(time.DateOnly), e.Reason)
+}
+
+// A StateError says that a board is in the wrong state for a change. State is
+// Pending after an attempt to activate when somebody else has added the board
+// anew meanwhile, so that what was delivered is not what would be admitted.
+type StateError struct {
+	MAC    fleet.MAC
+	State  fleet.State
+	Change string // "add", "activate", "rotate"
+}
+
+func (e *StateError) Error() string {
+	if e.State == fleet.Pending && e.Change == "activate" {
+		return fmt.Sprintf("%s: cannot activate: enrolled anew by somebody else meanwhile", e.MAC)
+	}
+	return fmt.Sprintf("%s: cannot %s: the board is %s", e.MAC, e.Change, e.State)
+}
+
+// A NameTakenError says that another board that is not revoked has the name.
+type NameTakenError struct {
+	MAC   fleet.MAC
+	Name  string
+	Owner fleet.MAC
+}
+
+func (e *NameTakenError) Error() string {
+	return fmt.Sprintf("%s: name %q: taken by %s", e.MAC, e.Name, e.Owner)
+}
+
+// A BrokenError says where the audit trail does not hold together.
+type BrokenError struct {
+	Sequence uint64 // the row that is missing or was changed
+	Problem  string
+}
+
+func (e *BrokenError) Error() string {
+	return fmt.Sprintf("audit row %d: %s", e.Sequence, e.Problem)
+}

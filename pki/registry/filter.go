@@ -1,0 +1,88 @@
+package registry
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
+
+// A Filter takes the boards that fit everything it says. The zero Filter takes
+// all.
+type Filter struct {
+	States   []fleet.State // any of them
+	MACs     []fleet.MAC   // any of them
+	Hardware string
+	Channel  string
+	Match    string // part of the name, in either case, or of the MAC, with separators or without
+}
+
+// where spells f as SQL. before are the arguments bound so far, from $1 on.
+func (f Filter) where(before ...any) (clause string, args []any) {
+	w := where{args: before}
+	w.any("d.state IN", len(f.States), f.States)
+	w.any("d.mac IN", len(f.MACs), f.MACs)
+	w.equal("d.hardware", f.Hardware)
+	w.equal("d.channel", f.Channel)
+	w.match(f.Match)
+	if len(w.terms) == 0 {
+		return "", w.args
+	}
+	return " WHERE " + strings.Join(w.terms, " AND "), w.args
+}
+
+// A where gathers terms and the arguments bound to them.
+type where struct {
+	terms []string
+	args  []any
+}
+
+// bind returns the placeholder of one more argument.
+func (w *where) bind(v any) string {
+	w.args = append(w.args, v)
+	return fmt.Sprintf("$%d", len(w.args))
+}
+
+func (w *where) equal(column, s string) {
+	if s != "" {
+		w.terms = append(w.terms, column+" = "+w.bind(s))
+	}
+}
+
+// any binds a list of any length as one argument.
+func (w *where) any(column string, n int, list any) {
+	if n == 0 {
+		return
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		panic(err) // words and MACs always marshal
+	}
+	w.terms = append(w.terms, fmt.Sprintf("%s (SELECT value FROM json_each(%s))", column, w.bind(string(text))))
+}
+
+func (w *where) match(s string) {
+	if s == "" {
+		return
+	}
+	term := "lower(d.name) LIKE " + w.bind(contains(s)) + ` ESCAPE '\'`
+	if digits := strings.NewReplacer(":", "", "-", "").Replace(s); digits != "" {
+		term += " OR d.mac LIKE " + w.bind(contains(digits)) + ` ESCAPE '\'`
+	}
+	w.terms = append(w.terms, "("+term+")")
+}
+
+// contains is the LIKE pattern of texts with s inside, whatever s holds.
+func contains(s string) string {
+	s = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
+	return "%" + strings.Map(lower, s) + "%"
+}
+
+// lower folds what SQL's lower folds everywhere: ASCII.
+func lower(r rune) rune {
+	if r >= 'A' && r <= 'Z' {
+		r += 'a' - 'A'
+	}
+	return r
+}

@@ -1,0 +1,109 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
+
+const selectOffer = "SELECT hardware, channel, version, manifest, sequence, percent, paused, published FROM offer"
+
+// Offers returns what every channel offers now, ordered by hardware and channel.
+func (f *Fleet) Offers(ctx context.Context) (offers []fleet.Offer, err error) {
+	for o, err := range query(ctx, f.db, scanOffer, selectOffer+" WHERE withdrawn IS NULL ORDER BY hardware, channel") {
+		if err != nil {
+			return nil, err
+		}
+		offers = append(offers, o)
+	}
+	return offers, nil
+}
+
+func scanOffer(rows *sql.Rows) (o fleet.Offer, err error) {
+	var manifest, published string
+	err = rows.Scan(&o.Hardware, &o.Channel, &o.Version, &manifest, &o.Sequence, &o.Percent, &o.Paused, &published)
+	if err != nil {
+		return o, err
+	}
+	err = errors.Join(parseHex(o.Manifest[:], manifest), parseTime(&o.Published, published))
+	return o, err
+}
+
+// Publish puts an offer on its channel, in place of the one before. Its sequence
+// must be above every one that was published there, withdrawn or not, because
+// boards take no lower one. The same manifest may be published again, to change
+// Percent and Paused. A zero Published becomes now.
+func (f *Fleet) Publish(ctx context.Context, o fleet.Offer) error {
+	if err := checkOffer(o); err != nil {
+		return fmt.Errorf("offer %s/%s: %w", o.Hardware, o.Channel, err)
+	}
+	return f.write(ctx, func(w *writer) error { return w.publish(o) })
+}
+
+func checkOffer(o fleet.Offer) error {
+	switch {
+	case o.Sequence == 0 || o.Sequence > maxNumber:
+		return fmt.Errorf("sequence %d: want 1 to %d", o.Sequence, uint64(maxNumber))
+	case o.Percent < 0 || o.Percent > 100:
+		return fmt.Errorf("%d percent: want 0 to 100", o.Percent)
+	case o.Manifest == fleet.Digest{}:
+		return errors.New("no manifest")
+	}
+	return errors.Join(fleet.CheckName("hardware", o.Hardware), fleet.CheckName("channel", o.Channel),
+		fleet.CheckName("version", o.Version))
+}
+
+func (w *writer) publish(o fleet.Offer) error {
+	if o.Published.IsZero() {
+		o.Published = w.now
+	}
+	var last fleet.Offer
+	for before, err := range query(w.ctx, w.tx, scanOffer, selectOffer+" WHERE hardware = $1 AND channel = $2", o.Hardware, o.Channel) {
+		if err != nil {
+			return err
+		}
+		last = before
+	}
+	again := o.Sequence == last.Sequence && o.Manifest == last.Manifest && o.Version == last.Version
+	if o.Sequence <= last.Sequence && !again {
+		return fmt.Errorf("offer %s/%s: sequence %d of version %s is not above %d, which version %s had",
+			o.Hardware, o.Channel, o.Sequence, o.Version, last.Sequence, last.Version)
+	}
+	if err := w.put(o); err != nil {
+		return err
+	}
+	return w.audit("release.publish", o.Hardware+"/"+o.Channel, o)
+}
+
+// put writes the offer, and sees to it that its sequence is not given again.
+func (w *writer) put(o fleet.Offer) error {
+	_, err := w.exec(`
+		INSERT INTO offer (hardware, channel, version, manifest, sequence, percent, paused, published)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (hardware, channel) DO UPDATE SET version = $3, manifest = $4, sequence = $5, percent = $6,
+			paused = $7, published = $8, withdrawn = NULL`,
+		o.Hardware, o.Channel, o.Version, o.Manifest.Hex(), int64(o.Sequence), o.Percent, o.Paused, timeText(o.Published))
+	if err != nil {
+		return err
+	}
+	_, err = w.exec(giveSequence, o.Hardware, o.Channel, int64(o.Sequence))
+	return err
+}
+
+// Withdraw takes the offer off a channel. Its sequence stays used.
+func (f *Fleet) Withdraw(ctx context.Context, hardware, channel string) error {
+	return f.write(ctx, func(w *writer) error {
+		rows, err := w.exec("UPDATE offer SET withdrawn = $1 WHERE hardware = $2 AND channel = $3 AND withdrawn IS NULL",
+			timeText(w.now), hardware, channel)
+		switch {
+		case err != nil:
+			return err
+		case rows == 0:
+			return fmt.Errorf("offer %s/%s: nothing is offered there", hardware, channel)
+		}
+		return w.audit("release.withdraw", hardware+"/"+channel, nil)
+	})
+}

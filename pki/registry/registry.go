@@ -1,0 +1,171 @@
+// Package registry is the device database of one site: every board, every
+// credential it was ever issued, what each channel offers, which numbers were
+// given away, and an audit trail of who changed what. It is the only truth;
+// CRLs and RADIUS files are renderings of it.
+//
+// # Changes
+//
+// Each change is one transaction that also writes its audit rows: when the
+// method returns nil the change is on disk, with its trail, and survives a power
+// cut; when it returns an error, nothing changed. Many processes may hold the
+// same registry; changes queue up, readers see the state before or after one
+// and never the middle.
+//
+// A board passes Pending → Active → Revoked and never back. Add makes it
+// Pending, with the public half of its credential, while the delivery is
+// written; Activate is the moment from which the board is admitted; Revoke is
+// final. The database itself refuses steps back and deletions, so that a hand at
+// a SQL prompt cannot take them by accident.
+//
+// At most one credential of a board is live without an end. Rotate ends it, now
+// or after a grace. The serial of a dead credential stays for the CRL; its NT
+// hash, which is as good as a password, is erased.
+//
+// # Time
+//
+// Changes are refused with [ErrClock] while the clock stands before the last
+// audit row: a CRL, a grace or a trail dated by such a clock would be wrong for
+// good. Differences up to [ClockTolerance] are taken for what they are, a clock
+// being set or two machines disagreeing a little, and the change then bears the
+// time of the last row, so that times in the trail never fall.
+//
+// # Audit trail
+//
+// Rows are numbered 1, 2, 3 … without gaps. The hash of a row is the SHA-256 of
+//
+//	"tcpboot/v1/audit" 0x00
+//	prev               32 bytes: the hash of the row before, zero bytes for row 1
+//	sequence           8 bytes, big-endian
+//	time, who, action, subject, detail
+//	                   each as its length in bytes (4 bytes, big-endian) and its bytes
+//
+// where time is the text in the row, RFC 3339 in UTC with nine digits of
+// fraction, and detail is JSON text, taken as it stands. For example
+//
+//	sequence 1, prev zero
+//	time     2026-01-02T03:04:05.000000006Z
+//	who      alice
+//	action   device.revoke
+//	subject  240ac4000001
+//	detail   {"reason":"lost"}
+//
+// hashes to
+//
+//	d2e0f0…
+//
+// A row that was removed, changed or moved breaks the chain at a place that
+// [Fleet.VerifyAudit] names. A trail that was computed anew as a whole, or a
+// database put back to an older state, is found only by comparing with a [Head]
+// kept elsewhere, which is why manifests and CRLs carry one.
+//
+// # Files
+//
+// The embedded store is one SQLite file, mode 0600, with its write-ahead log
+// beside it (-wal, -shm). The visits of boards lie in a file of their own,
+// [Visits], so that an image server needs no write access to the registry.
+package registry
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Options say who opens a registry, and how.
+type Options struct {
+	// Who is written into the audit rows: the operating-system user, as a rule.
+	// It must be set unless ReadOnly is.
+	Who string
+
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
+
+	// ReadOnly opens without the means to change anything. It works beside a
+	// writer, and needs read access to the file, its -wal and its -shm alone.
+	ReadOnly bool
+}
+
+// A Fleet is all devices of one site, and the audit trail. It may be used by
+// many goroutines at once. Close it.
+type Fleet struct {
+	db      *sql.DB
+	who     string
+	now     func() time.Time
+	session string // names this Fleet among all that ever were; "" when read-only
+}
+
+// Create makes an empty registry and opens it. url is "sqlite:PATH". The error
+// wraps fs.ErrExist when there is a registry already. A Create that was killed
+// leaves an empty file, which the next Create fills.
+func Create(ctx context.Context, url string, o Options) (*Fleet, error) {
+	path, err := sqlitePath(url)
+	if err != nil {
+		return nil, err
+	}
+	if o.ReadOnly {
+		return nil, errors.New("registry: cannot be created read-only")
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if err := createDatabase(ctx, path, fleetStore); err != nil {
+		return nil, fmt.Errorf("registry %s: %w", path, err)
+	}
+	return Open(ctx, url, o)
+}
+
+// Open opens the registry at url and brings an older schema up to this
+// program's, unless it is read-only. The error wraps fs.ErrNotExist when there
+// is no registry, ErrNewer when a newer program has written it.
+func Open(ctx context.Context, url string, o Options) (*Fleet, error) {
+	path, err := sqlitePath(url)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	db, err := openDatabase(ctx, path, fleetStore, o.ReadOnly)
+	if err != nil {
+		return nil, fmt.Errorf("registry %s: %w", path, err)
+	}
+	f := &Fleet{db: db, who: o.Who, now: o.Now}
+	if f.now == nil {
+		f.now = time.Now
+	}
+	if !o.ReadOnly {
+		f.session = rand.Text()
+	}
+	return f, nil
+}
+
+// Close releases the database. What was acknowledged before is on disk already.
+func (f *Fleet) Close() error {
+	return f.db.Close()
+}
+
+func (o Options) check() error {
+	if o.Who == "" && !o.ReadOnly {
+		return errors.New("registry: nobody named to write into the audit trail")
+	}
+	return checkText("audit name", o.Who)
+}
+
+// sqlitePath returns PATH of "sqlite:PATH". Its error keeps the rest of another
+// kind of URL to itself, because that may hold a password.
+func sqlitePath(url string) (string, error) {
+	scheme, path, ok := strings.Cut(url, ":")
+	switch {
+	case !ok:
+		return "", errors.New("database: want sqlite:PATH")
+	case scheme != "sqlite":
+		return "", fmt.Errorf("database: no support for %q: want sqlite:PATH", scheme)
+	case path == "":
+		return "", errors.New("database sqlite: no path")
+	}
+	return path, nil
+}

@@ -1,0 +1,137 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"modernc.org/sqlite"
+)
+
+// A store is one kind of database file: its name in the schema table, its
+// migrations, and how soon a commit must be on disk.
+type store struct {
+	kind        string
+	migrations  []string
+	synchronous string
+}
+
+// connections bounds the pool: each holds a page cache. A loop over an iterator
+// holds one while it runs.
+const connections = 16
+
+// createDatabase makes path a database of kind s. One transaction fills the
+// file: killed before, it is empty, and the next attempt goes on from there.
+func createDatabase(ctx context.Context, path string, s store) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(onlyOwner(file), file.Close()); err != nil {
+		return err
+	}
+	db, err := connect(path, s, false)
+	if err != nil {
+		return err
+	}
+	return errors.Join(initialize(ctx, db, s), syncFolder(path), db.Close())
+}
+
+// onlyOwner takes an empty file for its owner alone; SQLite gives its log the
+// mode of the database. A file that holds something is left as it is.
+func onlyOwner(file *os.File) error {
+	if info, err := file.Stat(); err != nil || info.Size() > 0 {
+		return err
+	}
+	return file.Chmod(0o600)
+}
+
+// syncFolder makes the name of a new file survive a power cut.
+func syncFolder(path string) error {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// openDatabase opens a database that exists.
+func openDatabase(ctx context.Context, path string, s store, readOnly bool) (*sql.DB, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	db, err := connect(path, s, readOnly)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, db, s, readOnly); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func connect(path string, s store, readOnly bool) (*sql.DB, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector{dsn(abs, s, readOnly), readOnly})
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections / 4)
+	return db, nil
+}
+
+// dsn spells the settings of each connection. Transactions begin IMMEDIATE: a
+// change takes the write lock before it reads what it decides on, and waits for
+// it up to the busy timeout, which outlasts a bulk enrolment's transaction.
+func dsn(path string, s store, readOnly bool) string {
+	q := url.Values{
+		"_pragma":    {"busy_timeout(30000)", "foreign_keys(1)"},
+		"_defensive": {"1"},
+		"_dqs":       {"0"},
+		"_error_rc":  {"1"},
+	}
+	if readOnly {
+		q.Set("mode", "ro")
+		q.Add("_pragma", "query_only(1)")
+	} else {
+		q.Set("mode", "rw")
+		q.Set("_txlock", "immediate")
+		q["_pragma"] = append(q["_pragma"],
+			"journal_mode(WAL)", "synchronous("+s.synchronous+")",
+			"cache_size(-16384)", "journal_size_limit(16777216)")
+	}
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}).String()
+}
+
+// A connector opens connections that leave the write-ahead log in its place
+// when the last of them is closed. Otherwise a reader that may not create files
+// could not open the database while no writer has it open.
+type connector struct {
+	dsn      string
+	readOnly bool
+}
+
+func (c connector) Driver() driver.Driver { return &sqlite.Driver{} }
+
+func (c connector) Connect(context.Context) (driver.Conn, error) {
+	conn, err := c.Driver().Open(c.dsn)
+	if err != nil || c.readOnly {
+		return conn, err
+	}
+	if _, err := conn.(sqlite.FileControl).FileControlPersistWAL("main", 1); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
+// exists reports the error of making a database where there is one.
+func exists(what string) error {
+	return fmt.Errorf("%w: it holds %s", fs.ErrExist, what)
+}

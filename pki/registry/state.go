@@ -1,0 +1,67 @@
+package registry
+
+import (
+	"context"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
+
+// Activate makes boards Active that were added through this same Fleet: from the
+// moment it returns nil they are admitted. All or none. A *StateError says that
+// a board is Active already, or was added anew by somebody else meanwhile.
+func (f *Fleet) Activate(ctx context.Context, macs []fleet.MAC) error {
+	return f.each(ctx, macs, func(w *writer, mac fleet.MAC) error {
+		rows, err := w.exec("UPDATE device SET state = 'active', changed = $1 WHERE mac = $2 AND state = 'pending' AND session = $3",
+			timeText(w.now), mac.String(), w.session)
+		switch {
+		case err != nil:
+			return err
+		case rows == 0:
+			return w.refuse(mac, "activate")
+		}
+		return w.audit("device.activate", mac.String(), nil)
+	})
+}
+
+// Revoke ends boards for ever, with all their credentials. All or none: a
+// *RevokedError says that one was revoked before, and by what reason.
+func (f *Fleet) Revoke(ctx context.Context, macs []fleet.MAC, reason string) error {
+	if err := checkText("reason", reason); err != nil {
+		return err
+	}
+	return f.each(ctx, macs, func(w *writer, mac fleet.MAC) error {
+		return w.revoke(mac, reason)
+	})
+}
+
+func (w *writer) revoke(mac fleet.MAC, reason string) error {
+	rows, err := w.exec("UPDATE device SET state = 'revoked', revoked = $1, changed = $1, reason = $2 WHERE mac = $3 AND state <> 'revoked'",
+		timeText(w.now), reason, mac.String())
+	switch {
+	case err != nil:
+		return err
+	case rows == 0:
+		return w.refuse(mac, "revoke")
+	}
+	if err := w.endCredentials(mac, reason); err != nil {
+		return err
+	}
+	return w.audit("device.revoke", mac.String(), map[string]string{"reason": reason})
+}
+
+// each runs do for every board, in one transaction.
+func (f *Fleet) each(ctx context.Context, macs []fleet.MAC, do func(*writer, fleet.MAC) error) error {
+	return f.write(ctx, func(w *writer) error {
+		seen := make(map[fleet.MAC]bool, len(macs))
+		for _, mac := range macs {
+			if seen[mac] {
+				return twice(mac)
+			}
+			seen[mac] = true
+			if err := cancelled(ctx, do(w, mac)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

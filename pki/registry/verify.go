@@ -1,0 +1,79 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
+
+// VerifyAudit walks the whole audit trail and returns its head. A *BrokenError
+// names the first row that is missing, was changed or was moved. Each of
+// against, a head written down elsewhere, must be on the trail too: that is what
+// finds a trail that was cut off, or computed anew.
+func (f *Fleet) VerifyAudit(ctx context.Context, against ...Head) (Head, error) {
+	v := verifier{wanted: make(map[uint64]fleet.Digest)}
+	for _, h := range against {
+		v.wanted[h.Sequence] = h.Hash
+	}
+	err := inTx(ctx, f.db, &sql.TxOptions{ReadOnly: true}, func(tx *sql.Tx) error {
+		for r, err := range auditRows(ctx, tx) {
+			if err != nil {
+				return err
+			}
+			if err := v.next(r); err != nil {
+				return err
+			}
+		}
+		last, _, err := readHead(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return v.end(last, against)
+	})
+	if err != nil {
+		return Head{}, err
+	}
+	return v.head, nil
+}
+
+// A verifier has walked the trail up to head.
+type verifier struct {
+	head   Head
+	wanted map[uint64]fleet.Digest
+}
+
+func (v *verifier) next(r Row) error {
+	n := v.head.Sequence + 1
+	switch {
+	case r.Sequence > n:
+		return &BrokenError{n, "missing"}
+	case r.Sequence < n:
+		return &BrokenError{r.Sequence, "before the first"}
+	case r.Sum() != r.Hash:
+		return &BrokenError{n, "changed: its hash does not fit"}
+	case r.Prev != v.head.Hash && n == 1:
+		return &BrokenError{n, "changed: it follows a row that never was"}
+	case r.Prev != v.head.Hash:
+		return &BrokenError{n - 1, fmt.Sprintf("changed: row %d follows another one", n)}
+	}
+	if want, ok := v.wanted[n]; ok && want != r.Hash {
+		return &BrokenError{n, fmt.Sprintf("not the one written down: %s, was %s", r.Hash, want)}
+	}
+	v.head = Head{n, r.Hash}
+	return nil
+}
+
+// end checks that the trail is as long as it must be.
+func (v *verifier) end(last Head, against []Head) error {
+	for _, h := range append(against, last) {
+		if h.Sequence > v.head.Sequence {
+			return &BrokenError{v.head.Sequence + 1, fmt.Sprintf("missing: the trail went to row %d", h.Sequence)}
+		}
+	}
+	if last != v.head {
+		return &BrokenError{v.head.Sequence, "not the one that was written last"}
+	}
+	return nil
+}

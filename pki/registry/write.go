@@ -1,0 +1,100 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ClockTolerance is how far the clock may stand behind the last audit row. It
+// covers a clock being stepped by NTP, a leap second and two machines that
+// disagree, and stays far below the hour by which CRLs are dated back.
+const ClockTolerance = 5 * time.Second
+
+// A writer is one transaction under the write lock: what it reads stays true
+// until it commits.
+type writer struct {
+	*Fleet
+	tx         *sql.Tx
+	ctx        context.Context // of the statements
+	now        time.Time
+	head       Head
+	statements map[string]*sql.Stmt
+}
+
+// write runs do in a transaction. Everything do does becomes true together with
+// its audit rows, or nothing does.
+func (f *Fleet) write(ctx context.Context, do func(*writer) error) error {
+	if f.session == "" {
+		return errors.New("registry: opened read-only")
+	}
+	return inTx(ctx, f.db, nil, func(tx *sql.Tx) error {
+		// The driver starts a goroutine per statement for a context that can
+		// end, which would double the cost of a bulk enrolment. The transaction
+		// itself still ends with ctx.
+		w := &writer{Fleet: f, tx: tx, ctx: context.WithoutCancel(ctx), statements: make(map[string]*sql.Stmt)}
+		if err := w.begin(); err != nil {
+			return err
+		}
+		if err := do(w); err != nil {
+			return err
+		}
+		return w.end()
+	})
+}
+
+// begin reads where the audit trail stands, sets the time of the change, and
+// ends the graces that are over.
+func (w *writer) begin() (err error) {
+	var last time.Time
+	if w.head, last, err = readHead(w.ctx, w.tx); err != nil {
+		return err
+	}
+	w.now = w.Fleet.now().UTC().Round(0)
+	if w.now.Before(last.Add(-ClockTolerance)) {
+		return fmt.Errorf("%w: it shows %s, the last change was at %s", ErrClock,
+			w.now.Format(time.RFC3339), last.Format(time.RFC3339))
+	}
+	if w.now.Before(last) {
+		w.now = last
+	}
+	return w.expire()
+}
+
+// end records the last audit row once more.
+func (w *writer) end() error {
+	_, err := w.exec("UPDATE audit_head SET sequence = $1, time = $2, hash = $3 WHERE sequence < $1",
+		int64(w.head.Sequence), timeText(w.now), w.head.Hash.Hex())
+	return err
+}
+
+// exec runs one statement, prepared at its first use, and returns how many rows
+// it changed.
+func (w *writer) exec(query string, args ...any) (rows int64, err error) {
+	s, err := w.prepare(query)
+	if err != nil {
+		return 0, err
+	}
+	result, err := s.ExecContext(w.ctx, args...)
+	if err != nil {
+		return 0, fmt.Errorf("registry: %w", err)
+	}
+	return result.RowsAffected()
+}
+
+// row runs a query for one row.
+func (w *writer) row(query string, args ...any) *sql.Row {
+	return w.tx.QueryRowContext(w.ctx, query, args...)
+}
+
+func (w *writer) prepare(query string) (s *sql.Stmt, err error) {
+	if s = w.statements[query]; s != nil {
+		return s, nil
+	}
+	if s, err = w.tx.PrepareContext(w.ctx, query); err == nil {
+		w.statements[query] = s
+	}
+	return s, err
+}
