@@ -96,4 +96,4 @@ func (s *suite) digest(content []byte) []byte {
 	return h.Sum(nil)
 }
 
-func zero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
+func zero(b []byte) bool { return bytes.Count(b, []byte{0}) == len(b) }

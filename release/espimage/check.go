@@ -92,7 +92,7 @@ func (im *Image) checkRest(file []byte) error {
 }
 
 // blank reports whether b is erased flash.
-func blank(b []byte) bool { return len(bytes.Trim(b, "\xff")) == 0 }
+func blank(b []byte) bool { return bytes.Count(b, []byte{0xff}) == len(b) }
 
 func printable(s string) bool {
 	for _, r := range s {

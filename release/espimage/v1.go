@@ -31,6 +31,9 @@ func SignV1(file []byte, key crypto.Signer) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("key of type %T: Secure Boot V1 takes P-256", key.Public())
 	}
+	if err := checkV1(pub); err != nil {
+		return nil, err
+	}
 	digest := sha256.Sum256(file[:im.Length])
 	der, err := key.Sign(entropy(key), digest[:], crypto.SHA256)
 	if err != nil {
@@ -43,8 +46,10 @@ func SignV1(file []byte, key crypto.Signer) ([]byte, error) {
 	signed := append(make([]byte, 0, im.Length+sizeV1), file[:im.Length]...)
 	signed = append(signed, 0, 0, 0, 0)
 	signed = append(signed, sig...)
-	_, err = VerifyV1(signed, pub)
-	return signed, err
+	if _, err := VerifyV1(signed, pub); err != nil {
+		return nil, err
+	}
+	return signed, nil
 }
 
 // entropy returns what makes key sign deterministically, where it can.
@@ -65,12 +70,13 @@ func VerifyV1(file []byte, key *ecdsa.PublicKey) (*Image, error) {
 	if len(file) != im.Length+sizeV1 {
 		return im, fmt.Errorf("file of %d bytes: with a V1 signature this image makes %d", len(file), im.Length+sizeV1)
 	}
+	if err := checkV1(key); err != nil {
+		return im, err
+	}
 	version, sig := le.Uint32(file[im.Length:]), file[im.Length+4:]
 	digest := sha256.Sum256(file[:im.Length])
 	r, s := new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])
 	switch {
-	case key.Curve != elliptic.P256():
-		return im, fmt.Errorf("key on %s: Secure Boot V1 takes P-256", key.Curve.Params().Name)
 	case version != 0:
 		return im, fmt.Errorf("V1 signature at offset %#x: version %d, want 0", im.Length, version)
 	case !ecdsa.Verify(key, digest[:], r, s):
@@ -82,12 +88,19 @@ func VerifyV1(file []byte, key *ecdsa.PublicKey) (*Image, error) {
 // KeyV1 returns key as a V1 board has it compiled in: x and y, big-endian, the
 // content of ESP-IDF's signature_verification_key.bin.
 func KeyV1(key *ecdsa.PublicKey) ([]byte, error) {
-	if key.Curve != elliptic.P256() {
-		return nil, fmt.Errorf("key on %s: Secure Boot V1 takes P-256", key.Curve.Params().Name)
+	if err := checkV1(key); err != nil {
+		return nil, err
 	}
 	point, err := key.Bytes()
 	if err != nil {
 		return nil, err
 	}
 	return point[1:], nil
+}
+
+func checkV1(key *ecdsa.PublicKey) error {
+	if key.Curve != elliptic.P256() {
+		return fmt.Errorf("key on %s: Secure Boot V1 takes P-256", key.Curve.Params().Name)
+	}
+	return nil
 }
