@@ -2,7 +2,25 @@ package release
 
 import (
 	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/release/cose"
 	"github.com/tcpboot/tcpboot/release/sitedoc"
+)
+
+// Type is the typ of a manifest.
+const Type = "application/vnd.tcpboot.manifest.v1"
+
+// Bounds that a board relies on.
+const (
+	MaxSigned     = 1024     // bytes of a signed manifest
+	MaxImage      = 16 << 20 // bytes of one component
+	MaxChannels   = 8
+	MaxOthers     = 4
+	MinChunk      = 4096 // a flash sector, of which a chunk size is a multiple
+	MaxChunk      = 16384
+	MaxChunkList  = MaxImage / MinChunk * 32
+	DefaultChunk  = 8192 // list and buffer together are smallest at 3 MiB
+	AppComponent  = "app"
+	maxLoaderPart = 65535
 )
 
 // A Manifest states one release for one hardware. See the package comment for
@@ -43,4 +61,36 @@ type Release struct {
 	Digest   fleet.Digest      // of Signed: how the registry and the boards name it
 	Images   map[string][]byte // by Component.Name; nil where only stated
 	Chunks   map[string][]byte // chunk lists, likewise
+}
+
+// Parse reads a signed manifest and returns the release that it states, without
+// images. It does not check the signature, so that what is stored can be listed
+// without keys: Verify does.
+func Parse(signed []byte) (*Release, error) {
+	m, _, err := open(signed)
+	if err != nil {
+		return nil, err
+	}
+	return &Release{Manifest: m, Signed: signed, Digest: fleet.Sum(signed)}, nil
+}
+
+// Components lists the image and the others.
+func (m *Manifest) Components() []Component {
+	return append([]Component{m.Image}, m.Others...)
+}
+
+// open reads a signed manifest; the message proves nothing yet.
+func open(signed []byte) (Manifest, *cose.Message, error) {
+	if len(signed) > MaxSigned {
+		return Manifest{}, nil, tooLong(len(signed))
+	}
+	message, err := cose.Read(Type, signed)
+	if err != nil {
+		return Manifest{}, nil, manifestError(err)
+	}
+	if !message.Single {
+		return Manifest{}, nil, manifestError(errNotSingle)
+	}
+	m, err := DecodeManifest(message.Payload)
+	return m, message, err
 }
