@@ -1,0 +1,83 @@
+// Package bundle keeps releases at rest, as an OCI image layout in a folder
+// (image-spec 1.1): what is stored here can be listed, copied and pushed by
+// oras, skopeo, crane or any other tool that speaks OCI, and is found again by
+// the digest of its signed manifest.
+//
+// # The folder
+//
+//	oci-layout                 {"imageLayoutVersion":"1.0.0"}; written last by Create
+//	index.json                 what there is: one entry per signed manifest
+//	blobs/sha256/<64 hex>      every file under its digest, mode 0444, never written in place
+//	.lock                      locked by whoever writes; empty, never removed
+//	.tmp-*                     unfinished files, here and among the blobs; the next Store removes them
+//
+// A release is one OCI image manifest, for one version and one hardware:
+//
+//	{
+//	  "schemaVersion": 2,
+//	  "mediaType": "application/vnd.oci.image.manifest.v1+json",
+//	  "artifactType": "application/vnd.tcpboot.release.v1",
+//	  "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": "sha256:44136fa3…", "size": 2, "data": "e30="},
+//	  "layers": [
+//	    {"mediaType": "application/vnd.tcpboot.manifest.v1", "digest": "sha256:…", "size": 322,
+//	     "annotations": {"org.opencontainers.image.title": "manifest.cose"}},
+//	    {"mediaType": "application/vnd.tcpboot.image.v1", "digest": "sha256:…", "size": 921600,
+//	     "annotations": {"org.opencontainers.image.title": "app.bin"}},
+//	    {"mediaType": "application/vnd.tcpboot.chunks.v1", "digest": "sha256:…", "size": 7200,
+//	     "annotations": {"org.opencontainers.image.title": "app.chunks"}}
+//	  ],
+//	  "annotations": {
+//	    "dev.tcpboot.chip": "esp32",
+//	    "dev.tcpboot.hardware": "esp32",
+//	    "dev.tcpboot.kind": "firmware",
+//	    "org.opencontainers.image.version": "1.4.0"
+//	  }
+//	}
+//
+// Its first layer is the signed manifest (release.Release.Signed), and all the
+// others follow from that: the app image as the board receives it, its chunk
+// list, then each further component (application/vnd.tcpboot.component.v1) and
+// its chunk list. Annotations and titles repeat what is signed,
+// for people and registries; where they differ from it the release is refused.
+// Nothing else goes in, no date either (a release states none), and the JSON is
+// compact with sorted annotations: the same release is the same bytes and the
+// same digest, wherever it is stored.
+//
+// index.json has an entry for each:
+//
+//	{
+//	  "mediaType": "application/vnd.oci.image.manifest.v1+json",
+//	  "digest": "sha256:…",
+//	  "size": 1119,
+//	  "annotations": {"org.opencontainers.image.ref.name": "1.4.0-esp32"},
+//	  "artifactType": "application/vnd.tcpboot.release.v1"
+//	}
+//
+// The name is <version>-<hardware>, a valid OCI tag. Where a release is restated
+// (the same images, signed again with new sequences) the new entry takes the
+// name and the older one stays without: offers that name its digest still hold.
+// Two pairs that would share a name ("1-a" for "b", "1" for "a-b") cannot both
+// be stored. Entries of other artifact types, such as an SBOM that somebody
+// attached, are kept and passed over.
+//
+// # What survives
+//
+// Store writes blobs under temporary names, syncs and renames them, syncs their
+// folder, and only then replaces index.json in the same way: that rename is the
+// moment from which the release exists. Killed before, it leaves files that no
+// one looks at; a reader sees the old index or the new one, never a part.
+// Writers take turns by flock on .lock and read the index only when they hold
+// it, so none overwrites another's entry; the kernel drops the lock of a dead
+// process. (The store of oras-go writes its index in place, unsynced and
+// unlocked: read this folder with other tools, but do not let them write to it
+// while tcpboot may, and do not let them collect garbage, which would drop the
+// entries without names.)
+//
+// # What is trusted
+//
+// Nothing in the folder. File sizes are bounded before reading, a digest is the
+// only way to name a blob, links and pipes are refused, and every blob's digest
+// is compared before a byte of it is used or served. That finds damage, not
+// forgery: whoever can write to the folder can list a release of their own.
+// What makes it a release is its signature, which those who use it check.
+package bundle

@@ -1,0 +1,35 @@
+package bundle
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"testing"
+
+	"github.com/tcpboot/tcpboot/release"
+	"github.com/tcpboot/tcpboot/release/cose"
+	"github.com/tcpboot/tcpboot/release/sign"
+)
+
+// signed signs m with a key that is always the same, as keys in memory do: the
+// same manifest gives the same bytes.
+func signed(t testing.TB, m release.Manifest) []byte {
+	t.Helper()
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), bytes.Repeat([]byte{1}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := sign.NewRelease(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := cose.Sign1(release.Type, payload, cose.Signer{Key: k.Key(), Sign: k.SignManifest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

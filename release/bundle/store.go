@@ -1,0 +1,160 @@
+package bundle
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/tcpboot/tcpboot/release"
+)
+
+// ErrVersionTaken says that the layout holds other images under the same
+// version and hardware.
+var ErrVersionTaken = errors.New("version is taken")
+
+// Store adds r. When it returns nil the release exists and survives a power
+// cut; when it does not, the layout lists what it listed before. It waits for
+// other writers until ctx ends.
+//
+// Storing a release again changes nothing but mends its blobs. A release that
+// restates one (same version, hardware and images, another signed manifest)
+// takes over its name; the older one is still listed, and found by Load. Its
+// images may be left out of r.Images, being there already. Other images under
+// a version and hardware that exist are refused with ErrVersionTaken.
+func (l *Layout) Store(ctx context.Context, r *release.Release) error {
+	p, err := pack(r)
+	if err != nil {
+		return fmt.Errorf("store release: %w", err)
+	}
+	unlock, err := lock(ctx, l.dir)
+	if err != nil {
+		return fmt.Errorf("store release %s: %w", p.ref, err)
+	}
+	defer unlock()
+	if err := l.store(ctx, p); err != nil {
+		return fmt.Errorf("store release %s: %w", p.ref, err)
+	}
+	return nil
+}
+
+// store runs under the lock, so the index that it read is the one it replaces,
+// and every unfinished file is a dead writer's.
+func (l *Layout) store(ctx context.Context, p *parcel) error {
+	if err := sweep(l.dir, l.blobDir()); err != nil {
+		return err
+	}
+	ix, err := l.readIndex()
+	if err != nil {
+		return err
+	}
+	if err := l.admit(ix, p); err != nil {
+		return err
+	}
+	// Blobs first, where nobody looks for them yet.
+	for _, b := range p.blobs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := l.keep(b); err != nil {
+			return err
+		}
+	}
+	if err := syncDir(l.blobDir()); err != nil {
+		return err
+	}
+	// The rename of the index is the moment from which the release exists.
+	if !lists(ix, p.entry) {
+		if err := l.writeIndex(list(ix, p.entry, p.ref)); err != nil {
+			return err
+		}
+	}
+	return syncDir(l.dir)
+}
+
+// admit decides whether p may have its name.
+func (l *Layout) admit(ix ocispec.Index, p *parcel) error {
+	holder, held := named(ix, p.ref)
+	if !held || lists(ix, p.entry) {
+		return nil
+	}
+	a, ours, err := l.readArtifact(holder)
+	switch {
+	case err != nil:
+		return fmt.Errorf("cannot compare it with the one stored before: %w", err)
+	case !ours:
+		return fmt.Errorf("the name belongs to an artifact of another kind, %s", holder.Digest)
+	case a.Annotations[AnnotationHardware] != p.manifest.Annotations[AnnotationHardware]:
+		// "1-a" for "b" and "1" for "a-b" are one name.
+		return fmt.Errorf("the name belongs to version %s for hardware %s",
+			a.Annotations[ocispec.AnnotationVersion], a.Annotations[AnnotationHardware])
+	case !slices.Equal(images(a), images(p.manifest)) || !maps.Equal(a.Annotations, p.manifest.Annotations):
+		return fmt.Errorf("%w by other images, of %s", ErrVersionTaken, statement(a))
+	}
+	return nil
+}
+
+// keep makes sure that b is in the folder.
+func (l *Layout) keep(b blob) error {
+	err := l.checkBlob(b.digest, b.size)
+	if err == nil {
+		return nil
+	}
+	if b.data == nil {
+		return fmt.Errorf("%s is not given: %w", b.name, err)
+	}
+	return place(l.blobPath(b.digest), b.data, 0o444)
+}
+
+// A parcel is a release as it will lie in the folder.
+type parcel struct {
+	ref      string
+	entry    ocispec.Descriptor
+	manifest ocispec.Manifest
+	blobs    []blob
+}
+
+// pack checks that r is whole and that its parts are what r.Signed states.
+func pack(r *release.Release) (*parcel, error) {
+	stated, err := release.Parse(r.Signed)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkWhole(r, stated); err != nil {
+		return nil, err
+	}
+	empty := ocispec.DescriptorEmptyJSON.Data
+	blobs := append(parts(r, stated), blobOf("signed manifest", r.Signed), blobOf("configuration", empty))
+	for _, b := range blobs {
+		if err := b.check(); err != nil {
+			return nil, err
+		}
+	}
+	return seal(stated, blobs)
+}
+
+// seal adds the image manifest and the index entry to what r states.
+func seal(r *release.Release, blobs []blob) (*parcel, error) {
+	a := describe(r)
+	text, err := json.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
+	b := blobOf("image manifest", text)
+	return &parcel{
+		ref: RefName(r.Manifest.Version, r.Manifest.Hardware),
+		entry: ocispec.Descriptor{
+			MediaType:    ocispec.MediaTypeImageManifest,
+			ArtifactType: ArtifactType,
+			Digest:       digest.Digest(b.digest.String()),
+			Size:         b.size,
+		},
+		manifest: a,
+		blobs:    append(blobs, b),
+	}, nil
+}
