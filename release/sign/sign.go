@@ -48,13 +48,20 @@ func NewRelease(key crypto.Signer) (Release, error) {
 	return Release{k}, wrap(custody.Release, err)
 }
 
-// NewApp makes an App of a key. Whether the chip takes such a key shows when it
-// signs.
+// NewApp makes an App of a P-256, P-384 or RSA-3072 key. Whether the chip takes
+// such a key shows when it signs.
 func NewApp(key crypto.Signer) (App, error) {
-	if key == nil {
-		return App{}, wrap(custody.App, errNoKey)
+	_, err := App{key}.Kind()
+	return App{key}, wrap(custody.App, err)
+}
+
+// Kind says what kind of key k is. Package espimage calls its schemes by the same
+// words.
+func (k App) Kind() (custody.Kind, error) {
+	if k.Signer == nil {
+		return "", errNoKey
 	}
-	return App{key}, nil
+	return custody.KindOf(k.Public())
 }
 
 // OpenRoot opens the release root key at uri.

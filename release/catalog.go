@@ -1,0 +1,51 @@
+package release
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
+
+// A Catalog holds all releases of a site. It does not change, so that any number
+// of requests may read it while a newer one is made. The zero Catalog is empty.
+type Catalog struct {
+	all      []*Release
+	byDigest map[fleet.Digest]*Release
+	byName   map[name][]*Release
+}
+
+// A name is what people call a release. Several statements may share it: the
+// same bytes on another channel, or variants signed for older loaders.
+type name struct{ hardware, version string }
+
+// NewCatalog returns a catalog of releases, which the caller has verified and
+// no longer changes. Of two with one digest it keeps the first.
+func NewCatalog(releases ...*Release) *Catalog {
+	c := &Catalog{byDigest: map[fleet.Digest]*Release{}, byName: map[name][]*Release{}}
+	for _, r := range releases {
+		if c.byDigest[r.Digest] != nil {
+			continue
+		}
+		n := name{r.Manifest.Hardware, r.Manifest.Version}
+		c.all = append(c.all, r)
+		c.byDigest[r.Digest] = r
+		c.byName[n] = append(c.byName[n], r)
+	}
+	slices.SortFunc(c.all, func(a, b *Release) int { return bytes.Compare(a.Digest[:], b.Digest[:]) })
+	return c
+}
+
+// Release returns the release whose signed manifest has the digest d.
+func (c *Catalog) Release(d fleet.Digest) (r *Release, ok bool) {
+	r, ok = c.byDigest[d]
+	return r, ok
+}
+
+// Find returns every statement of that version for that hardware.
+func (c *Catalog) Find(hardware, version string) []*Release {
+	return slices.Clone(c.byName[name{hardware, version}])
+}
+
+// All returns every release, in the order of their digests.
+func (c *Catalog) All() []*Release { return slices.Clone(c.all) }

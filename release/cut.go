@@ -1,0 +1,213 @@
+package release
+
+import (
+	"crypto"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/release/cose"
+	"github.com/tcpboot/tcpboot/release/espimage"
+	"github.com/tcpboot/tcpboot/release/sign"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
+)
+
+// A Hardware is what Cut must know of the boards that a release is for.
+type Hardware struct {
+	Name        string
+	Chip        fleet.Chip
+	MinRevision uint16          // lowest chip revision among the boards, 100·major + minor
+	Slot        int64           // bytes of the partition that takes the signed image; 0: not known
+	Scheme      espimage.Scheme // zero: the one that the chip takes by default
+}
+
+// A Head is the end of the audit trail: the sequence of its last row and the hash
+// over all. The zero Head states none.
+type Head struct {
+	Sequence uint64
+	Hash     fleet.Digest
+}
+
+// A Request says what to cut. The numbers come from the registry, which gives
+// none twice.
+type Request struct {
+	Site      string
+	Kind      sitedoc.Kind // zero: Firmware
+	Version   string
+	Hardware  Hardware
+	Image     []byte            // the application, unsigned
+	Others    map[string][]byte // images for chips behind the board, as they shall be sent
+	Counter   fleet.Counter
+	Sequences map[string]uint64 // by channel
+	Audit     Head
+	MinLoader string // "2.0.1"; empty: any
+	ChunkSize int    // zero: DefaultChunk
+
+	App []sign.App   // the first signs block 0, the one that boards in the field look at
+	Key sign.Release // signs the manifest
+}
+
+// Cut checks and signs the image and states it in a signed manifest. What is
+// wrong with the image is BadImage and names the field and its offset. With keys
+// in memory and P-256 images the same request gives the same bytes; RSA image
+// signatures differ each time.
+func Cut(q Request) (*Release, error) {
+	image, err := q.signImage()
+	if err != nil {
+		return nil, err
+	}
+	r := &Release{Images: map[string][]byte{}, Chunks: map[string][]byte{}}
+	if r.Manifest.Image, err = r.add(AppComponent, image, q.ChunkSize); err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(q.Others)) {
+		c, err := r.add(name, q.Others[name], q.ChunkSize)
+		if err != nil {
+			return nil, err
+		}
+		r.Manifest.Others = append(r.Manifest.Others, c)
+	}
+	r.Manifest.Site, r.Manifest.Version, r.Manifest.Kind = q.Site, q.Version, q.Kind
+	r.Manifest.Hardware, r.Manifest.Chip = q.Hardware.Name, q.Hardware.Chip
+	r.Manifest.Counter, r.Manifest.MinLoader = q.Counter, q.MinLoader
+	if q.Kind == "" {
+		r.Manifest.Kind = sitedoc.Firmware
+	}
+	return r, r.sign(q.Sequences, q.Audit, q.Key)
+}
+
+// Notes says what about the request deserves a second look, though Cut takes it.
+func (q *Request) Notes() []string {
+	im, err := espimage.Parse(q.Image)
+	if err != nil || im.Descriptor.Version == q.Version {
+		return nil
+	}
+	return []string{fmt.Sprintf("the image calls itself version %q, the release is %q", im.Descriptor.Version, q.Version)}
+}
+
+// Restate returns a release of the same bytes under new sequences: for another
+// channel, or for a deliberate step back. The counter stays. r must have been
+// verified: its statement is signed again as it is.
+func Restate(r *Release, sequences map[string]uint64, audit Head, key sign.Release) (*Release, error) {
+	m, _, err := open(r.Signed)
+	if err != nil {
+		return nil, err
+	}
+	again := &Release{Manifest: m, Images: r.Images, Chunks: r.Chunks}
+	return again, again.sign(sequences, audit, key)
+}
+
+// sign completes the manifest of r, signs it, and reads it back.
+func (r *Release) sign(sequences map[string]uint64, audit Head, key sign.Release) error {
+	r.Manifest.Sequences = maps.Clone(sequences)
+	r.Manifest.AuditSeq, r.Manifest.Audit = audit.Sequence, audit.Hash
+	payload, err := r.Manifest.Encode()
+	if err != nil {
+		return err
+	}
+	r.Signed, err = cose.Sign1(Type, payload, cose.Signer{Key: key.Key(), Sign: key.SignManifest})
+	if err != nil {
+		return manifestError(err)
+	}
+	r.Digest = fleet.Sum(r.Signed)
+	_, _, err = open(r.Signed)
+	return err
+}
+
+// add takes in a component and returns what the manifest says of it.
+func (r *Release) add(name string, image []byte, chunkSize int) (Component, error) {
+	if chunkSize == 0 {
+		chunkSize = DefaultChunk
+	}
+	c, list, err := state(name, image, chunkSize)
+	if err != nil {
+		return Component{}, invalid(err)
+	}
+	r.Images[name], r.Chunks[name] = image, list
+	return c, nil
+}
+
+// signImage returns the image with its signatures.
+func (q *Request) signImage() ([]byte, error) {
+	im, err := espimage.CheckRelease(q.Image)
+	if err != nil {
+		return nil, badImage(err)
+	}
+	scheme, err := q.Hardware.check(im)
+	if err != nil {
+		return nil, badImage(err)
+	}
+	signed, err := signAs(scheme, q.Image, q.App)
+	if err != nil {
+		return nil, badImage(err)
+	}
+	return signed, nil
+}
+
+// check says why boards of h could not run or hold im, or which scheme signs it.
+func (h Hardware) check(im *espimage.Image) (espimage.Scheme, error) {
+	scheme := h.Scheme
+	if scheme == "" {
+		var err error
+		if scheme, err = espimage.SchemeFor(h.Chip, h.MinRevision); err != nil {
+			return "", err
+		}
+	}
+	if im.Chip != h.Chip {
+		return "", fmt.Errorf("header at offset 12: image for %s, hardware %s is %s", im.Chip, h.Name, h.Chip)
+	}
+	if im.MinRevision > h.MinRevision {
+		return "", fmt.Errorf("header at offset 15: image needs chip revision %s, hardware %s begins with %s",
+			revision(im.MinRevision), h.Name, revision(h.MinRevision))
+	}
+	if im.MaxRevision != 0 && im.MaxRevision < h.MinRevision {
+		return "", fmt.Errorf("header at offset 17: image runs up to chip revision %s, hardware %s begins with %s",
+			revision(im.MaxRevision), h.Name, revision(h.MinRevision))
+	}
+	if size := int64(espimage.SignedSize(im.Length, scheme)); h.Slot != 0 && size > h.Slot {
+		return "", fmt.Errorf("image of %d bytes, %d when signed, does not fit the slot of hardware %s, %d", im.Length, size, h.Name, h.Slot)
+	}
+	return scheme, espimage.Allowed(h.Chip, h.MinRevision, scheme)
+}
+
+func revision(n uint16) string { return fmt.Sprintf("%d.%d", n/100, n%100) }
+
+func signAs(scheme espimage.Scheme, image []byte, keys []sign.App) ([]byte, error) {
+	signers, err := signersFor(scheme, keys)
+	if err != nil {
+		return nil, err
+	}
+	if scheme != espimage.V1 {
+		return espimage.Sign(image, signers...)
+	}
+	if len(signers) != 1 {
+		return nil, fmt.Errorf("%d app keys: Secure Boot V1 has room for one signature", len(keys))
+	}
+	return espimage.SignV1(image, signers[0])
+}
+
+// signersFor makes sure that each key is of the kind that the scheme takes.
+func signersFor(scheme espimage.Scheme, keys []sign.App) (signers []crypto.Signer, err error) {
+	want := scheme
+	if scheme == espimage.V1 {
+		want = espimage.P256
+	}
+	for i, k := range keys {
+		kind, err := k.Kind()
+		if err != nil {
+			return nil, fmt.Errorf("app key %d: %w", i+1, err)
+		}
+		if espimage.Scheme(kind) != want {
+			return nil, fmt.Errorf("app key %d is a %s key: signature scheme %s takes %s", i+1, kind, scheme, want)
+		}
+		signers = append(signers, k)
+	}
+	if signers == nil {
+		return nil, errors.New("no app key to sign the image with")
+	}
+	return signers, nil
+}
+
+func badImage(err error) error { return fmt.Errorf("image: %w: %w", err, BadImage) }

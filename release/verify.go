@@ -1,0 +1,215 @@
+package release
+
+import (
+	"crypto/ecdsa"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/release/cose"
+	"github.com/tcpboot/tcpboot/release/espimage"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
+)
+
+// A Trust is what a release is held against.
+type Trust struct {
+	// Site says whose manifests count: a document that has been verified, or one
+	// made for the purpose, of which only Site, Keys, Generation and Floors are
+	// looked at.
+	Site *sitedoc.Doc
+
+	App   []fleet.Digest     // Secure Boot V2 keys of images, as espimage.KeyDigest has them
+	AppV1 []*ecdsa.PublicKey // Secure Boot V1 keys: a V1 signature does not name its key
+}
+
+// A Report says what Verify found out of a release that it did not refuse.
+type Report struct {
+	Signer   cose.KeyID // of the manifest
+	Findings []Finding
+}
+
+// A Finding is one thing that was looked at. Where it is not Proved, Detail says
+// what was missing to prove it.
+type Finding struct {
+	Subject string `json:"subject"`
+	Proved  bool   `json:"proved"`
+	Detail  string `json:"detail"`
+}
+
+// Proved reports whether nothing was left open.
+func (r *Report) Proved() bool {
+	for _, f := range r.Findings {
+		if !f.Proved {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *Report) proved(subject, format string, args ...any) {
+	r.Findings = append(r.Findings, Finding{subject, true, fmt.Sprintf(format, args...)})
+}
+
+func (r *Report) open(subject, format string, args ...any) {
+	r.Findings = append(r.Findings, Finding{subject, false, fmt.Sprintf(format, args...)})
+}
+
+// Verify proves what can be proved of r and refuses it where something is wrong:
+// the manifest is signed by a key that the site trusts with this hardware and
+// kind, its counter is within the site's bounds, the images and chunk lists at
+// hand are those that it states, and the image is one for its chip and signed by
+// an app key. What is not at hand is left open in the report.
+func Verify(r *Release, trust Trust) (*Report, error) {
+	report := &Report{}
+	m, err := report.statement(r, trust.Site)
+	if err != nil {
+		return nil, err
+	}
+	if err := noStrays(m, r.Images, r.Chunks); err != nil {
+		return nil, err
+	}
+	for _, c := range m.Components() {
+		if err := report.component(c, r.Images[c.Name], r.Chunks[c.Name]); err != nil {
+			return nil, err
+		}
+	}
+	if image := r.Images[AppComponent]; image != nil {
+		err = report.image(m, image, trust)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return report, nil
+}
+
+// statement proves the manifest.
+func (r *Report) statement(rel *Release, site *sitedoc.Doc) (*Manifest, error) {
+	m, message, err := open(rel.Signed)
+	if err != nil {
+		return nil, err
+	}
+	if rel.Digest != fleet.Sum(rel.Signed) || !reflect.DeepEqual(m, rel.Manifest) {
+		return nil, fmt.Errorf("manifest: the release shows another one than it has signed: %w", Mismatch)
+	}
+	r.Signer = message.Signatures[0].Key
+	key, err := site.ReleaseKey(r.Signer, m.Kind, m.Hardware)
+	if err != nil {
+		return nil, manifestError(err)
+	}
+	if err := message.Verify(1, key); err != nil {
+		return nil, manifestError(err)
+	}
+	if m.Site != site.Site {
+		return nil, fmt.Errorf("manifest: for site %s, this is %s: %w", m.Site, site.Site, OtherSite)
+	}
+	if err := site.CheckCounter(m.Hardware, m.Counter); err != nil {
+		return nil, manifestError(err)
+	}
+	r.proved("manifest", "signed by release key %v, trusted with %s for hardware %s", r.Signer, m.Kind, m.Hardware)
+	r.proved("counter", "(%d, %d) is within the site's bounds", m.Counter.Generation, m.Counter.Count)
+	return &m, nil
+}
+
+// noStrays refuses files that the manifest does not name.
+func noStrays(m *Manifest, files ...map[string][]byte) error {
+	named := map[string]bool{}
+	for _, c := range m.Components() {
+		named[c.Name] = true
+	}
+	for _, f := range files {
+		for name := range f {
+			if !named[name] {
+				return fmt.Errorf("component %.63q: the manifest names none of that name: %w", name, Mismatch)
+			}
+		}
+	}
+	return nil
+}
+
+// component proves what is at hand of c.
+func (r *Report) component(c Component, image, list []byte) error {
+	if err := r.stated(c.Name, "image", image, c.checkImage); err != nil {
+		return err
+	}
+	if err := r.stated(c.Name, "chunk list", list, c.checkList); err != nil {
+		return err
+	}
+	if image == nil || list == nil {
+		return nil
+	}
+	return c.checkChunks(image, list)
+}
+
+func (r *Report) stated(name, what string, b []byte, check func([]byte) error) error {
+	subject := name + ": " + what
+	if b == nil {
+		r.open(subject, "is not at hand")
+		return nil
+	}
+	if err := check(b); err != nil {
+		return err
+	}
+	r.proved(subject, "is the one that the manifest states, %d bytes", len(b))
+	return nil
+}
+
+// image proves that the chip of m takes image.
+func (r *Report) image(m *Manifest, image []byte, trust Trust) error {
+	im, err := espimage.Parse(image)
+	if err != nil {
+		return badImage(err)
+	}
+	if im.Chip != m.Chip {
+		return badImage(fmt.Errorf("header at offset 12: image for %s, the manifest states %s", im.Chip, m.Chip))
+	}
+	if !im.App {
+		return badImage(errors.New("is no application: it has no descriptor"))
+	}
+	r.proved("app: structure", "an application for %s", im.Chip)
+	if len(image) == espimage.SignedSize(im.Length, espimage.V1) {
+		return r.signatureV1(image, trust.AppV1)
+	}
+	return r.signature(image, trust.App)
+}
+
+// signature proves a Secure Boot V2 signature, as a board does that looks at
+// block 0 alone.
+func (r *Report) signature(image []byte, keys []fleet.Digest) error {
+	found, err := espimage.Inspect(image)
+	if err != nil {
+		return badImage(err)
+	}
+	if len(found.Blocks) == 0 || found.Blocks[0].Position != 0 {
+		return badImage(errors.New("signature block 0 is blank"))
+	}
+	first := found.Blocks[0]
+	if first.Err != nil {
+		return badImage(fmt.Errorf("signature block 0: %w", first.Err))
+	}
+	if len(keys) == 0 {
+		r.open("app: signature", "good, by app key %v, and no app key to compare that with", first.Key)
+		return nil
+	}
+	if _, err := espimage.Verify(image, espimage.Trust{Keys: keys}); err != nil {
+		return badImage(err)
+	}
+	r.proved("app: signature", "%s, by app key %v", first.Scheme, first.Key)
+	return nil
+}
+
+// signatureV1 proves a Secure Boot V1 signature.
+func (r *Report) signatureV1(image []byte, keys []*ecdsa.PublicKey) error {
+	if len(keys) == 0 {
+		r.open("app: signature", "Secure Boot V1, which shows no key, and no app key to try")
+		return nil
+	}
+	var err error
+	for _, key := range keys {
+		if _, err = espimage.VerifyV1(image, key); err == nil {
+			r.proved("app: signature", "%s, by an app key", espimage.V1)
+			return nil
+		}
+	}
+	return badImage(err)
+}
