@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -62,7 +63,10 @@ func LoadAuthority(h Hierarchy, site string, rootPEM, caPEM []byte, caKey crypto
 	if a.CA, err = a.load(caPEM, caShape(h, site)); err != nil {
 		return nil, err
 	}
-	return a, a.checkChain()
+	if err := a.checkChain(); err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 func newAuthority(h Hierarchy, site string, caKey crypto.Signer, t Templates) (*Authority, error) {
@@ -145,8 +149,21 @@ func (a *Authority) IssueServer(name string, pub crypto.PublicKey, now time.Time
 	if err := checkDNSName(name); err != nil {
 		return nil, a.errorf("%w", err)
 	}
+	if err := a.checkMix(pub); err != nil {
+		return nil, err
+	}
 	end := now.UTC().AddDate(serverYears, 0, 0).Truncate(time.Second)
 	return a.issue(a.templates.Server, serverShape(name, end), pub, a.CA, a.key)
+}
+
+// checkMix keeps boards from being locked out: ESP-IDF's EAP client with a root
+// of more than 2048 bits RSA offers RSA cipher suites only.
+func (a *Authority) checkMix(pub crypto.PublicKey) error {
+	_, rsaRoot := a.Root.PublicKey.(*rsa.PublicKey)
+	if _, rsaServer := pub.(*rsa.PublicKey); a.hierarchy == RADIUS && rsaRoot && !rsaServer {
+		return a.errorf("the root is RSA, so boards accept only a server with an RSA key")
+	}
+	return nil
 }
 
 var errNoKey = errors.New("the key of the CA is not here")

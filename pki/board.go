@@ -40,7 +40,8 @@ func (a *Authority) IssueBoard(m fleet.MAC, now time.Time) (*Credential, error) 
 // Two boards that do not exist: the template is rendered for both.
 var sampleMAC, otherMAC = fleet.MAC{0xfe, 0xed, 0xfa, 0xce, 0xca, 0xfe}, fleet.MAC{0xde, 0xfa, 0xce, 0xdb, 0xea, 0xd0}
 
-// makeMold issues a certificate to the sample board and takes it apart.
+// makeMold issues a certificate to the sample board and takes it apart. It is
+// good for nothing else: no registry lists its serial number.
 func (a *Authority) makeMold() (*mold, error) {
 	if err := a.checkConstant(); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/x509"
@@ -12,7 +13,7 @@ import (
 	"time"
 	"unicode/utf16"
 
-	"golang.org/x/crypto/md4"
+	"golang.org/x/crypto/md4" //lint:ignore SA1019 MSCHAPv2 is defined over MD4
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 )
@@ -45,13 +46,7 @@ func (c Credential) Admission(e fleet.EAP) fleet.Admission {
 func (c Credential) CertificatePEM() []byte { return CertificatePEM(c.Certificate) }
 
 // KeyPEM returns the key in PKCS#8, not encrypted.
-func (c Credential) KeyPEM() ([]byte, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(c.Key)
-	if err != nil {
-		return nil, fmt.Errorf("key of %s: %w", c.MAC, err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
-}
+func (c Credential) KeyPEM() ([]byte, error) { return KeyPEM(c.Key) }
 
 func (c Credential) String() string       { return "credential of " + c.MAC.String() }
 func (c Credential) GoString() string     { return c.String() }
@@ -64,6 +59,16 @@ func CertificatePEM(certificates ...*x509.Certificate) []byte {
 		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
 	}
 	return text
+}
+
+// KeyPEM returns a key that lies in memory in PKCS#8, not encrypted: for those
+// who start without a person to ask, a board or a RADIUS server.
+func KeyPEM(key crypto.Signer) ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("key of type %T: cannot be written down", key)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
 // SerialOf returns the serial number of a certificate that this package issued.

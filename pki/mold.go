@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -21,7 +22,8 @@ import (
 type mold struct {
 	a *Authority
 
-	// The certificate's parts in DER, in their order, around what is cast.
+	// Parts of the certificate in DER: what stands around serial number, subject
+	// and key, then what follows the signed part.
 	version, signatureToValidity, extensions []byte
 	subjectHead, subjectTail                 []byte // around the common name
 	algorithm                                []byte // of the signature
@@ -30,29 +32,36 @@ type mold struct {
 
 var errMold = errors.New("the sample certificate cannot be taken apart")
 
+// takeApart makes a mold of the sample board's certificate.
 func (a *Authority) takeApart(c *x509.Certificate) (*mold, error) {
-	m := &mold{a: a, hash: hashOf(c.SignatureAlgorithm)}
-	var whole, tbs, ignored cryptobyte.String
-	input := cryptobyte.String(c.Raw)
-	ok := input.ReadASN1(&whole, asn1.SEQUENCE) &&
-		whole.ReadASN1(&tbs, asn1.SEQUENCE) &&
-		whole.ReadASN1Element((*cryptobyte.String)(&m.algorithm), asn1.SEQUENCE) &&
-		tbs.ReadASN1Element((*cryptobyte.String)(&m.version), asn1.Tag(0).Constructed().ContextSpecific()) &&
-		tbs.SkipASN1(asn1.INTEGER)
-	for range 3 { // the algorithm, the issuer, the validity
-		var part cryptobyte.String
-		ok = ok && tbs.ReadASN1Element(&part, asn1.SEQUENCE)
-		m.signatureToValidity = append(m.signatureToValidity, part...)
-	}
-	ok = ok && tbs.ReadASN1Element(&ignored, asn1.SEQUENCE) && // the subject
-		tbs.SkipASN1(asn1.SEQUENCE) // the key
-	m.extensions = tbs
-	var unique bool
-	m.subjectHead, m.subjectTail, unique = cutOnce(c.RawSubject, []byte(sampleMAC.String()))
-	if !ok || !unique || m.hash == 0 {
+	whole, tbs := elements(c.Raw), elements(c.RawTBSCertificate)
+	head, tail, once := cutOnce(c.RawSubject, []byte(sampleMAC.String()))
+	hash := hashOf(c.SignatureAlgorithm)
+	if len(whole) != 3 || len(tbs) != 8 || !once || hash == 0 {
 		return nil, a.errorf("board template: %w", errMold)
 	}
-	return m, nil
+	return &mold{
+		a:                   a,
+		version:             tbs[0],
+		signatureToValidity: slices.Concat(tbs[2], tbs[3], tbs[4]),
+		subjectHead:         head,
+		subjectTail:         tail,
+		extensions:          tbs[7],
+		algorithm:           whole[1],
+		hash:                hash,
+	}, nil
+}
+
+// elements splits a DER sequence; what is none has no elements.
+func elements(der cryptobyte.String) (list [][]byte) {
+	var sequence, element cryptobyte.String
+	if !der.ReadASN1(&sequence, asn1.SEQUENCE) {
+		return nil
+	}
+	for sequence.ReadAnyASN1Element(&element, nil) {
+		list = append(list, element)
+	}
+	return list
 }
 
 // cutOnce cuts s around sep, which must stand in it exactly once.
@@ -88,7 +97,10 @@ func (d *mold) cast(m fleet.MAC, pub *ecdsa.PublicKey) (*x509.Certificate, error
 	if err := boardShape(m.String()).checkIssued(c); err != nil {
 		return nil, err
 	}
-	return c, d.distrust(c)
+	if err := d.distrust(c); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 func (d *mold) toBeSigned(m fleet.MAC, pub *ecdsa.PublicKey) ([]byte, error) {

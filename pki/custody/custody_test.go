@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	_ "embed"
 	"errors"
 	"os/exec"
 	"strings"
@@ -40,6 +41,12 @@ func seal(t testing.TB, key crypto.Signer, passphrase string) []byte {
 	}
 	return text
 }
+
+// opensslKey is a P-256 key as OpenSSL seals it under "open sesame": 2,048
+// iterations, so that it opens quickly under the race detector too.
+//
+//go:embed testdata/openssl-p256.pem
+var opensslKey []byte
 
 // openssl runs the program on input and returns what it prints.
 func openssl(t testing.TB, input []byte, args ...string) []byte {
