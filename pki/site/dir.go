@@ -1,0 +1,166 @@
+package site
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// WriteDir replaces the folder final by one that holds exactly those files:
+// path inside the folder → content. Files get the permissions perm, folders the
+// same with x wherever there is r. Folders above final are made, 0700.
+//
+// The new folder is written and synced beside the old one and then put in its
+// place. On Linux the two change places in one step, so that at every moment
+// final is there and complete. Elsewhere the old folder is first moved aside;
+// a run that dies between the two moves leaves it there, and the next WriteDir
+// moves it back. After an error final is what it was, or complete.
+func WriteDir(final string, files map[string][]byte, perm fs.FileMode) error {
+	return writeDir(final, files, perm, exchange)
+}
+
+func writeDir(final string, files map[string][]byte, perm fs.FileMode, exchange func(a, b string) error) error {
+	for name := range files {
+		if !filepath.IsLocal(name) || filepath.Clean(name) != name || name == "." {
+			return fmt.Errorf("%s: file name %q does not stay inside", final, name)
+		}
+	}
+	if err := mkdir(filepath.Dir(final), 0o700); err != nil {
+		return err
+	}
+	stage, err := claim(final, "new", func(temp string) (*os.File, error) {
+		if err := os.Mkdir(temp, 0o700); err != nil {
+			return nil, err
+		}
+		return os.Open(temp)
+	})
+	if err != nil {
+		return err
+	}
+	defer stage.Close()
+	defer os.RemoveAll(stage.Name())
+	if err := writeTree(stage.Name(), files, perm); err != nil {
+		return err
+	}
+	return swap(stage.Name(), final, exchange)
+}
+
+// swap makes the folder stage the folder final: here it becomes true. What was
+// final, if anything, is then at stage.
+func swap(stage, final string, exchange func(a, b string) error) error {
+	parent := filepath.Dir(final)
+	unlock, err := lockDir(parent)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	aside := filepath.Join(parent, "."+filepath.Base(final)+".old")
+	if err := recoverAside(aside, final); err != nil {
+		return err
+	}
+	info, err := os.Lstat(final)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = os.Rename(stage, final)
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s: mode %v: not a folder, so it is not replaced by one", final, info.Mode())
+	default:
+		if err = exchange(stage, final); errors.Is(err, errors.ErrUnsupported) {
+			err = swapAside(stage, final, aside)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(parent)
+}
+
+// swapAside exchanges two folders in three steps. Between the first and the
+// second, aside is the old folder and recoverAside brings it back.
+func swapAside(stage, final, aside string) error {
+	if err := os.Rename(final, aside); err != nil {
+		return err
+	}
+	if err := os.Rename(stage, final); err != nil {
+		return errors.Join(err, os.Rename(aside, final))
+	}
+	return os.Rename(aside, stage)
+}
+
+// recoverAside clears up after a swapAside that was cut short: the old folder
+// goes back when there is no new one, and away when there is.
+func recoverAside(aside, final string) error {
+	if _, err := os.Lstat(aside); err != nil {
+		return nil
+	}
+	if _, err := os.Lstat(final); errors.Is(err, fs.ErrNotExist) {
+		return os.Rename(aside, final)
+	}
+	if err := syncDir(filepath.Dir(final)); err != nil {
+		return err
+	}
+	return os.RemoveAll(aside)
+}
+
+// writeTree fills the empty folder root and syncs every file and folder of it.
+func writeTree(root string, files map[string][]byte, perm fs.FileMode) error {
+	dirs := map[string]bool{root: true}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		if err := writeSynced(path, files[name], perm); err != nil {
+			return err
+		}
+		for dir := filepath.Dir(path); !dirs[dir]; dir = filepath.Dir(dir) {
+			dirs[dir] = true
+		}
+	}
+	for dir := range dirs {
+		if err := os.Chmod(dir, 0o700|perm|perm&0o444>>2); err != nil {
+			return err
+		}
+		if err := syncDir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeSynced(path string, data []byte, perm fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Chmod(perm), f.Sync(), f.Close())
+}
+
+// mkdir makes dir and what is missing above it, so that it lasts. A folder that
+// is there keeps its permissions.
+func mkdir(dir string, perm fs.FileMode) error {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		return &fs.PathError{Op: "mkdir", Path: dir, Err: unix.ENOTDIR}
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(dir)
+	if err := mkdir(parent, perm); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, perm); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(parent)
+}

@@ -1,0 +1,133 @@
+package site
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Render returns the settings file that says s, with comments for the people
+// who will edit it. When s.Check finds nothing, Parse returns s again.
+func (s Settings) Render() []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, `# The settings of a tcpboot site. Unknown keys are errors.
+
+# The site's name. Boards compare radius.NAME and update.NAME with the names in
+# the servers' certificates: once boards are out it can never change.
+name: %s
+
+# The Wi-Fi network that boards join.
+ssid: %s
+
+# Where boards find the image server, as host:port.
+server: %s
+
+# Where "tcpboot serve" listens. Without a host: on every address.
+listen: %s
+
+# The registry: sqlite:PATH, from this folder, or postgres://USER@HOST/NAME.
+database: %s
+
+# Where releases are kept, from this folder: an OCI image layout.
+releases: %s
+
+# The channel of boards that are enrolled without --channel.
+channel: %s
+`, text(s.Name), text(s.SSID), text(s.Server), text(s.Listen), text(s.Database), text(s.Releases), text(s.Channel))
+	s.RADIUS.render(&b)
+	s.renderHardware(&b)
+	s.renderKeys(&b)
+	return []byte(b.String())
+}
+
+func (r RADIUS) render(b *strings.Builder) {
+	fmt.Fprintf(b, `
+# The RADIUS server that "tcpboot radius export" writes files for.
+radius:
+  # freeradius or hostapd.
+  kind: %s
+  # The methods of boards that are enrolled without --eap. Without peap and
+  # ttls no password hash is kept.
+  eap: %s
+  # Address and port.
+  listen: %s
+  # The access points and controllers that may ask; secret_file is a file whose
+  # first line is the secret they share with the server:
+  #   - name: ap-1
+  #     address: 192.0.2.0/24
+  #     secret_file: radius-ap-1.secret
+`, text(r.Kind), text(r.EAP), text(r.Listen))
+	if len(r.Clients) == 0 {
+		b.WriteString("  clients: []\n")
+		return
+	}
+	b.WriteString("  clients:\n")
+	for _, c := range r.Clients {
+		fmt.Fprintf(b, "    - name: %s\n      address: %s\n      secret_file: %s\n", text(c.Name), text(c.Address), text(c.SecretFile))
+	}
+}
+
+func (s Settings) renderHardware(b *strings.Builder) {
+	b.WriteString(`
+# The kinds of boards, by the name that --hardware takes.
+#   chip          as esptool calls it: esp32, esp32c3
+#   min_revision  the least chip revision among these boards
+#   flash         its size
+#   loader, slot  bytes of the partitions that loader and application lie in
+#   signature     how images are signed: by-chip, v1, rsa3072, p256 or p384
+#   project       the project name an image must carry; none: any
+hardware:
+`)
+	for _, name := range slices.Sorted(maps.Keys(s.Hardware)) {
+		b.WriteString(s.Hardware[name].render(name, "  "))
+	}
+}
+
+// render returns the lines of one hardware entry.
+func (h Hardware) render(name, indent string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s%s:\n", indent, text(name))
+	for _, f := range h.fields() {
+		if *f.to != "" {
+			value := *f.to
+			if !f.number {
+				value = text(value)
+			}
+			fmt.Fprintf(&b, "%s  %s: %s\n", indent, f.key, value)
+		}
+	}
+	return b.String()
+}
+
+func (s Settings) renderKeys(b *strings.Builder) {
+	b.WriteString(`
+# Where private keys are, by role (boards, radius, servers, release-root,
+# release, app, or one of them with -WORD behind): a file, from this folder, or
+# a URI. A role that is not listed is the encrypted file keys/ROLE.pem.
+`)
+	if len(s.Keys) == 0 {
+		b.WriteString("keys: {}\n")
+		return
+	}
+	b.WriteString("keys:\n")
+	for _, role := range slices.Sorted(maps.Keys(s.Keys)) {
+		fmt.Fprintf(b, "  %s: %s\n", text(role), text(s.Keys[role]))
+	}
+}
+
+var (
+	plainText = regexp.MustCompile(`^([a-z][a-z0-9]*([./_,-]?[a-z0-9]+)*|[0-9]+MB)$`)
+	notText   = regexp.MustCompile(`^(true|false|null|y|n|yes|no|on|off)$`)
+)
+
+// text writes s as a YAML scalar that is text to every reader. Go's quoted
+// strings are YAML's, for everything that checkText lets through.
+func text(s string) string {
+	if plainText.MatchString(s) && !notText.MatchString(s) {
+		return s
+	}
+	return strconv.Quote(s)
+}

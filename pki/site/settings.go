@@ -1,0 +1,245 @@
+package site
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Settings is tcpboot.yaml. Every value is kept as people write it; the
+// methods turn it into numbers. The zero Settings is not valid: see Defaults.
+type Settings struct {
+	// Name is the site's name, a DNS label. Boards compare the logical names
+	// radius.NAME and update.NAME, so it can never change.
+	Name string
+	// SSID is the name of the Wi-Fi network, 1 to 32 bytes.
+	SSID string
+	// Server is where boards find the image server: "boot.example.net:8123".
+	Server string
+	// Listen is where serve listens; default ":8123", every address.
+	Listen string
+	// Database is "sqlite:PATH", inside the site unless PATH is absolute, or a
+	// postgres:// URL without a password. Default "sqlite:tcpboot.db".
+	Database string
+	// Releases is the folder of the OCI image layout; default "releases".
+	Releases string
+	// Channel is the channel of a board that was enrolled without one; default
+	// "stable".
+	Channel string
+	RADIUS  RADIUS
+	// Hardware holds the kinds of boards by name; at least one.
+	Hardware map[string]Hardware
+	// Keys says where private keys are, by role or ROLE-WORD: a file inside the
+	// site or a URI. See Key for those that are not listed; nil when none is.
+	Keys map[string]string
+}
+
+// RADIUS is the RADIUS server that "radius export" writes files for.
+type RADIUS struct {
+	Kind   string // "freeradius" or "hostapd"; default "freeradius"
+	EAP    string // the methods of a board enrolled without any; default "tls,peap,ttls"
+	Listen string // address and port; default "0.0.0.0:1812"
+	// Clients are the access points and controllers that may ask; nil when
+	// there are none yet.
+	Clients []Client
+}
+
+// A Client is an access point or a whole network of them.
+type Client struct {
+	Name       string
+	Address    string // an address or a network: "192.0.2.0/24"
+	SecretFile string // the file whose first line is the shared secret
+}
+
+// A Hardware is one kind of board.
+type Hardware struct {
+	Chip        string // "esp32", "esp32c3"
+	MinRevision string // the least chip revision there is among the boards: "3.0"
+	Flash       string // "4MB"
+	Loader      string // bytes of the partition that the loader lies in: "0xF0000"
+	Slot        string // bytes of the partition that the application lies in: "0x300000"
+	Signature   string // "by-chip", "v1", "rsa3072", "p256" or "p384"
+	Project     string // the project name an image must carry; "": any
+}
+
+// Defaults returns the settings that a new site begins with. Name, SSID and
+// Server have no defaults worth keeping: the latter two are empty.
+func Defaults() Settings {
+	return Settings{
+		Name: "site", Listen: ":8123", Database: "sqlite:tcpboot.db", Releases: "releases", Channel: "stable",
+		RADIUS:   RADIUS{Kind: "freeradius", EAP: "tls,peap,ttls", Listen: "0.0.0.0:1812"},
+		Hardware: map[string]Hardware{"esp32": DefaultHardware("esp32")},
+	}
+}
+
+// DefaultHardware returns a board with that chip, 4 MB of flash and the
+// partition table of the 2017 loader.
+func DefaultHardware(chip string) Hardware {
+	return Hardware{Chip: chip, MinRevision: "0.0", Flash: "4MB", Loader: "0xF0000", Slot: "0x300000", Signature: "by-chip"}
+}
+
+// Key returns where the private key of a role is: what Keys says, or else the
+// file keys/ROLE.pem.
+func (s Settings) Key(role string) string {
+	if uri, ok := s.Keys[role]; ok {
+		return uri
+	}
+	return "keys/" + role + ".pem"
+}
+
+// ServerAddr splits Server.
+func (s Settings) ServerAddr() (host string, port uint16) {
+	host, text, _ := net.SplitHostPort(s.Server)
+	n, _ := strconv.ParseUint(text, 10, 16)
+	return host, uint16(n)
+}
+
+// Revision returns MinRevision as image headers count it: 300 for "3.0".
+func (h Hardware) Revision() uint16 {
+	major, minor, _ := strings.Cut(h.MinRevision, ".")
+	a, _ := strconv.ParseUint(major, 10, 16)
+	b, _ := strconv.ParseUint(minor, 10, 16)
+	return uint16(100*a + b)
+}
+
+// FlashSize returns Flash in bytes.
+func (h Hardware) FlashSize() uint32 {
+	n, _ := strconv.ParseUint(strings.TrimSuffix(h.Flash, "MB"), 10, 12)
+	return uint32(n << 20)
+}
+
+// LoaderSize returns Loader in bytes.
+func (h Hardware) LoaderSize() uint32 { return size(h.Loader) }
+
+// SlotSize returns Slot in bytes.
+func (h Hardware) SlotSize() uint32 { return size(h.Slot) }
+
+func size(text string) uint32 {
+	n, _ := strconv.ParseUint(text, 0, 32)
+	return uint32(n)
+}
+
+// Check says why s is not valid, naming the key. What names chips, schemes and
+// key stores mean is for others to judge.
+func (s Settings) Check() error {
+	if err := checkAll("", s.fields()); err != nil {
+		return err
+	}
+	if err := checkAll("radius.", s.RADIUS.fields()); err != nil {
+		return err
+	}
+	names := make(map[string]bool)
+	for i, c := range s.RADIUS.Clients {
+		if err := checkAll(fmt.Sprintf("radius.clients.%d.", i), c.fields()); err != nil {
+			return err
+		}
+		if names[c.Name] {
+			return fmt.Errorf("radius.clients.%d: name %q is another's already", i, c.Name)
+		}
+		names[c.Name] = true
+	}
+	if len(s.Hardware) == 0 {
+		return fmt.Errorf("hardware: want at least one entry")
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Hardware)) {
+		if err := s.Hardware[name].check(name); err != nil {
+			return fmt.Errorf("hardware.%s: %w", name, err)
+		}
+	}
+	for _, role := range slices.Sorted(maps.Keys(s.Keys)) {
+		if err := checkKey(role, s.Keys[role]); err != nil {
+			return fmt.Errorf("keys.%s: %w", role, err)
+		}
+	}
+	return nil
+}
+
+func (h Hardware) check(name string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	if err := checkAll("", h.fields()); err != nil {
+		return err
+	}
+	return h.checkFit()
+}
+
+// checkFit refuses partitions that flash cannot hold.
+func (h Hardware) checkFit() error {
+	if uint64(h.LoaderSize())+uint64(h.SlotSize()) > uint64(h.FlashSize()) {
+		return fmt.Errorf("loader %s and slot %s do not fit into %s of flash", h.Loader, h.Slot, h.Flash)
+	}
+	return nil
+}
+
+// A field ties one key of the file to one value in memory.
+type field struct {
+	key      string
+	to       *string
+	check    func(string) error
+	optional bool // may be missing or empty
+	number   bool // looks like a number, and may stand without quotes
+}
+
+func (s *Settings) fields() []field {
+	return []field{
+		{key: "name", to: &s.Name, check: checkLabel},
+		{key: "ssid", to: &s.SSID, check: checkSSID},
+		{key: "server", to: &s.Server, check: checkServer},
+		{key: "listen", to: &s.Listen, check: checkListen},
+		{key: "database", to: &s.Database, check: checkDatabase},
+		{key: "releases", to: &s.Releases, check: checkText},
+		{key: "channel", to: &s.Channel, check: checkName},
+	}
+}
+
+func (r *RADIUS) fields() []field {
+	return []field{
+		{key: "kind", to: &r.Kind, check: oneOf("freeradius", "hostapd")},
+		{key: "eap", to: &r.EAP, check: checkEAP},
+		{key: "listen", to: &r.Listen, check: checkListen},
+	}
+}
+
+func (c *Client) fields() []field {
+	return []field{
+		{key: "name", to: &c.Name, check: checkName},
+		{key: "address", to: &c.Address, check: checkPrefix},
+		{key: "secret_file", to: &c.SecretFile, check: checkText},
+	}
+}
+
+func (h *Hardware) fields() []field {
+	return []field{
+		{key: "chip", to: &h.Chip, check: checkChip},
+		{key: "min_revision", to: &h.MinRevision, check: checkRevision, number: true},
+		{key: "flash", to: &h.Flash, check: checkFlash},
+		{key: "loader", to: &h.Loader, check: checkSize, number: true},
+		{key: "slot", to: &h.Slot, check: checkSize, number: true},
+		{key: "signature", to: &h.Signature, check: oneOf("by-chip", "v1", "rsa3072", "p256", "p384")},
+		{key: "project", to: &h.Project, check: checkText, optional: true},
+	}
+}
+
+// Check says why the value of f is not valid.
+func (f field) Check() error {
+	if *f.to == "" && f.optional {
+		return nil
+	}
+	if err := f.check(*f.to); err != nil {
+		return fmt.Errorf("%s: %w", f.key, err)
+	}
+	return nil
+}
+
+func checkAll(prefix string, fields []field) error {
+	for _, f := range fields {
+		if err := f.Check(); err != nil {
+			return fmt.Errorf("%s%w", prefix, err)
+		}
+	}
+	return nil
+}
