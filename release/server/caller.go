@@ -1,0 +1,200 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/release/wire"
+)
+
+// A caller is one connection, from accept to close, on one goroutine.
+type caller struct {
+	*Server
+	ctx     context.Context
+	conn    net.Conn
+	place   *place
+	began   time.Time
+	request wire.Request
+	broken  bool // the request cannot become a MAC
+	parked  string
+}
+
+func (c *caller) serve() {
+	defer c.pool.leave(c.place)
+	defer c.conn.Close()
+	c.conn.SetReadDeadline(time.Now().Add(c.Limits.Hello))
+	if err := c.request.Fill(c.conn); c.gone(err) {
+		return
+	}
+	for c.step() {
+	}
+}
+
+// gone reports whether err ended the connection. A timeout does not, nor does a
+// request that cannot become a MAC.
+func (c *caller) gone(err error) bool {
+	if errors.Is(err, wire.ErrMalformed) {
+		c.broken = true
+		return false
+	}
+	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// step looks once at what the client is to have, and gives it that or parks it.
+// It reports whether there is more to do.
+func (c *caller) step() bool {
+	if p := c.request.Protocol(); p == wire.V2 || p == wire.Foreign {
+		c.turnAway()
+		return false
+	}
+	round := c.pool.now()
+	a := c.look()
+	if a.blob != nil && c.pool.download(c.place) {
+		c.deliver(a)
+		return false
+	}
+	return c.wait(a, round)
+}
+
+// turnAway closes on a client that is no board. It must not be left to the
+// kernel, which would answer unread input with an RST.
+func (c *caller) turnAway() {
+	if tcp, ok := c.conn.(*net.TCPConn); ok {
+		tcp.CloseWrite()
+	}
+	c.conn.SetReadDeadline(time.Now().Add(c.Limits.Hello))
+	discardAll(c.conn)
+}
+
+// An answer is what a client is to have: a blob, or silence and the reason.
+type answer struct {
+	device fleet.Device
+	blob   *Blob
+	why    string        // of the silence
+	known  bool          // an enrolled, active board
+	again  time.Duration // ask again after that; zero: when the site changes
+}
+
+// look finds the answer for the client as it is known by now.
+func (c *caller) look() (a answer) {
+	switch {
+	case c.broken:
+		return answer{why: "malformed"}
+	case !c.request.Complete():
+		return answer{why: "incomplete"}
+	}
+	c.aside(func() { a = c.choose() })
+	return a
+}
+
+// choose asks the registry and the shelf.
+func (c *caller) choose() answer {
+	d, err := c.Registry.Device(c.ctx, c.request.MAC())
+	switch {
+	case errors.Is(err, fleet.ErrUnknown):
+		return answer{why: "unknown"}
+	case err != nil:
+		return c.trouble(answer{}, "registry", err)
+	case d.State == fleet.Revoked:
+		return answer{device: d, why: "revoked"}
+	case d.State != fleet.Active:
+		return answer{device: d, why: "pending", known: true}
+	case d.Loader.Level >= 2:
+		return answer{device: d, why: "imposter"} // its loader has no version 1
+	}
+	return c.pick(answer{device: d, known: true})
+}
+
+func (c *caller) pick(a answer) answer {
+	blob, err := c.Shelf.Pick(c.ctx, a.device)
+	switch {
+	case errors.Is(err, ErrNothing):
+		a.why = "nothing"
+	case err != nil:
+		return c.trouble(a, "shelf", err)
+	default:
+		a.again = c.returns.wait(c.visitor(), blob.SHA1())
+		if a.why = "looping"; a.again == 0 {
+			a.why, a.blob = "waiting", blob
+		}
+	}
+	return a
+}
+
+func (c *caller) trouble(a answer, who string, err error) answer {
+	c.Log.Error("cannot answer", "mac", c.request.MAC(), "asked", who, "error", err)
+	a.why, a.again = "trouble", c.Limits.Retry
+	return a
+}
+
+func (c *caller) visitor() visitor {
+	return visitor{mac: c.request.MAC(), source: c.place.source}
+}
+
+// wait parks the client until there is a reason to look again, and reports
+// whether there is.
+func (c *caller) wait(a answer, round uint64) bool {
+	how := parking{known: a.known, turn: a.blob != nil, until: a.again, round: round}
+	if !c.pool.park(c.place, how) {
+		return true
+	}
+	if c.parked != a.why {
+		c.parked = a.why
+		keepAlive(c.conn)
+		c.record(visit{answer: a, verdict: a.why})
+	}
+	err := c.listen()
+	c.pool.unpark(c.place)
+	if !c.gone(err) {
+		return true
+	}
+	c.record(visit{answer: a, verdict: c.farewell(err)})
+	return false
+}
+
+// listen reads until the request is complete or somebody wakes the client.
+func (c *caller) listen() error {
+	if !c.broken && !c.request.Complete() {
+		return c.request.Fill(c.conn)
+	}
+	return discardAll(c.conn)
+}
+
+// farewell names the end of a parked connection.
+func (c *caller) farewell(err error) string {
+	switch {
+	case c.pool.endedByUs(c.place):
+		return "reset by us"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "left"
+	}
+	return "lost"
+}
+
+// deliver sends the blob and waits until the client has closed.
+func (c *caller) deliver(a answer) {
+	c.returns.given(c.visitor(), a.blob.SHA1())
+	defer c.returns.ended(c.visitor())
+	sent, err := send(c.conn, a.blob, c.Limits.Idle)
+	verdict := "served"
+	if err == nil {
+		err = settle(c.conn, c.Limits.Idle)
+	}
+	switch {
+	case err == nil:
+		c.pool.served()
+	case c.pool.endedByUs(c.place):
+		verdict = "reset by us"
+	case errors.Is(err, errStalled):
+		verdict = "stalled"
+		reset(c.conn)
+	default:
+		verdict = "cut"
+	}
+	c.record(visit{answer: a, verdict: verdict, sent: sent, err: err})
+}

@@ -1,0 +1,39 @@
+//go:build !linux
+
+package server
+
+import (
+	"net"
+	"os"
+	"time"
+)
+
+// descriptors returns how many files a process may open: a careful guess.
+func descriptors() int { return 256 }
+
+// memory returns a file that holds b and has no name by which to change it.
+func memory(b []byte) (*os.File, error) {
+	f, err := os.CreateTemp("", "tcpboot-image-")
+	if err != nil {
+		return nil, err
+	}
+	os.Remove(f.Name())
+	if _, err := f.Write(b); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// unread returns how many of the bytes written to conn are not acknowledged.
+func unread(net.Conn) int { return untold }
+
+// discard reads once and forgets.
+func discard(conn net.Conn) error {
+	_, err := conn.Read(make([]byte, 512))
+	return err
+}
+
+func send(conn net.Conn, b *Blob, idle time.Duration) (int64, error) {
+	return copyBlob(conn, b, idle)
+}
