@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tcpboot/tcpboot/pki"
 	"github.com/tcpboot/tcpboot/pki/fleet"
 )
 
@@ -72,14 +73,15 @@ func (s Server) identity() (chain, key []byte, err error) {
 	if err := serves(pair.Leaf, s.Name); err != nil {
 		return nil, nil, err
 	}
+	certificates, err := parse(s.Chain)
+	if err != nil {
+		return nil, nil, fmt.Errorf("RADIUS certificate: %w", err)
+	}
 	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
 	if err != nil {
 		return nil, nil, fmt.Errorf("RADIUS key: %w", err)
 	}
-	for _, c := range pair.Certificate {
-		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
-	}
-	return chain, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+	return pki.CertificatePEM(certificates...), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
 // serves says why boards would not take c for the RADIUS server.
@@ -98,26 +100,34 @@ func serves(c *x509.Certificate, name string) error {
 
 // issuers returns the CAs of board certificates as PEM of our own making.
 func (s Server) issuers() ([]byte, error) {
-	var out []byte
-	rest := s.BoardsCA
-	for {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		ca, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("boards CA: %w", err)
-		}
+	cas, err := parse(s.BoardsCA)
+	if err != nil {
+		return nil, fmt.Errorf("boards CA: %w", err)
+	}
+	for _, ca := range cas {
 		if err := issues(ca); err != nil {
+			return nil, fmt.Errorf("boards CA %q: %w", ca.Subject.CommonName, err)
+		}
+	}
+	return pki.CertificatePEM(cas...), nil
+}
+
+// parse reads one certificate or more in PEM.
+func parse(text []byte) (list []*x509.Certificate, err error) {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
 			return nil, err
 		}
-		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw})...)
+		list = append(list, c)
 	}
-	if out == nil {
-		return nil, errors.New("boards CA: no certificate in PEM")
+	if list == nil {
+		return nil, errors.New("no certificate in PEM")
 	}
-	return out, nil
+	return list, nil
 }
 
 // issues says why c should not stand among the CAs of board certificates. The
@@ -125,10 +135,10 @@ func (s Server) issuers() ([]byte, error) {
 // what its other CAs issue.
 func issues(c *x509.Certificate) error {
 	if !c.IsCA || !c.BasicConstraintsValid {
-		return fmt.Errorf("boards CA: %q is not a CA", c.Subject.CommonName)
+		return errors.New("not a CA")
 	}
 	if bytes.Equal(c.RawSubject, c.RawIssuer) {
-		return fmt.Errorf("boards CA: %q is a root: want the CAs that issue", c.Subject.CommonName)
+		return errors.New("a root: want the CAs that issue")
 	}
 	return nil
 }

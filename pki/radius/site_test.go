@@ -1,40 +1,25 @@
 package radius_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
+	"crypto"
 	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"iter"
-	"math/big"
 	"net/netip"
+	"slices"
 	"time"
-	"unicode/utf16"
 
-	"golang.org/x/crypto/md4" //nolint:staticcheck // what MSCHAPv2 proves
-
+	"github.com/tcpboot/tcpboot/pki"
+	"github.com/tcpboot/tcpboot/pki/custody"
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/radius"
 )
 
-// A hierarchy is a root and its issuing CA.
-type hierarchy struct {
-	root, ca *x509.Certificate
-	caKey    *ecdsa.PrivateKey
-}
+const all = fleet.TLS | fleet.PEAP | fleet.TTLS
 
-// A cert is a leaf with its key.
-type cert struct {
-	leaf *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-var (
-	past = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-	ever = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
-)
+// day is when the tests' credentials were issued.
+var day = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func must[T any](v T, err error) T {
 	if err != nil {
@@ -43,124 +28,93 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-func newKey() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) }
+// A cert is a certificate with its key, in PEM.
+type cert struct{ chain, key []byte }
 
-func sign(shape, parent *x509.Certificate, pub *ecdsa.PublicKey, key *ecdsa.PrivateKey) *x509.Certificate {
-	shape.NotBefore, shape.NotAfter, shape.BasicConstraintsValid = past, ever, true
-	if shape.SerialNumber == nil {
-		n := newSerial()
-		shape.SerialNumber = new(big.Int).SetBytes(n[:])
+func newCert(leaf *x509.Certificate, key crypto.PrivateKey) cert {
+	der := must(x509.MarshalPKCS8PrivateKey(key))
+	return cert{pki.CertificatePEM(leaf), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})}
+}
+
+func newKey() crypto.Signer { return must(custody.Generate(custody.P256)) }
+
+// A site has the three hierarchies.
+type site struct{ boards, radius, servers *pki.Authority }
+
+func newSite() *site {
+	authority := func(h pki.Hierarchy) *pki.Authority {
+		return must(pki.NewAuthority(h, "lab", newKey(), newKey(), pki.DefaultTemplates()))
 	}
-	return must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, shape, parent, pub, key))))
+	return &site{authority(pki.Boards), authority(pki.RADIUS), authority(pki.Servers)}
 }
 
-func newSerial() (n fleet.Serial) {
-	must(rand.Read(n[:]))
-	n[0] |= 0x80 // the sign bit: the serial is one octet longer in DER
-	return n
-}
-
-// newHierarchy makes the root and the CA of the named hierarchy of site "lab".
-func newHierarchy(name string) *hierarchy {
-	rootKey, caKey := newKey(), newKey()
-	shape := func(cn string) *x509.Certificate {
-		return &x509.Certificate{Subject: pkix.Name{CommonName: cn}, IsCA: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
-	}
-	root := shape("lab " + name + " root")
-	root = sign(root, root, &rootKey.PublicKey, rootKey)
-	ca := shape("lab " + name + " CA")
-	ca.MaxPathLenZero = true
-	return &hierarchy{root, sign(ca, root, &caKey.PublicKey, rootKey), caKey}
-}
-
-// board issues a client certificate as boards have it.
-func (h *hierarchy) board(m fleet.MAC) cert {
-	return h.issue(&x509.Certificate{Subject: pkix.Name{CommonName: m.String()}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-}
-
-// server issues a certificate for the server called name.
-func (h *hierarchy) server(name string) cert {
-	return h.issue(&x509.Certificate{Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
-}
-
-func (h *hierarchy) issue(shape *x509.Certificate) cert {
-	shape.KeyUsage = x509.KeyUsageDigitalSignature
+// certify makes a server certificate of either hierarchy that has them.
+func certify(a *pki.Authority, name string) cert {
 	key := newKey()
-	return cert{sign(shape, h.ca, &key.PublicKey, h.caKey), key}
+	return newCert(must(a.IssueServer(name, key.Public(), day)), key)
 }
 
-func (c cert) serial() (n fleet.Serial) {
-	c.leaf.SerialNumber.FillBytes(n[:])
-	return n
-}
-
-func (c cert) keyPEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(c.key))})
-}
-
-// bundle is certs as PEM.
-func bundle(certs ...*x509.Certificate) (out []byte) {
-	for _, c := range certs {
-		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
+// server is the configuration of the site's RADIUS server.
+func (s *site) server(eap fleet.EAP) radius.Server {
+	c := certify(s.radius, pki.RADIUSName("lab"))
+	return radius.Server{
+		Name:     pki.RADIUSName("lab"),
+		Address:  netip.MustParseAddr("127.0.0.1"),
+		Port:     1812,
+		Chain:    slices.Concat(c.chain, pki.CertificatePEM(s.radius.CA)),
+		Key:      c.key,
+		BoardsCA: pki.CertificatePEM(s.boards.CA),
+		Clients:  []radius.Client{{Name: "lab", Net: netip.MustParsePrefix("127.0.0.0/8"), Secret: secret}},
+		EAP:      eap,
 	}
-	return out
-}
-
-// ntHash is the MD4 of the password in UTF-16LE.
-func ntHash(password string) (h fleet.NTHash) {
-	d := md4.New()
-	for _, u := range utf16.Encode([]rune(password)) {
-		d.Write([]byte{byte(u), byte(u >> 8)})
-	}
-	d.Sum(h[:0])
-	return h
 }
 
 // A board is one device together with what it proves itself with.
 type board struct {
 	fleet.Device
-	cert     cert
-	password string
+	*pki.Credential
+	site *site
 }
 
-// A site has the three hierarchies.
-type site struct{ boards, radius, servers *hierarchy }
-
-func newSite() *site {
-	return &site{newHierarchy("boards"), newHierarchy("radius"), newHierarchy("servers")}
-}
-
-const radiusName = "radius.lab"
-
-// enroll makes an active board.
+// enroll makes an active board. Its admission always holds the NT hash, so that
+// it is the methods that decide.
 func (s *site) enroll(mac string, eap fleet.EAP, vlan fleet.VLAN) *board {
-	b := &board{Device: fleet.Device{MAC: must(fleet.ParseMAC(mac)), State: fleet.Active, EAP: eap, VLAN: vlan}}
-	b.renew(s)
+	b := &board{site: s, Device: fleet.Device{MAC: must(fleet.ParseMAC(mac)), State: fleet.Active, EAP: eap, VLAN: vlan, Name: "%{User-Name}\n$INCLUDE x"}}
+	b.Credential = must(s.boards.IssueBoard(b.Device.MAC, day))
+	b.Admissions = []fleet.Admission{b.Credential.Admission(all)}
 	return b
 }
 
-// renew gives b another credential and returns the board with the one before;
-// the registry's row then admits the new one alone.
-func (b *board) renew(s *site) (before board) {
-	before = *b
-	b.cert, b.password = s.boards.board(b.MAC), "pw"+rand.Text()
-	b.Admissions = []fleet.Admission{{Serial: b.cert.serial(), NTHash: ntHash(b.password)}}
-	return before
+// rotate gives b another credential, beside which the old one admits until the
+// given time, zero for not at all. It returns the board as it was.
+func (b *board) rotate(until time.Time) *board {
+	before := *b
+	b.Credential = must(b.site.boards.IssueBoard(b.Device.MAC, day))
+	b.Admissions = []fleet.Admission{b.Credential.Admission(all)}
+	if !until.IsZero() {
+		old := before.Admissions[0]
+		old.Until = until
+		b.Admissions = append(b.Admissions, old)
+	}
+	return &before
 }
 
-// server is the configuration of the site's RADIUS server.
-func (s *site) server(eap fleet.EAP) radius.Server {
-	c := s.radius.server(radiusName)
-	return radius.Server{
-		Name:     radiusName,
-		Address:  netip.MustParseAddr("127.0.0.1"),
-		Port:     1812,
-		Chain:    bundle(c.leaf, s.radius.ca),
-		Key:      c.keyPEM(),
-		BoardsCA: bundle(s.boards.ca),
-		Clients:  []radius.Client{{Name: "lab", Net: netip.MustParsePrefix("127.0.0.0/8"), Secret: secret}},
-		EAP:      eap,
-	}
+func (b *board) in(s fleet.State) *board {
+	b.State = s
+	return b
+}
+
+// cert is b's own certificate.
+func (b *board) cert() cert { return newCert(b.Certificate, b.Key) }
+
+// forged copies b's certificate, serial number and all, under a CA that differs
+// from the true one in nothing but its key.
+func (b *board) forged() cert {
+	ca := *b.site.boards.CA
+	ca.PublicKey = nil
+	key, caKey := newKey(), newKey()
+	der := must(x509.CreateCertificate(rand.Reader, b.Certificate, &ca, key.Public(), caKey))
+	return newCert(must(x509.ParseCertificate(der)), key)
 }
 
 // devices yields what the registry holds of boards.
@@ -173,5 +127,3 @@ func devices(boards ...*board) iter.Seq2[fleet.Device, error] {
 		}
 	}
 }
-
-const all = fleet.TLS | fleet.PEAP | fleet.TTLS
