@@ -30,9 +30,10 @@
 //	                               2099-12-31 (others)
 //
 // No further extension stands in one, but for the key identifiers: authority
-// (all but roots), subject (roots and CAs). The shapes come from templates that a site may replace,
-// for example to add an organisation to the subject. Whatever a template
-// renders is compared with this table, before it is signed and after.
+// (all but roots), subject (roots and CAs). A serial number is 16 random bytes.
+// The shapes come from templates that a site may replace, for example to add an
+// organisation to the subject. Whatever a template renders is compared with this
+// table, before it is signed and after.
 //
 // # Times
 //
