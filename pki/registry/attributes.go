@@ -31,7 +31,7 @@ func (w *writer) change(mac fleet.MAC, change Change) error {
 	if _, err := w.state(mac); err != nil {
 		return err
 	}
-	before, err := onlyDevice(mac.String(), deviceRows(w.ctx, w.tx, selectDevice+" WHERE d.mac = $2", timeText(w.now), mac.String()))
+	before, err := onlyDevice(mac.String(), deviceRows(w.ctx, w.tx, selectDevice+" WHERE d.mac = $2", w.at, mac.String()))
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (w *writer) update(d fleet.Device) error {
 			loader_level = $8, loader_key = $9, loader_version = $10, changed = $11
 		WHERE mac = $1`,
 		d.MAC.String(), d.Name, d.Hardware, d.Channel, int64(d.VLAN), d.EAP.String(), pin,
-		int64(d.Loader.Level), keyText(d.Loader.Key), d.Loader.Version, timeText(w.now))
+		int64(d.Loader.Level), keyText(d.Loader.Key), d.Loader.Version, w.at)
 	if err == nil && !d.EAP.UsesPassword() {
 		_, err = w.exec("UPDATE credential SET nt_hash = NULL WHERE mac = $1 AND ended IS NULL", d.MAC.String())
 	}

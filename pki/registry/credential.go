@@ -71,7 +71,7 @@ func (w *writer) rotate(mac fleet.MAC, a fleet.Admission, reason string, grace t
 	if err := w.addCredential(mac, a); err != nil {
 		return err
 	}
-	if _, err := w.exec("UPDATE device SET changed = $1 WHERE mac = $2", timeText(w.now), mac.String()); err != nil {
+	if _, err := w.exec("UPDATE device SET changed = $1 WHERE mac = $2", w.at, mac.String()); err != nil {
 		return err
 	}
 	return w.audit("credential.rotate", mac.String(), detail)
@@ -93,7 +93,7 @@ func (w *writer) addCredential(mac fleet.MAC, a fleet.Admission) error {
 // endCredentials ends all credentials of a board now.
 func (w *writer) endCredentials(mac fleet.MAC, reason string) error {
 	_, err := w.exec("UPDATE credential SET ended = $1, reason = $2, nt_hash = NULL WHERE mac = $3 AND ended IS NULL",
-		timeText(w.now), reason, mac.String())
+		w.at, reason, mac.String())
 	return err
 }
 
@@ -101,7 +101,7 @@ func (w *writer) endCredentials(mac fleet.MAC, reason string) error {
 // present one.
 func (w *writer) startGrace(mac fleet.MAC, reason string, until time.Time) error {
 	_, err := w.exec("UPDATE credential SET ended = $1, nt_hash = NULL WHERE mac = $2 AND ended IS NULL AND until IS NOT NULL",
-		timeText(w.now), mac.String())
+		w.at, mac.String())
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (w *writer) expire() error {
 	}
 	var all []expired
 	for e, err := range query(w.ctx, w.tx, scan,
-		"SELECT mac, serial FROM credential WHERE ended IS NULL AND until IS NOT NULL AND until <= $1", timeText(w.now)) {
+		"SELECT mac, serial FROM credential WHERE ended IS NULL AND until IS NOT NULL AND until <= $1", w.at) {
 		if err != nil {
 			return err
 		}

@@ -97,7 +97,7 @@ func (w *writer) put(o fleet.Offer) error {
 func (f *Fleet) Withdraw(ctx context.Context, hardware, channel string) error {
 	return f.write(ctx, func(w *writer) error {
 		rows, err := w.exec("UPDATE offer SET withdrawn = $1 WHERE hardware = $2 AND channel = $3 AND withdrawn IS NULL",
-			timeText(w.now), hardware, channel)
+			w.at, hardware, channel)
 		switch {
 		case err != nil:
 			return err

@@ -12,7 +12,7 @@ import (
 func (f *Fleet) Activate(ctx context.Context, macs []fleet.MAC) error {
 	return f.each(ctx, macs, func(w *writer, mac fleet.MAC) error {
 		rows, err := w.exec("UPDATE device SET state = 'active', changed = $1 WHERE mac = $2 AND state = 'pending' AND session = $3",
-			timeText(w.now), mac.String(), w.session)
+			w.at, mac.String(), w.session)
 		switch {
 		case err != nil:
 			return err
@@ -36,7 +36,7 @@ func (f *Fleet) Revoke(ctx context.Context, macs []fleet.MAC, reason string) err
 
 func (w *writer) revoke(mac fleet.MAC, reason string) error {
 	rows, err := w.exec("UPDATE device SET state = 'revoked', revoked = $1, changed = $1, reason = $2 WHERE mac = $3 AND state <> 'revoked'",
-		timeText(w.now), reason, mac.String())
+		w.at, reason, mac.String())
 	switch {
 	case err != nil:
 		return err

@@ -13,9 +13,12 @@ import (
 // against, a head written down elsewhere, must be on the trail too: that is what
 // finds a trail that was cut off, or computed anew.
 func (f *Fleet) VerifyAudit(ctx context.Context, against ...Head) (Head, error) {
-	v := verifier{wanted: make(map[uint64]fleet.Digest)}
+	v := verifier{wanted: make(map[uint64][]fleet.Digest)}
 	for _, h := range against {
-		v.wanted[h.Sequence] = h.Hash
+		v.wanted[h.Sequence] = append(v.wanted[h.Sequence], h.Hash)
+	}
+	if err := v.reach(Head{}); err != nil {
+		return Head{}, err
 	}
 	err := inTx(ctx, f.db, &sql.TxOptions{ReadOnly: true}, func(tx *sql.Tx) error {
 		for r, err := range auditRows(ctx, tx) {
@@ -41,7 +44,18 @@ func (f *Fleet) VerifyAudit(ctx context.Context, against ...Head) (Head, error) 
 // A verifier has walked the trail up to head.
 type verifier struct {
 	head   Head
-	wanted map[uint64]fleet.Digest
+	wanted map[uint64][]fleet.Digest // by sequence
+}
+
+// reach moves to a row, when it is the one that was written down elsewhere.
+func (v *verifier) reach(h Head) error {
+	for _, want := range v.wanted[h.Sequence] {
+		if want != h.Hash {
+			return &BrokenError{h.Sequence, fmt.Sprintf("not the one written down: %s, was %s", h.Hash, want)}
+		}
+	}
+	v.head = h
+	return nil
 }
 
 func (v *verifier) next(r Row) error {
@@ -58,11 +72,7 @@ func (v *verifier) next(r Row) error {
 	case r.Prev != v.head.Hash:
 		return &BrokenError{n - 1, fmt.Sprintf("changed: row %d follows another one", n)}
 	}
-	if want, ok := v.wanted[n]; ok && want != r.Hash {
-		return &BrokenError{n, fmt.Sprintf("not the one written down: %s, was %s", r.Hash, want)}
-	}
-	v.head = Head{n, r.Hash}
-	return nil
+	return v.reach(Head{n, r.Hash})
 }
 
 // end checks that the trail is as long as it must be.

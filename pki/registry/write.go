@@ -20,6 +20,7 @@ type writer struct {
 	tx         *sql.Tx
 	ctx        context.Context // of the statements
 	now        time.Time
+	at         string // now, as text
 	head       Head
 	statements map[string]*sql.Stmt
 }
@@ -60,13 +61,14 @@ func (w *writer) begin() (err error) {
 	if w.now.Before(last) {
 		w.now = last
 	}
+	w.at = timeText(w.now)
 	return w.expire()
 }
 
 // end records the last audit row once more.
 func (w *writer) end() error {
 	_, err := w.exec("UPDATE audit_head SET sequence = $1, time = $2, hash = $3 WHERE sequence < $1",
-		int64(w.head.Sequence), timeText(w.now), w.head.Hash.Hex())
+		int64(w.head.Sequence), w.at, w.head.Hash.Hex())
 	return err
 }
 

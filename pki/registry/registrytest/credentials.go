@@ -1,0 +1,92 @@
+package registrytest
+
+import (
+	"time"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/registry"
+)
+
+// password returns the n-th board with every method, and a password.
+func password(n int) registry.Entry {
+	e := Entry(n)
+	e.Device.EAP = fleet.TLS | fleet.PEAP | fleet.TTLS
+	e.Admission = WithPassword(e.Admission)
+	return e
+}
+
+func rotation(h *harness) {
+	ctx := h.Context()
+	Enrol(h, h.Fleet, Entry(1), Entry(2))
+	h.clock.Add(time.Second)
+	h.ok(h.Rotate(ctx, MAC(1), Admission(1, 1), "", 0))
+	equal(h, "admissions", h.device(MAC(1)).Admissions, []fleet.Admission{Admission(1, 1)})
+	equal(h, "the other board", h.device(MAC(2)).Admissions, []fleet.Admission{Admission(2, 0)})
+	equal(h, "revocations", h.revocations(), map[fleet.Serial]string{Admission(1, 0).Serial: "rotated"})
+
+	h.refused(func() error { return h.Rotate(ctx, MAC(1), Admission(1, 0), "", 0) }) // an old one again
+	h.refused(func() error { return h.Rotate(ctx, MAC(1), Admission(2, 0), "", 0) }) // another board's
+	h.refused(func() error { return h.Rotate(ctx, MAC(1), WithPassword(Admission(1, 2)), "", 0) })
+	h.refused(func() error { return h.Rotate(ctx, MAC(1), Admission(1, 2), "", -time.Second) })
+	equal(h, "after refusals", h.device(MAC(1)).Admissions, []fleet.Admission{Admission(1, 1)})
+}
+
+// grace lets two credentials admit, never three, and ends by time alone.
+func grace(h *harness) {
+	ctx := h.Context()
+	Enrol(h, h.Fleet, password(1))
+	h.clock.Add(time.Second)
+	h.ok(h.Rotate(ctx, MAC(1), WithPassword(Admission(1, 1)), "", time.Hour))
+	old := WithPassword(Admission(1, 0))
+	old.Until = h.clock.Now().Add(time.Hour)
+	equal(h, "in grace", h.device(MAC(1)).Admissions, []fleet.Admission{WithPassword(Admission(1, 1)), old})
+	equal(h, "revoked in grace", h.revocations(), map[fleet.Serial]string{})
+
+	h.clock.Add(time.Minute)
+	h.ok(h.Rotate(ctx, MAC(1), WithPassword(Admission(1, 2)), "", time.Hour))
+	old = WithPassword(Admission(1, 1))
+	old.Until = h.clock.Now().Add(time.Hour)
+	equal(h, "second grace", h.device(MAC(1)).Admissions, []fleet.Admission{WithPassword(Admission(1, 2)), old})
+	equal(h, "revoked in the second", h.revocations(), map[fleet.Serial]string{Admission(1, 0).Serial: "rotated"})
+
+	h.clock.Add(time.Hour - time.Nanosecond)
+	equal(h, "a moment before", len(h.device(MAC(1)).Admissions), 2)
+	h.clock.Add(time.Nanosecond)
+	over := h.device(MAC(1)).Admissions
+	equal(h, "over", over, []fleet.Admission{WithPassword(Admission(1, 2))})
+	both := map[fleet.Serial]string{Admission(1, 0).Serial: "rotated", Admission(1, 1).Serial: "rotated"}
+	equal(h, "revoked when over", h.revocations(), both)
+	h.ok(h.Expire(ctx))
+	equal(h, "revoked when swept", h.revocations(), both)
+	h.clock.Add(-registry.ClockTolerance)
+	equal(h, "swept, then the clock set back", h.device(MAC(1)).Admissions, over)
+}
+
+func graceRevoked(h *harness) {
+	ctx := h.Context()
+	Enrol(h, h.Fleet, Entry(1))
+	h.ok(h.Rotate(ctx, MAC(1), Admission(1, 1), "", time.Hour))
+	h.ok(h.Revoke(ctx, []fleet.MAC{MAC(1)}, "stolen"))
+	equal(h, "admissions", len(h.device(MAC(1)).Admissions), 0)
+	equal(h, "revocations", h.revocations(), map[fleet.Serial]string{Admission(1, 0).Serial: "stolen", Admission(1, 1).Serial: "stolen"})
+}
+
+// passwordHashes go when the methods that need them go.
+func passwordHashes(h *harness) {
+	ctx := h.Context()
+	Enrol(h, h.Fleet, password(1))
+	equal(h, "hash", h.device(MAC(1)).Admissions[0].NTHash, password(1).Admission.NTHash)
+	h.ok(h.Change(ctx, MAC(1), registry.Change{EAP: new(fleet.TLS)}))
+	equal(h, "hash without PEAP and TTLS", h.device(MAC(1)).Admissions[0].NTHash, fleet.NTHash{})
+	h.ok(h.Change(ctx, MAC(1), registry.Change{EAP: new(fleet.PEAP)}))
+	equal(h, "hash after a change back", h.device(MAC(1)).Admissions[0].NTHash, fleet.NTHash{})
+}
+
+func noGrace(h *harness) {
+	Enrol(h, h.Fleet, Entry(1))
+	for _, reason := range []string{"lost", "stolen"} {
+		h.refused(func() error { return h.Rotate(h.Context(), MAC(1), Admission(1, 1), reason, time.Second) })
+	}
+	h.ok(h.Rotate(h.Context(), MAC(1), Admission(1, 1), "lost", 0))
+	equal(h, "revocations", h.revocations(), map[fleet.Serial]string{Admission(1, 0).Serial: "lost"})
+}

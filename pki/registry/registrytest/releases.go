@@ -1,0 +1,118 @@
+package registrytest
+
+import (
+	"errors"
+	"math"
+	"time"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/registry"
+)
+
+func offers(h *harness) {
+	ctx := h.Context()
+	offer := func(channel, version string, sequence uint64) fleet.Offer {
+		return fleet.Offer{Hardware: "esp32", Channel: channel, Version: version, Manifest: fleet.Sum([]byte(version)),
+			Sequence: sequence, Percent: 100, Published: h.clock.Now()}
+	}
+	one, two, beta := offer("stable", "1.0", 1), offer("stable", "1.1", 3), offer("beta", "1.1", 1)
+	h.ok(h.Publish(ctx, one))
+	h.ok(h.Publish(ctx, beta))
+	h.ok(h.Publish(ctx, two))
+	list := func(what string, want ...fleet.Offer) {
+		h.Helper()
+		got, err := h.Offers(ctx)
+		h.ok(err)
+		equal(h, what, got, want)
+	}
+	list("published", beta, two)
+
+	other := two
+	other.Manifest = fleet.Sum([]byte("other"))
+	renamed := two
+	renamed.Version = "1.1.1"
+	tooMuch, noManifest, zero := offer("stable", "2", 9), offer("stable", "2", 9), offer("stable", "2", 0)
+	tooMuch.Percent, noManifest.Manifest = 101, fleet.Digest{}
+	huge, path := offer("stable", "2", math.MaxUint64), offer("../x", "2", 9)
+	for _, o := range []fleet.Offer{one, offer("stable", "1.2", 2), other, renamed, tooMuch, noManifest, zero, huge, path} {
+		h.refused(func() error { return h.Publish(ctx, o) })
+	}
+	two.Percent, two.Paused = 10, true
+	h.ok(h.Publish(ctx, two))
+	list("paused", beta, two)
+
+	h.ok(h.Withdraw(ctx, "esp32", "stable"))
+	list("withdrawn", beta)
+	h.refused(func() error { return h.Withdraw(ctx, "esp32", "stable") })
+	h.refused(func() error { return h.Publish(ctx, one) })
+	n, err := h.Number(ctx, "esp32", "1.2", []string{"stable"}, nil)
+	h.ok(err)
+	equal(h, "sequence after what was published", n.Sequences["stable"], 4)
+}
+
+func numbers(h *harness) {
+	ctx := h.Context()
+	number := func(hardware string, count *uint32, channels ...string) (registry.Numbers, error) {
+		return h.Number(ctx, hardware, "1.0", channels, count)
+	}
+	n, err := number("esp32", nil, "stable", "beta")
+	h.ok(err)
+	head, err := h.Head(ctx)
+	h.ok(err)
+	equal(h, "first", n, registry.Numbers{Counter: fleet.Counter{Count: 1}, Sequences: map[string]uint64{"stable": 1, "beta": 1}, Audit: head})
+	for _, row := range []struct {
+		name     string
+		hardware string
+		count    *uint32
+		want     uint32 // 0: refused
+	}{
+		{"jump of 16", "esp32", new(uint32(17)), 17},
+		{"jump of 17", "esp32", new(uint32(34)), 0},
+		{"the highest there is", "esp32", new(uint32(math.MaxUint32)), 0},
+		{"lower", "esp32", new(uint32(16)), 0},
+		{"zero", "esp32", new(uint32(0)), 0},
+		{"given before", "esp32", new(uint32(17)), 0},
+		{"next", "esp32", nil, 18},
+		{"other hardware", "gate", nil, 1},
+		{"other hardware, first jump", "lamp", new(uint32(17)), 0},
+	} {
+		n, err := number(row.hardware, row.count, "stable")
+		if row.want == 0 && err == nil || row.want > 0 && err != nil || n.Counter.Count != row.want {
+			h.Errorf("%s: got %d, %v, want %d", row.name, n.Counter.Count, err, row.want)
+		}
+	}
+	n, err = number("esp32", nil, "stable")
+	h.ok(err)
+	equal(h, "refused numbers use up none", n.Sequences, map[string]uint64{"stable": 4})
+	for _, channels := range [][]string{nil, {"a", "a"}, {"a", "b/c"}} {
+		if _, err := number("esp32", nil, channels...); err == nil {
+			h.Errorf("channels %q: no error", channels)
+		}
+	}
+}
+
+func crlNumbers(h *harness) {
+	ctx := h.Context()
+	first := h.clock.Now().Add(-time.Hour)
+	var calls []uint64
+	sign := func(at time.Time, fail error) error {
+		return h.CRLNumber(ctx, func(n uint64, previous time.Time) (time.Time, error) {
+			calls = append(calls, n)
+			if n == 1 != previous.IsZero() || n == 2 && !previous.Equal(first) {
+				h.Errorf("number %d after %s", n, previous)
+			}
+			for _, err := range h.Revocations(ctx) {
+				h.ok(err)
+			}
+			return at, fail
+		})
+	}
+	h.ok(sign(first, nil))
+	broken := errors.New("the key does not open")
+	if err := h.refused(func() error { return sign(first.Add(time.Minute), broken) }); !errors.Is(err, broken) {
+		h.Error(err)
+	}
+	h.refused(func() error { return sign(first, nil) })
+	h.ok(sign(first.Add(time.Second), nil))
+	equal(h, "numbers", calls, []uint64{1, 2, 2, 2})
+}
