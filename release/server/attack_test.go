@@ -226,12 +226,12 @@ func TestStalledClientOfASmallImage(t *testing.T) {
 // A slow client may take many times the idle limit, as long as it goes on; and
 // one that erases flash first, with its window shut, is healthy.
 func TestSlowClient(t *testing.T) {
-	const idle = 300 * time.Millisecond
+	const idle = 200 * time.Millisecond
 	h := open(t, server.Limits{Idle: idle}, nil)
 	h.enrol(stable(1))
 	h.publish(t, "stable", image(1<<20))
 	conn := h.dial(1)
-	conn.SetReadBuffer(8192)
+	conn.SetReadBuffer(64 << 10)
 	say(conn, mac(1).String())
 	tick := time.NewTicker(idle / 10)
 	defer tick.Stop()
