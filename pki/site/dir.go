@@ -26,13 +26,46 @@ func WriteDir(final string, files map[string][]byte, perm fs.FileMode) error {
 }
 
 func writeDir(final string, files map[string][]byte, perm fs.FileMode, exchange func(a, b string) error) error {
+	stage, err := stageDir(final, files, perm, true)
+	if err != nil {
+		return err
+	}
+	defer stage.Close()
+	if err := swap(stage.Name(), final, exchange); err != nil {
+		return errors.Join(err, os.RemoveAll(stage.Name()))
+	}
+	if err := syncDir(filepath.Dir(final)); err != nil {
+		return err // the old folder, now at stage, stays until somebody can sync
+	}
+	return os.RemoveAll(stage.Name())
+}
+
+// ReplaceDir puts the folder staged, which WriteDir has written, in the place of
+// the folder final, if there is one, and removes the old one. Both must have one
+// parent. A run that dies meanwhile can leave the old folder at staged.
+func ReplaceDir(staged, final string) error {
+	if filepath.Dir(staged) != filepath.Dir(final) {
+		return fmt.Errorf("%s and %s are not side by side", staged, final)
+	}
+	if err := swap(staged, final, exchange); err != nil {
+		return err
+	}
+	if err := syncDir(filepath.Dir(final)); err != nil {
+		return err
+	}
+	return os.RemoveAll(staged)
+}
+
+// stageDir writes files to a new folder beside final, locked while the returned
+// file is open, and when sync is set makes them last.
+func stageDir(final string, files map[string][]byte, perm fs.FileMode, sync bool) (*os.File, error) {
 	for name := range files {
 		if !filepath.IsLocal(name) || filepath.Clean(name) != name || name == "." {
-			return fmt.Errorf("%s: file name %q does not stay inside", final, name)
+			return nil, fmt.Errorf("%s: file name %q does not stay inside", final, name)
 		}
 	}
 	if err := mkdir(filepath.Dir(final), 0o700); err != nil {
-		return err
+		return nil, err
 	}
 	stage, err := claim(final, "new", func(temp string) (*os.File, error) {
 		if err := os.Mkdir(temp, 0o700); err != nil {
@@ -41,18 +74,19 @@ func writeDir(final string, files map[string][]byte, perm fs.FileMode, exchange 
 		return os.Open(temp)
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer stage.Close()
-	defer os.RemoveAll(stage.Name())
-	if err := writeTree(stage.Name(), files, perm); err != nil {
-		return err
+	if err := writeTree(stage.Name(), files, perm, sync); err != nil {
+		os.RemoveAll(stage.Name())
+		stage.Close()
+		return nil, err
 	}
-	return swap(stage.Name(), final, exchange)
+	return stage, nil
 }
 
-// swap makes the folder stage the folder final: here it becomes true. What was
-// final, if anything, is then at stage.
+// swap makes the folder stage the folder final: here it becomes true, and with
+// the next sync of their parent it lasts. What was final, if anything, is then
+// at stage.
 func swap(stage, final string, exchange func(a, b string) error) error {
 	parent := filepath.Dir(final)
 	unlock, err := lockDir(parent)
@@ -77,10 +111,7 @@ func swap(stage, final string, exchange func(a, b string) error) error {
 			err = swapAside(stage, final, aside)
 		}
 	}
-	if err != nil {
-		return err
-	}
-	return syncDir(parent)
+	return err
 }
 
 // swapAside exchanges two folders in three steps. Between the first and the
@@ -110,15 +141,16 @@ func recoverAside(aside, final string) error {
 	return os.RemoveAll(aside)
 }
 
-// writeTree fills the empty folder root and syncs every file and folder of it.
-func writeTree(root string, files map[string][]byte, perm fs.FileMode) error {
+// writeTree fills the empty folder root and, when sync is set, syncs every file
+// and folder of it.
+func writeTree(root string, files map[string][]byte, perm fs.FileMode, sync bool) error {
 	dirs := map[string]bool{root: true}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		path := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}
-		if err := writeSynced(path, files[name], perm); err != nil {
+		if err := writeNew(path, files[name], perm, sync); err != nil {
 			return err
 		}
 		for dir := filepath.Dir(path); !dirs[dir]; dir = filepath.Dir(dir) {
@@ -129,6 +161,9 @@ func writeTree(root string, files map[string][]byte, perm fs.FileMode) error {
 		if err := os.Chmod(dir, 0o700|perm|perm&0o444>>2); err != nil {
 			return err
 		}
+		if !sync {
+			continue
+		}
 		if err := syncDir(dir); err != nil {
 			return err
 		}
@@ -136,13 +171,16 @@ func writeTree(root string, files map[string][]byte, perm fs.FileMode) error {
 	return nil
 }
 
-func writeSynced(path string, data []byte, perm fs.FileMode) error {
+func writeNew(path string, data []byte, perm fs.FileMode, sync bool) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
-	return errors.Join(err, f.Chmod(perm), f.Sync(), f.Close())
+	if err == nil && sync {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Chmod(perm), f.Close())
 }
 
 // mkdir makes dir and what is missing above it, so that it lasts. A folder that

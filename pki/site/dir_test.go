@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -137,6 +138,77 @@ func TestWriteDirKilled(t *testing.T) {
 			onlyIn(t, top, "d")
 		})
 	}
+}
+
+func TestWriteDirs(t *testing.T) {
+	top := t.TempDir()
+	for _, files := range []map[string][]byte{oldFiles(), newFiles()} {
+		dirs := make(map[string]map[string][]byte)
+		for i := range 2*batch + 1 {
+			dirs[filepath.Join(top, strconv.Itoa(i%7), strconv.Itoa(i))] = files
+		}
+		if err := WriteDirs(dirs, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for dir := range dirs {
+			holds(t, dir, files)
+		}
+	}
+	entries, err := filepath.Glob(filepath.Join(top, "*", ".*"))
+	if err != nil || len(entries) > 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+// One folder that cannot be written must not leave others half-written.
+func TestWriteDirsFails(t *testing.T) {
+	top := t.TempDir()
+	a, b := filepath.Join(top, "a"), filepath.Join(top, "b")
+	if err := WriteDirs(map[string]map[string][]byte{a: oldFiles(), b: oldFiles()}, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteDirs(map[string]map[string][]byte{a: newFiles(), b: {"../x": nil}}, 0o600); err == nil {
+		t.Error("no error")
+	}
+	holds(t, a, oldFiles())
+	holds(t, b, oldFiles())
+	onlyIn(t, top, "a", "b")
+}
+
+func TestReplaceDir(t *testing.T) {
+	top := t.TempDir()
+	next, dir := filepath.Join(top, "d.next"), filepath.Join(top, "d")
+	for _, files := range []map[string][]byte{oldFiles(), newFiles()} { // none yet, one there
+		if err := WriteDir(next, files, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := ReplaceDir(next, dir); err != nil {
+			t.Fatal(err)
+		}
+		holds(t, dir, files)
+		onlyIn(t, top, "d")
+	}
+	if err := ReplaceDir(next, dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("with nothing staged: %v", err)
+	}
+	if err := ReplaceDir(filepath.Join(top, "x", "d"), dir); err == nil {
+		t.Error("from elsewhere: no error")
+	}
+	holds(t, dir, newFiles())
+}
+
+func BenchmarkWriteDirs(b *testing.B) {
+	top := b.TempDir()
+	for b.Loop() {
+		dirs := make(map[string]map[string][]byte)
+		for i := range 1000 {
+			dirs[filepath.Join(top, strconv.Itoa(i%256), strconv.Itoa(i))] = newFiles()
+		}
+		if err := WriteDirs(dirs, 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(1000*b.N)/b.Elapsed().Seconds(), "folders/s")
 }
 
 func TestRecoverAside(t *testing.T) {

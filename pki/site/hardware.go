@@ -3,17 +3,20 @@ package site
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// AddHardware adds an entry to the settings file, in front of the others, and
-// to s.Settings. What people wrote in the file stays as it is. An entry with
-// that name, or a file that has changed since Open, is an error.
-func (s *Site) AddHardware(name string, h Hardware) error {
+// AddHardware adds entries to the settings file, in front of the others, and to
+// s.Settings. What people wrote in the file stays as it is. A name that is there
+// already, or a file that has changed since Open, is an error; then nothing has
+// been added.
+func (s *Site) AddHardware(entries map[string]Hardware) error {
 	file := s.Path(SettingsFile)
 	data, err := readOwn(file, os.Geteuid())
 	if err != nil {
@@ -23,7 +26,7 @@ func (s *Site) AddHardware(name string, h Hardware) error {
 	if err != nil {
 		return err
 	}
-	data, settings, err := addHardware(file, data, s.Settings, name, h)
+	data, settings, err := addHardware(file, data, s.Settings, entries)
 	if err != nil {
 		return err
 	}
@@ -34,32 +37,36 @@ func (s *Site) AddHardware(name string, h Hardware) error {
 	return nil
 }
 
-// addHardware returns the file data with one more entry, and what it then says.
-func addHardware(file string, data []byte, s Settings, name string, h Hardware) ([]byte, Settings, error) {
-	was, err := Parse(file, data)
-	switch {
-	case err != nil:
+// addHardware returns the file data with more entries, and what it then says.
+func addHardware(file string, data []byte, s Settings, entries map[string]Hardware) ([]byte, Settings, error) {
+	want, err := Parse(file, data)
+	if err != nil {
 		return nil, s, err
-	case !reflect.DeepEqual(was, s):
-		return nil, s, fmt.Errorf("%s: it has changed meanwhile", file)
-	case was.Hardware[name] != Hardware{}:
-		return nil, s, fmt.Errorf("%s: hardware %q is there already", file, name)
 	}
-	if err := h.check(name); err != nil {
-		return nil, s, fmt.Errorf("hardware %q: %w", name, err)
+	if !reflect.DeepEqual(want, s) {
+		return nil, s, fmt.Errorf("%s: it has changed meanwhile", file)
 	}
 	line, indent, err := hardwarePlace(file, data)
 	if err != nil {
 		return nil, s, err
 	}
-	lines := strings.SplitAfter(string(data), "\n")
-	text := strings.Join(lines[:line-1], "") + h.render(name, indent) + strings.Join(lines[line-1:], "")
-	now, err := Parse(file, []byte(text))
-	was.Hardware[name] = h
-	if err != nil || !reflect.DeepEqual(now, was) {
-		return nil, s, fmt.Errorf("%s: its hardware section is too unusual to add to; please add hardware %q there by hand", file, name)
+	var added strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		if _, ok := want.Hardware[name]; ok {
+			return nil, s, fmt.Errorf("%s: hardware %q is there already", file, name)
+		}
+		if err := entries[name].check(name); err != nil {
+			return nil, s, fmt.Errorf("hardware %q: %w", name, err)
+		}
+		want.Hardware[name] = entries[name]
+		added.WriteString(entries[name].render(name, indent))
 	}
-	return []byte(text), now, nil
+	lines := strings.SplitAfter(string(data), "\n")
+	text := strings.Join(lines[:line-1], "") + added.String() + strings.Join(lines[line-1:], "")
+	if got, err := Parse(file, []byte(text)); err != nil || !reflect.DeepEqual(got, want) {
+		return nil, s, fmt.Errorf("%s: its hardware section is too unusual to add to; please write the entries there by hand", file)
+	}
+	return []byte(text), want, nil
 }
 
 // hardwarePlace returns the line of the first hardware entry and the blanks in

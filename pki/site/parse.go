@@ -84,7 +84,7 @@ func (p parser) settings(n *yaml.Node, s *Settings) error {
 		return p.named(n, checkName, func(name string, n *yaml.Node) error { return p.hardware(n, name, s) })
 	}
 	keys["keys"] = func(n *yaml.Node) error {
-		return p.named(n, anyName, func(role string, n *yaml.Node) error { return p.key(n, role, s) })
+		return p.named(n, anyName, func(name string, n *yaml.Node) error { return p.key(n, name, s) })
 	}
 	return p.mapping(n, keys, "name", "ssid", "server", "hardware")
 }
@@ -132,15 +132,15 @@ func (p parser) hardware(n *yaml.Node, name string, s *Settings) error {
 	return nil
 }
 
-func (p parser) key(n *yaml.Node, role string, s *Settings) error {
+func (p parser) key(n *yaml.Node, name string, s *Settings) error {
 	var uri string
-	if err := p.text(n, field{to: &uri, check: func(s string) error { return checkKey(role, s) }}); err != nil {
+	if err := p.text(n, field{to: &uri, check: func(s string) error { return checkKey(name, s) }}); err != nil {
 		return err
 	}
 	if s.Keys == nil {
 		s.Keys = make(map[string]string)
 	}
-	s.Keys[role] = uri
+	s.Keys[name] = uri
 	return nil
 }
 

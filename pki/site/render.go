@@ -104,17 +104,16 @@ func (h Hardware) render(name, indent string) string {
 
 func (s Settings) renderKeys(b *strings.Builder) {
 	b.WriteString(`
-# Where private keys are, by role (boards, radius, servers, release-root,
-# release, app, or one of them with -WORD behind): a file, from this folder, or
-# a URI. A role that is not listed is the encrypted file keys/ROLE.pem.
+# Where private keys are, by the names that "tcpboot key list" shows: a file,
+# from this folder, or a URI. A key that is not listed is keys/NAME.pem.
 `)
 	if len(s.Keys) == 0 {
 		b.WriteString("keys: {}\n")
 		return
 	}
 	b.WriteString("keys:\n")
-	for _, role := range slices.Sorted(maps.Keys(s.Keys)) {
-		fmt.Fprintf(b, "  %s: %s\n", text(role), text(s.Keys[role]))
+	for _, name := range slices.Sorted(maps.Keys(s.Keys)) {
+		fmt.Fprintf(b, "  %s: %s\n", text(name), text(s.Keys[name]))
 	}
 }
 

@@ -32,8 +32,8 @@ type Settings struct {
 	RADIUS  RADIUS
 	// Hardware holds the kinds of boards by name; at least one.
 	Hardware map[string]Hardware
-	// Keys says where private keys are, by role or ROLE-WORD: a file inside the
-	// site or a URI. See Key for those that are not listed; nil when none is.
+	// Keys says where private keys are, by name: a file inside the site or a
+	// URI. See Key for those that are not listed; nil when none is.
 	Keys map[string]string
 }
 
@@ -81,13 +81,13 @@ func DefaultHardware(chip string) Hardware {
 	return Hardware{Chip: chip, MinRevision: "0.0", Flash: "4MB", Loader: "0xF0000", Slot: "0x300000", Signature: "by-chip"}
 }
 
-// Key returns where the private key of a role is: what Keys says, or else the
-// file keys/ROLE.pem.
-func (s Settings) Key(role string) string {
-	if uri, ok := s.Keys[role]; ok {
+// Key returns where the private key with that name is: what Keys says, or else
+// the file keys/NAME.pem.
+func (s Settings) Key(name string) string {
+	if uri, ok := s.Keys[name]; ok {
 		return uri
 	}
-	return "keys/" + role + ".pem"
+	return "keys/" + name + ".pem"
 }
 
 // ServerAddr splits Server.
@@ -149,9 +149,9 @@ func (s Settings) Check() error {
 			return fmt.Errorf("hardware.%s: %w", name, err)
 		}
 	}
-	for _, role := range slices.Sorted(maps.Keys(s.Keys)) {
-		if err := checkKey(role, s.Keys[role]); err != nil {
-			return fmt.Errorf("keys.%s: %w", role, err)
+	for _, name := range slices.Sorted(maps.Keys(s.Keys)) {
+		if err := checkKey(name, s.Keys[name]); err != nil {
+			return fmt.Errorf("keys.%s: %w", name, err)
 		}
 	}
 	return nil

@@ -235,16 +235,16 @@ func TestSiteAddHardware(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.AddHardware("s3", DefaultHardware("esp32s3")); err != nil {
+	if err := s.AddHardware(map[string]Hardware{"s3": DefaultHardware("esp32s3")}); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := Open(dir); err != nil || !reflect.DeepEqual(got, s) || len(got.Settings.Hardware) != 2 {
 		t.Errorf("opened %+v, %v; want %+v", got, err, s)
 	}
-	if err := s.AddHardware("c 3", DefaultHardware("esp32c3")); err == nil {
+	if err := s.AddHardware(map[string]Hardware{"c 3": DefaultHardware("esp32c3")}); err == nil {
 		t.Error("took a name with a blank")
 	}
-	if err := other.AddHardware("c3", DefaultHardware("esp32c3")); err == nil || !strings.HasSuffix(err.Error(), "it has changed meanwhile") {
+	if err := other.AddHardware(map[string]Hardware{"c3": DefaultHardware("esp32c3")}); err == nil || !strings.HasSuffix(err.Error(), "it has changed meanwhile") {
 		t.Errorf("over somebody's change: %v", err)
 	}
 }
