@@ -29,6 +29,7 @@ type lab struct {
 	dir    string
 	port   uint16
 	output *log
+	server *os.Process
 }
 
 // start exports what srv says of boards, lets change alter the folder, and runs
@@ -49,7 +50,7 @@ func start(t *testing.T, srv radius.Server, boards iter.Seq2[fleet.Device, error
 // prepare is start without starting.
 func prepare(t *testing.T, srv radius.Server, boards iter.Seq2[fleet.Device, error], change func(dir string)) *lab {
 	t.Helper()
-	l := &lab{t: t, dir: folder(t), port: freePort(t), output: &log{word: "Ready to process requests", ready: make(chan struct{})}}
+	l := &lab{t: t, dir: folder(t), port: freePort(t), output: newLog()}
 	srv.Port = l.port
 	if err := radius.Export(srv, boards, creator(l.dir)); err != nil {
 		t.Fatal(err)
@@ -122,46 +123,51 @@ func (l *lab) run() (*lab, error) {
 	l.t.Helper()
 	cmd := exec.Command(program(l.t, "freeradius", "freeradius"), "-d", l.dir, "-n", "radiusd", "-f")
 	cmd.Dir = "/"
+	cmd.Stdout, cmd.Stderr = l.output, l.output
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	}
-	cmd.Stdout, cmd.Stderr = l.output, l.output
 	if err := cmd.Start(); err != nil {
 		return l, err
 	}
+	l.server = cmd.Process
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	select {
-	case <-l.output.ready:
-		l.t.Cleanup(func() { cmd.Process.Kill(); <-ended })
-		return l, nil
-	case err := <-ended:
-		return l, errors.Join(errors.New("ended before it was ready"), err)
-	case <-time.After(30 * time.Second):
-		cmd.Process.Kill()
-		return l, errors.New("not ready after 30 s")
+	patience := time.After(30 * time.Second)
+	for !l.output.has("Ready to process requests") {
+		select {
+		case <-l.output.grew:
+		case err := <-ended:
+			return l, errors.Join(errors.New("ended before it was ready"), err)
+		case <-patience:
+			cmd.Process.Kill()
+			return l, errors.New("not ready after 30 s")
+		}
 	}
+	l.t.Cleanup(func() { cmd.Process.Kill(); <-ended })
+	return l, nil
 }
 
-// A log is what the server printed so far. It closes ready when word comes.
+// A log is what the server printed so far. It says on grew that there is more.
 type log struct {
-	mu    sync.Mutex
-	text  bytes.Buffer
-	word  string
-	ready chan struct{}
-	seen  bool
+	mu   sync.Mutex
+	text bytes.Buffer
+	grew chan struct{}
 }
+
+func newLog() *log { return &log{grew: make(chan struct{}, 1)} }
 
 func (g *log) Write(p []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.text.Write(p)
-	if !g.seen && bytes.Contains(g.text.Bytes(), []byte(g.word)) {
-		g.seen = true
-		close(g.ready)
+	select {
+	case g.grew <- struct{}{}:
+	default:
 	}
-	return len(p), nil
+	return g.text.Write(p)
 }
+
+func (g *log) has(word string) bool { return strings.Contains(g.String(), word) }
 
 func (g *log) String() string {
 	g.mu.Lock()

@@ -94,6 +94,22 @@ func TestWrongCredentials(t *testing.T) {
 	})
 }
 
+// While the boards CA is renewed, two of one name issue what boards show.
+func TestTwoCAs(t *testing.T) {
+	t.Parallel()
+	s, renewed := newSite(), newSite()
+	a := s.enroll("246f28aa1001", all, 101)
+	b := renewed.enroll("246f28aa1002", all, 102)
+	srv := s.server(all)
+	srv.BoardsCA = pki.CertificatePEM(s.boards.CA, renewed.boards.CA)
+	l := start(t, srv, devices(a, b), nil)
+	l.logins([]row{
+		{"old CA", a.by(useTLS), accept, "101"},
+		{"new CA", b.by(useTLS, under(s.radius)), accept, "102"},
+		{"new CA, not listed", a.by(useTLS, showing(renewed.enroll("246f28aa1001", all, 0).cert())), reject, ""},
+	})
+}
+
 func TestMethodsOfABoard(t *testing.T) {
 	t.Parallel()
 	s := newSite()

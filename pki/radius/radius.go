@@ -1,8 +1,8 @@
 // Package radius renders what admits boards to the network: a FreeRADIUS 3.2
 // configuration, from the devices of the registry. The files are a rendering and
 // nothing else. The same devices give the same bytes, and a board that the
-// registry no longer admits is simply not in them: that is the revocation. No
-// login depends on a CRL or on OCSP.
+// registry no longer admits is simply not in them: that is the revocation, from
+// the next login on. No login depends on a CRL or on OCSP.
 //
 // Export writes a whole folder on which the server starts as it lies:
 //

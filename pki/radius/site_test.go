@@ -2,6 +2,8 @@ package radius_test
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
@@ -11,7 +13,6 @@ import (
 	"time"
 
 	"github.com/tcpboot/tcpboot/pki"
-	"github.com/tcpboot/tcpboot/pki/custody"
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/radius"
 )
@@ -36,7 +37,7 @@ func newCert(leaf *x509.Certificate, key crypto.PrivateKey) cert {
 	return cert{pki.CertificatePEM(leaf), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})}
 }
 
-func newKey() crypto.Signer { return must(custody.Generate(custody.P256)) }
+func newKey() crypto.Signer { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) }
 
 // A site has the three hierarchies.
 type site struct{ boards, radius, servers *pki.Authority }
@@ -79,8 +80,9 @@ type board struct {
 // enroll makes an active board. Its admission always holds the NT hash, so that
 // it is the methods that decide.
 func (s *site) enroll(mac string, eap fleet.EAP, vlan fleet.VLAN) *board {
-	b := &board{site: s, Device: fleet.Device{MAC: must(fleet.ParseMAC(mac)), State: fleet.Active, EAP: eap, VLAN: vlan, Name: "%{User-Name}\n$INCLUDE x"}}
-	b.Credential = must(s.boards.IssueBoard(b.Device.MAC, day))
+	m := must(fleet.ParseMAC(mac))
+	b := &board{site: s, Credential: must(s.boards.IssueBoard(m, day))}
+	b.Device = fleet.Device{MAC: m, Name: "%{User-Name}\n$INCLUDE x", State: fleet.Active, EAP: eap, VLAN: vlan}
 	b.Admissions = []fleet.Admission{b.Credential.Admission(all)}
 	return b
 }

@@ -139,7 +139,7 @@ func TestLinesWithoutPolicies(t *testing.T) {
 	t.Parallel()
 	s := newSite()
 	b := s.enroll("246f28aa1001", all, 0)
-	servers := edit(t, "servers.conf", "\t\t\ttcpboot_password", "\t\t\tok")
+	servers := edit(t, "servers.conf", "\t\t\ttcpboot_password\n", "")
 	l := start(t, s.server(all), devices(b), servers)
 	l.logins([]row{
 		{"PEAP", b.by(usePEAP), reject, ""},
