@@ -1,0 +1,52 @@
+# Two commands to know: `make demo` shows the whole story on your screen;
+# `make test` installs what the tests need (Debian) and runs them all.
+
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := v1.8.0
+PEERS       := freeradius freeradius-utils eapoltest openssl
+RIVALS      := nginx-light
+SOAK        ?= 1m
+LDFLAGS     := -s -w -X main.release=$(shell git describe --tags --always --dirty 2>/dev/null)
+export CGO_ENABLED ?= 0
+
+.PHONY: build
+build: ## the binary: bin/tcpboot
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tcpboot ./cmd/tcpboot
+
+.PHONY: demo
+demo: build ## the whole story on your screen; APP=path/to/app.bin takes a real image
+	@$(GO) run ./cmd/tcpboot-demo --tcpboot bin/tcpboot $(if $(APP),--app '$(APP)')
+
+.PHONY: test
+test: peers lint ## everything CI checks
+	CGO_ENABLED=1 $(GO) test -race -timeout 18m ./...
+
+.PHONY: lint
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	.ci/vulncheck $(GOVULNCHECK)
+
+.PHONY: peers
+peers: ## the programs that judge our output
+	.ci/install $(PEERS)
+
+.PHONY: bench
+bench: ## ratios against rivals and limits, measured in one run
+	.ci/install $(RIVALS)
+	$(GO) run ./cmd/tcpboot-bench
+
+.PHONY: soak
+soak: peers ## long runs: fuzz every reader of outside bytes for SOAK each
+	@set -e; for p in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+			$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(SOAK) $$p; \
+		done; \
+	done
+	CGO_ENABLED=1 $(GO) test -race -count 5 ./...
+
+.PHONY: help
+help:
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10

@@ -1,0 +1,172 @@
+package enroll
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
+
+// maxLine bounds one line of a list; no field of ours needs a tenth of it.
+const maxLine = 4096
+
+// A Request asks for one board. Where says where it was asked, for errors:
+// "boards.csv:7" or "argument 2". Empty fields take the site's defaults.
+type Request struct {
+	Where    string
+	MAC      fleet.MAC
+	Name     string
+	Hardware string
+	Chip     fleet.Chip
+	Channel  string
+	VLAN     fleet.VLAN
+}
+
+// columns are the fields of a list, and what each does to a request.
+var columns = map[string]func(r *Request, field string) error{
+	"mac":      func(r *Request, s string) (err error) { r.MAC, err = fleet.ParseMAC(s); return err },
+	"name":     func(r *Request, s string) error { r.Name = s; return fleet.CheckLabel(s) },
+	"hardware": func(r *Request, s string) error { r.Hardware = s; return optional("hardware", s) },
+	"channel":  func(r *Request, s string) error { r.Channel = s; return optional("channel", s) },
+	"vlan":     func(r *Request, s string) (err error) { r.VLAN, err = fleet.ParseVLAN(s); return err },
+	"chip": func(r *Request, s string) (err error) {
+		if s != "" {
+			r.Chip, err = fleet.ParseChip(s)
+		}
+		return err
+	},
+}
+
+func optional(kind, s string) error {
+	if s == "" {
+		return nil
+	}
+	return fleet.CheckName(kind, s)
+}
+
+// ReadCSV reads a list of boards: a header line that names its columns, of
+// which only mac must be there, then a board a line. Blank lines and lines that
+// start with '#' are skipped. All faults are told, joined, each with file and
+// line; name is what they call the file. A list with a fault yields no request.
+//
+//	mac,name,hardware,chip,channel,vlan
+//	24:6f:28:aa:10:02,door 2,esp32,,stable,120
+func ReadCSV(name string, r io.Reader) ([]Request, error) {
+	lines := csv.NewReader(&boundedLines{name: name, r: bufio.NewReaderSize(r, maxLine)})
+	lines.Comment = '#'
+	lines.TrimLeadingSpace = true
+	header, err := lines.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: empty; want a header line, then a board a line", name)
+	}
+	if err != nil {
+		return nil, located(name, err)
+	}
+	fields, err := readHeader(header)
+	if err != nil {
+		return nil, fmt.Errorf("%s:1: %w", name, err)
+	}
+	return readRows(name, lines, fields)
+}
+
+func readHeader(header []string) ([]string, error) {
+	fields := make([]string, len(header))
+	for i, h := range header {
+		h = strings.ToLower(strings.TrimSpace(h))
+		if columns[h] == nil {
+			return nil, fmt.Errorf("unknown column %q; want mac, name, hardware, chip, channel, vlan", h)
+		}
+		if slices.Contains(fields, h) {
+			return nil, fmt.Errorf("column %q stands twice", h)
+		}
+		fields[i] = h
+	}
+	if !slices.Contains(fields, "mac") {
+		return nil, errors.New("no column mac; want a header line such as mac,name,hardware")
+	}
+	return fields, nil
+}
+
+// maxFaults bounds how many faults of one list are told.
+const maxFaults = 20
+
+func readRows(name string, lines *csv.Reader, fields []string) (rows []Request, err error) {
+	var faults []error
+	for {
+		record, err := lines.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			faults = append(faults, located(name, err))
+			if !errors.Is(err, csv.ErrFieldCount) {
+				break // after a broken quote nothing can be told apart
+			}
+			continue
+		}
+		line, _ := lines.FieldPos(0)
+		row, err := readRow(record, fields)
+		row.Where = fmt.Sprintf("%s:%d", name, line)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", row.Where, err))
+		}
+		rows = append(rows, row)
+		if len(faults) == maxFaults {
+			faults = append(faults, fmt.Errorf("%s: more faults may follow", name))
+			break
+		}
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return rows, nil
+}
+
+func readRow(record, fields []string) (Request, error) {
+	var r Request
+	for i, f := range fields {
+		if err := columns[f](&r, strings.TrimSpace(record[i])); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// located puts file and line before an error of the csv package.
+func located(name string, err error) error {
+	if p := new(csv.ParseError); errors.As(err, &p) {
+		return fmt.Errorf("%s:%d: %w", name, p.Line, p.Err)
+	}
+	return err
+}
+
+// boundedLines refuses a line that is longer than its reader's buffer, so that
+// hostile input cannot make a reader collect without end.
+type boundedLines struct {
+	name string
+	r    *bufio.Reader
+	line int
+	rest []byte
+}
+
+func (b *boundedLines) Read(p []byte) (int, error) {
+	if len(b.rest) == 0 {
+		line, err := b.r.ReadSlice('\n')
+		b.line++
+		if errors.Is(err, bufio.ErrBufferFull) {
+			return 0, fmt.Errorf("%s:%d: line longer than %d bytes", b.name, b.line, maxLine)
+		}
+		if len(line) == 0 {
+			return 0, err
+		}
+		b.rest = line
+	}
+	n := copy(p, b.rest)
+	b.rest = b.rest[n:]
+	return n, nil
+}

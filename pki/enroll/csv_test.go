@@ -1,0 +1,70 @@
+package enroll
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
+
+func TestReadCSV(t *testing.T) {
+	got, err := ReadCSV("boards.csv", strings.NewReader(`
+# the east wing
+name, MAC, vlan, chip
+"door 2, left", 24:6F:28:AA:10:02, 120, ESP32-C3
+
+hall,246f28aa1003,,
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Request{
+		{Where: "boards.csv:4", MAC: fleet.MAC{0x24, 0x6f, 0x28, 0xaa, 0x10, 2}, Name: "door 2, left", VLAN: 120, Chip: "esp32c3"},
+		{Where: "boards.csv:6", MAC: fleet.MAC{0x24, 0x6f, 0x28, 0xaa, 0x10, 3}, Name: "hall"},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestReadCSVRefuses(t *testing.T) {
+	for name, row := range map[string]struct{ in, why string }{
+		"nothing":          {"", "b.csv: empty"},
+		"no mac column":    {"name\nx\n", "b.csv:1: no column mac"},
+		"unknown column":   {"mac,colour\n", `b.csv:1: unknown column "colour"`},
+		"column twice":     {"mac,mac\n", `b.csv:1: column "mac" stands twice`},
+		"bad mac":          {"mac\n246f28aa1002\nzz\n", `b.csv:3: MAC "zz": want twelve`},
+		"bad vlan":         {"mac,vlan\n246f28aa1002,5000\n", `b.csv:2: VLAN "5000"`},
+		"bad name":         {"mac,name\n246f28aa1002,\x1b[31m\n", "b.csv:2: name"},
+		"newline in name":  {"mac,name\n246f28aa1002,\"a\nb\"\n", "b.csv:2: name"},
+		"path in hardware": {"mac,hardware\n246f28aa1002,../x\n", "b.csv:2: hardware"},
+		"too few fields":   {"mac,name\n246f28aa1002\n", "b.csv:2: wrong number of fields"},
+		"open quote":       {"mac,name\n246f28aa1002,\"a\n", "b.csv:2: extraneous"},
+		"endless line":     {"mac\n" + strings.Repeat("a", maxLine+1), "b.csv:2: line longer"},
+		"every fault":      {"mac\nzz\n246f28aa1002\nyy\n", "b.csv:4"},
+	} {
+		got, err := ReadCSV("b.csv", strings.NewReader(row.in))
+		if err == nil || got != nil || !strings.Contains(err.Error(), row.why) {
+			t.Errorf("%s: got %v, %v; want an error with %q", name, got, err, row.why)
+		}
+	}
+}
+
+// A list either yields requests whose fields are all valid, or an error.
+func FuzzReadCSV(f *testing.F) {
+	f.Add("mac,name\n246f28aa1002,x\n")
+	f.Add("mac\n\"246f28aa1002\"\n")
+	f.Add("name,vlan,mac,chip,channel,hardware\na,1,246f28aa1002,esp32,stable,door\n")
+	f.Fuzz(func(t *testing.T, s string) {
+		rows, err := ReadCSV("f", strings.NewReader(s))
+		if err != nil && rows != nil {
+			t.Errorf("rows beside an error: %v", err)
+		}
+		for _, r := range rows {
+			if r.MAC == (fleet.MAC{}) || fleet.CheckLabel(r.Name) != nil || r.VLAN > 4094 || strings.ContainsAny(r.Hardware+r.Channel, "/\n%") {
+				t.Errorf("bad request accepted: %+v", r)
+			}
+		}
+	})
+}
