@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/release"
 )
 
 // damages are what can befall a blob at rest.
@@ -92,11 +93,23 @@ func TestDamagedImageIsNotServed(t *testing.T) {
 				t.Errorf("Verify: %v, %v; want one problem, of app.bin", problems, err)
 			}
 			if row.name == "a folder" {
-				return // that one needs a person
+				refusesToMend(t, l, r)
+				return
 			}
 			store(t, l, r)
 			readAll(t, l, d, r.Images["app"])
 		})
+	}
+}
+
+// refusesToMend checks that Store fails where a person has to look, and tidily.
+func refusesToMend(t *testing.T, l *Layout, r *release.Release) {
+	t.Helper()
+	if err := l.Store(context.Background(), r); err == nil {
+		t.Error("Store made nothing of a folder in its way")
+	}
+	if left := temporary(t, l); len(left) > 0 {
+		t.Errorf("the failed Store left %v", left)
 	}
 }
 
@@ -143,6 +156,9 @@ func TestDamagedStatement(t *testing.T) {
 				if problems, err := l.Verify(context.Background()); err != nil || len(problems) != 1 {
 					t.Errorf("Verify: %v, %v; want one problem", problems, err)
 				}
+				if row.name != "a folder" {
+					store(t, l, rotten, good)
+				}
 			})
 		}
 	}
@@ -170,7 +186,11 @@ func TestProofEndsWithAnyChange(t *testing.T) {
 	before := entry.(*proof).of
 	bad := bytes.Clone(r.Images["app"])
 	bad[0] ^= 1
-	for now := before; now == before; { // until the kernel's clock ticks
+	now := before
+	for range 100000 { // until the kernel's clock ticks
+		if now != before {
+			break
+		}
 		overwrite(t, path, bad)
 		if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
 			t.Fatal(err)

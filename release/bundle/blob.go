@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/release"
 )
 
 // ErrCorrupt says that a blob's bytes are not those its digest names. Storing
@@ -37,11 +38,22 @@ func (l *Layout) OpenBlob(d fleet.Digest) (*os.File, int64, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("blob: %w", err)
 	}
-	if err := l.prove(f, s, d); err != nil {
+	if err = tooLarge(d, s.size); err == nil {
+		err = l.prove(f, s, d)
+	}
+	if err != nil {
 		f.Close()
 		return nil, 0, err
 	}
 	return f, s.size, nil
+}
+
+// tooLarge refuses what no release can name before reading it.
+func tooLarge(d fleet.Digest, size int64) error {
+	if size > release.MaxImage {
+		return fmt.Errorf("blob %s: %w: %d bytes, more than any image", d, ErrCorrupt, size)
+	}
+	return nil
 }
 
 // prove returns nil when f, in state s, is known or now seen to be d.

@@ -19,11 +19,11 @@
 //	  "artifactType": "application/vnd.tcpboot.release.v1",
 //	  "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": "sha256:44136fa3…", "size": 2, "data": "e30="},
 //	  "layers": [
-//	    {"mediaType": "application/vnd.tcpboot.manifest.v1", "digest": "sha256:…", "size": 322,
+//	    {"mediaType": "application/vnd.tcpboot.manifest.v1", "digest": "sha256:…", "size": 273,
 //	     "annotations": {"org.opencontainers.image.title": "manifest.cose"}},
-//	    {"mediaType": "application/vnd.tcpboot.image.v1", "digest": "sha256:…", "size": 921600,
+//	    {"mediaType": "application/vnd.tcpboot.image.v1", "digest": "sha256:…", "size": 8204,
 //	     "annotations": {"org.opencontainers.image.title": "app.bin"}},
-//	    {"mediaType": "application/vnd.tcpboot.chunks.v1", "digest": "sha256:…", "size": 7200,
+//	    {"mediaType": "application/vnd.tcpboot.chunks.v1", "digest": "sha256:…", "size": 96,
 //	     "annotations": {"org.opencontainers.image.title": "app.chunks"}}
 //	  ],
 //	  "annotations": {
@@ -41,14 +41,14 @@
 // for people and registries; where they differ from it the release is refused.
 // Nothing else goes in, no date either (a release states none), and the JSON is
 // compact with sorted annotations: the same release is the same bytes and the
-// same digest, wherever it is stored.
+// same digest, wherever it is stored. (testdata/1.4.0 has this one whole.)
 //
 // index.json has an entry for each:
 //
 //	{
 //	  "mediaType": "application/vnd.oci.image.manifest.v1+json",
 //	  "digest": "sha256:…",
-//	  "size": 1119,
+//	  "size": 1070,
 //	  "annotations": {"org.opencontainers.image.ref.name": "1.4.0-esp32"},
 //	  "artifactType": "application/vnd.tcpboot.release.v1"
 //	}

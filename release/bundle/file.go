@@ -18,12 +18,16 @@ type Stamp struct {
 	modified, changed unix.Timespec
 }
 
+// stampOf returns the Stamp of f, which must be a regular file.
 func stampOf(f *os.File) (Stamp, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return Stamp{}, fmt.Errorf("stat %s: %w", f.Name(), err)
 	}
-	return Stamp{uint64(st.Dev), uint64(st.Ino), st.Size, st.Mtim, st.Ctim}, nil
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return Stamp{}, fmt.Errorf("%s: not a regular file", f.Name())
+	}
+	return Stamp{uint64(st.Dev), st.Ino, st.Size, st.Mtim, st.Ctim}, nil
 }
 
 // openRegular opens a file that must be a regular one: no link that leads
@@ -31,14 +35,6 @@ func stampOf(f *os.File) (Stamp, error) {
 func openRegular(path string) (*os.File, Stamp, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, Stamp{}, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: not a regular file", path)
-	}
-	if err != nil {
-		f.Close()
 		return nil, Stamp{}, err
 	}
 	s, err := stampOf(f)

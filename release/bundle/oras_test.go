@@ -85,6 +85,29 @@ func TestOrasCopy(t *testing.T) {
 	store(t, copied, cut(t, "1.0", 2, "mcu"), cut(t, "3.0", 3))
 }
 
+// A second tag that another tool gives makes no second release.
+func TestOrasTag(t *testing.T) {
+	ctx := context.Background()
+	l, r := newLayout(t), cut(t, "1.0", 1)
+	store(t, l, cut(t, "1.0", 2), r)
+	peer, err := oci.New(l.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := peer.Resolve(ctx, "1.0-esp32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := peer.Tag(ctx, d, "latest"); err != nil {
+		t.Fatal(err)
+	}
+	all, err := l.Releases(ctx)
+	if err != nil || len(all) != 2 {
+		t.Fatalf("%d releases, %v; want 2", len(all), err)
+	}
+	checkLayout(t, l, r)
+}
+
 // `oras pull` lays the parts down under their titles.
 func TestOrasPull(t *testing.T) {
 	ctx := context.Background()

@@ -179,12 +179,13 @@ func TestForeignEntriesStay(t *testing.T) {
 	sbom := []byte(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/spdx+json",` +
 		`"config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2},"layers":[]}`)
 	attach(t, l, sbom, "sbom")
+	listElsewhere(t, l)
 	store(t, l, cut(t, "2.0", 2))
 	ix, err := l.readIndex()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := named(ix, "sbom"); !ok || len(ix.Manifests) != 3 {
+	if _, ok := named(ix, "sbom"); !ok || len(ix.Manifests) != 4 {
 		t.Fatalf("the entry of another kind is gone: %+v", ix.Manifests)
 	}
 	all, err := l.Releases(context.Background())
@@ -196,6 +197,24 @@ func TestForeignEntriesStay(t *testing.T) {
 	attach(t, l, sbom, "3.0-esp32")
 	if err := l.Store(context.Background(), taken); err == nil || !strings.Contains(err.Error(), "another kind") {
 		t.Fatalf("Store under the name of an SBOM: got %v", err)
+	}
+}
+
+// listElsewhere lists an index of many platforms, whose content is too large to
+// be looked at.
+func listElsewhere(t *testing.T, l *Layout) {
+	t.Helper()
+	large := blobOf("", make([]byte, maxManifest+1))
+	if err := place(l.blobPath(large.digest), large.data, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	ix, err := l.readIndex()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageIndex, Digest: digest.Digest(large.digest.String()), Size: large.size}
+	if err := l.writeIndex(list(ix, d, "platforms")); err != nil {
+		t.Fatal(err)
 	}
 }
 
