@@ -1,62 +1,79 @@
 package registry_test
 
 import (
-	"context"
-	"encoding/binary"
-	"os"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/registry"
+	"github.com/tcpboot/tcpboot/pki/registry/registrytest"
 )
 
-func benchFleet(b *testing.B) *registry.Fleet {
-	f, err := registry.Create(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "tcpboot.db"), registry.Options{Who: "bench"})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { f.Close() })
-	return f
-}
+// batch is how many boards go into one transaction.
+const batch = 10_000
 
-func benchEntry(n int) registry.Entry {
-	var e registry.Entry
-	binary.BigEndian.PutUint64(e.Admission.Serial[:], uint64(n)*0x9e3779b97f4a7c15|1<<63)
-	binary.BigEndian.PutUint32(e.Device.MAC[2:], uint32(n))
-	e.Device.MAC[0], e.Device.MAC[1] = 0x24, 0x0a
-	e.Device.Hardware, e.Device.Channel, e.Device.EAP = "esp32", "stable", fleet.TLS|fleet.PEAP
-	e.Admission.Certificate = fleet.Sum(e.Admission.Serial[:])
-	e.Admission.NTHash[0] = 1
-	e.Admission.Issued = time.Unix(0, 0)
-	return e
-}
-
-// addBatch adds boards from..to, and activates them.
-func addBatch(ctx context.Context, b *testing.B, f *registry.Fleet, from, to int, activate bool) {
-	var entries []registry.Entry
-	var macs []fleet.MAC
-	for i := from; i < to; i++ {
-		e := benchEntry(i)
-		entries, macs = append(entries, e), append(macs, e.Device.MAC)
-	}
-	if err := f.Add(ctx, entries); err != nil {
-		b.Fatal(err)
-	}
-	if activate {
-		if err := f.Activate(ctx, macs); err != nil {
+// enrolMany adds boards 0 … n-1 in batches, and activates them when asked to.
+func enrolMany(b *testing.B, f *registry.Fleet, n int, activate bool) {
+	b.Helper()
+	for from := 0; from < n; from += batch {
+		var entries []registry.Entry
+		var macs []fleet.MAC
+		for i := from; i < min(from+batch, n); i++ {
+			entries, macs = append(entries, registrytest.Entry(i)), append(macs, registrytest.MAC(i))
+		}
+		if err := f.Add(b.Context(), entries); err != nil {
+			b.Fatal(err)
+		}
+		if !activate {
+			continue
+		}
+		if err := f.Activate(b.Context(), macs); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-// BenchmarkAdd adds one board per operation, in batches of 10,000.
-func BenchmarkAdd(b *testing.B) {
-	f := benchFleet(b)
-	b.ResetTimer()
-	for i := 0; i < b.N; i += 10_000 {
-		addBatch(b.Context(), b, f, i, min(i+10_000, b.N), os.Getenv("ACT") != "")
-	}
+func perSecond(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "boards/s")
+}
+
+// BenchmarkAdd adds one board per operation, in batches.
+func BenchmarkAdd(b *testing.B) {
+	f, _ := registrytest.New(b)
+	b.ResetTimer()
+	enrolMany(b, f, b.N, false)
+	perSecond(b)
+}
+
+// BenchmarkEnrol adds and activates one board per operation, in batches.
+func BenchmarkEnrol(b *testing.B) {
+	f, _ := registrytest.New(b)
+	b.ResetTimer()
+	enrolMany(b, f, b.N, true)
+	perSecond(b)
+}
+
+// BenchmarkDevice looks up one board of 100,000 per operation.
+func BenchmarkDevice(b *testing.B) {
+	const boards = 100_000
+	f, _ := registrytest.New(b)
+	enrolMany(b, f, boards, true)
+	b.ResetTimer()
+	for i := range b.N {
+		if _, err := f.Device(b.Context(), registrytest.MAC(i*7919%boards)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkDevices walks over one board per operation.
+func BenchmarkDevices(b *testing.B) {
+	f, _ := registrytest.New(b)
+	enrolMany(b, f, b.N, true)
+	b.ResetTimer()
+	for _, err := range f.Devices(b.Context(), registry.Filter{}) {
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	perSecond(b)
 }

@@ -19,12 +19,26 @@ type Filter struct {
 }
 
 // where spells f as SQL. before are the arguments bound so far, from $1 on.
+//
+// A walk over boards must find them in the order of their MACs: to sort them
+// would gather all of them first. The indexes keep that order within one state,
+// and within one hardware and channel. Where f asks otherwise, unordered keeps
+// the database from using them.
 func (f Filter) where(before ...any) (clause string, args []any) {
 	w := where{args: before}
-	w.any("d.state IN", len(f.States), f.States)
-	w.any("d.mac IN", len(f.MACs), f.MACs)
-	w.equal("d.hardware", f.Hardware)
-	w.equal("d.channel", f.Channel)
+	if len(f.States) == 1 {
+		w.equal("d.state", string(f.States[0]))
+	} else {
+		w.any(unordered("d.state"), len(f.States), f.States)
+	}
+	w.any("d.mac", len(f.MACs), f.MACs)
+	if f.Hardware != "" && f.Channel != "" {
+		w.equal("d.hardware", f.Hardware)
+		w.equal("d.channel", f.Channel)
+	} else {
+		w.equal(unordered("d.hardware"), f.Hardware)
+		w.equal(unordered("d.channel"), f.Channel)
+	}
 	w.match(f.Match)
 	if len(w.terms) == 0 {
 		return "", w.args
@@ -37,6 +51,9 @@ type where struct {
 	terms []string
 	args  []any
 }
+
+// unordered makes an expression of a column, which no index knows.
+func unordered(column string) string { return column + " || ''" }
 
 // bind returns the placeholder of one more argument.
 func (w *where) bind(v any) string {
@@ -59,7 +76,7 @@ func (w *where) any(column string, n int, list any) {
 	if err != nil {
 		panic(err) // words and MACs always marshal
 	}
-	w.terms = append(w.terms, fmt.Sprintf("%s (SELECT value FROM json_each(%s))", column, w.bind(string(text))))
+	w.terms = append(w.terms, fmt.Sprintf("%s IN (SELECT value FROM json_each(%s))", column, w.bind(string(text))))
 }
 
 func (w *where) match(s string) {

@@ -51,7 +51,7 @@
 //
 // hashes to
 //
-//	d2e0f0…
+//	8e101f87b7cd51f20ed7991277edc07a8fa1ab266cf753d97907c69bb65bf1da
 //
 // A row that was removed, changed or moved breaks the chain at a place that
 // [Fleet.VerifyAudit] names. A trail that was computed anew as a whole, or a
@@ -61,7 +61,9 @@
 // # Files
 //
 // The embedded store is one SQLite file, mode 0600, with its write-ahead log
-// beside it (-wal, -shm). The visits of boards lie in a file of their own,
+// beside it (-wal, -shm); all three belong together. Erased means overwritten: a
+// page that held an NT hash is written anew, and closing the Fleet empties the
+// log, unless somebody is reading just then. The visits of boards lie in a file of their own,
 // [Visits], so that an image server needs no write access to the registry.
 package registry
 
@@ -145,6 +147,9 @@ func Open(ctx context.Context, url string, o Options) (*Fleet, error) {
 
 // Close releases the database. What was acknowledged before is on disk already.
 func (f *Fleet) Close() error {
+	if f.session != "" {
+		emptyLog(f.db)
+	}
 	return f.db.Close()
 }
 

@@ -89,10 +89,12 @@ func connect(path string, s store, readOnly bool) (*sql.DB, error) {
 
 // dsn spells the settings of each connection. Transactions begin IMMEDIATE: a
 // change takes the write lock before it reads what it decides on, and waits for
-// it up to the busy timeout, which outlasts a bulk enrolment's transaction.
+// it up to the busy timeout, which outlasts a bulk enrolment's transaction. What
+// SQLite sorts, it sorts in memory: rows hold NT hashes, and temporary files lie
+// elsewhere.
 func dsn(path string, s store, readOnly bool) string {
 	q := url.Values{
-		"_pragma":    {"busy_timeout(30000)", "foreign_keys(1)"},
+		"_pragma":    {"busy_timeout(30000)", "foreign_keys(1)", "temp_store(MEMORY)"},
 		"_defensive": {"1"},
 		"_dqs":       {"0"},
 		"_error_rc":  {"1"},
@@ -105,9 +107,23 @@ func dsn(path string, s store, readOnly bool) string {
 		q.Set("_txlock", "immediate")
 		q["_pragma"] = append(q["_pragma"],
 			"journal_mode(WAL)", "synchronous("+s.synchronous+")",
-			"cache_size(-16384)", "journal_size_limit(16777216)")
+			"cache_size(-16384)", "journal_size_limit(16777216)", "secure_delete(1)")
 	}
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}).String()
+}
+
+// emptyLog copies the write-ahead log into the database and cuts it to nothing.
+// A reader may prevent that; then it waits for the next one.
+func emptyLog(db *sql.DB) {
+	ctx := context.Background()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout(100)"); err == nil {
+		conn.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	}
 }
 
 // A connector opens connections that leave the write-ahead log in its place

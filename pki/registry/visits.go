@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 )
@@ -25,8 +26,9 @@ const maxVisits = 2_000_000
 // oldest first, and only then visits that were: whoever makes up MACs displaces
 // other made-up ones, and no board that was ever served.
 type Visits struct {
-	db    *sql.DB
-	limit int
+	db      *sql.DB
+	limit   int
+	unasked atomic.Int64 // visits appended since the boards were counted last
 }
 
 // OpenVisits opens the visits at path for reading and writing, and makes the
@@ -53,7 +55,7 @@ func openVisits(ctx context.Context, path string, readOnly bool) (*Visits, error
 	if err != nil {
 		return nil, fmt.Errorf("visits %s: %w", path, err)
 	}
-	return &Visits{db, maxVisits}, nil
+	return &Visits{db: db, limit: maxVisits}, nil
 }
 
 // Close releases the database.
@@ -69,6 +71,10 @@ func (v *Visits) Append(ctx context.Context, visits []fleet.Visit) error {
 				return fmt.Errorf("visit of %s: %w", visit.MAC, err)
 			}
 		}
+		if v.unasked.Add(int64(len(visits))) <= int64(v.limit/64) {
+			return nil // counting takes too long to be done each time
+		}
+		v.unasked.Store(0)
 		return v.prune(ctx, tx)
 	})
 }

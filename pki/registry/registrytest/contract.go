@@ -126,7 +126,7 @@ func (h *harness) refused(do func() error) error {
 	return refusal
 }
 
-// serials lists the revoked serials with their reasons.
+// revocations lists the revoked serials with their reasons.
 func (h *harness) revocations() map[fleet.Serial]string {
 	h.Helper()
 	list := make(map[fleet.Serial]string)

@@ -1,0 +1,208 @@
+package registry
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
+
+// TestMigrationsStay pins what was released: databases out there were made by
+// exactly these bytes.
+func TestMigrationsStay(t *testing.T) {
+	for _, row := range []struct {
+		store store
+		want  []string
+	}{
+		{fleetStore, []string{"8acd75a6810c933b8256d2c2e920a95c2d2e280657eb05a2ef72002cb122d843"}},
+		{visitsStore, []string{"dbbae015fbfa118d15926e842761d9876f3b1dd1790aab93211b565f4c68702b"}},
+	} {
+		var got []string
+		for _, m := range row.store.migrations {
+			sum := sha256.Sum256([]byte(m))
+			got = append(got, hex.EncodeToString(sum[:]))
+		}
+		if strings.Join(got, " ") != strings.Join(row.want, " ") {
+			t.Errorf("%s: migrations %q, want %q", row.store.kind, got, row.want)
+		}
+	}
+}
+
+// TestMigrate brings a database forward, and leaves it as it was when a step
+// fails.
+func TestMigrate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	s := store{kind: "test", migrations: []string{"CREATE TABLE a (x TEXT)"}, synchronous: "FULL"}
+	if err := createDatabase(t.Context(), path, s); err != nil {
+		t.Fatal(err)
+	}
+	version := func() (n int, tables string) {
+		db, err := connect(path, s, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		err = db.QueryRow("SELECT version, (SELECT group_concat(name) FROM sqlite_schema WHERE type = 'table' AND length(name) = 1) FROM schema_version").Scan(&n, &tables)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n, tables
+	}
+	for _, row := range []struct {
+		name     string
+		add      string
+		readOnly bool
+		ok       bool
+		version  int
+		tables   string
+	}{
+		{"nothing to do", "", false, true, 1, "a"},
+		{"older, read-only", "CREATE TABLE b (x TEXT)", true, false, 1, "a"},
+		{"older", "", false, true, 2, "a,b"},
+		{"half a step", "CREATE TABLE c (x TEXT); CREATE TABLE a (x TEXT)", false, false, 2, "a,b"},
+	} {
+		if row.add != "" {
+			s.migrations = append(s.migrations, row.add)
+		}
+		db, err := openDatabase(t.Context(), path, s, row.readOnly)
+		if err == nil {
+			err = db.Close()
+		}
+		if n, tables := version(); (err == nil) != row.ok || n != row.version || tables != row.tables {
+			t.Errorf("%s: %v, version %d with %s; want version %d with %s", row.name, err, n, tables, row.version, row.tables)
+		}
+	}
+}
+
+// TestPlans asks how the questions that are asked most often are answered: by
+// an index, and without sorting, which would hold all boards at once.
+func TestPlans(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	f, err := Create(t.Context(), "sqlite:"+path, Options{Who: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	one, two := []fleet.State{fleet.Pending}, []fleet.State{fleet.Pending, fleet.Active}
+	for _, row := range []struct {
+		name   string
+		filter Filter
+		want   string
+	}{
+		{"all", Filter{}, "SCAN d"},
+		{"a state", Filter{States: one}, "device_state (state=?)"},
+		{"states", Filter{States: two}, "SCAN d"},
+		{"a group", Filter{Hardware: "a", Channel: "b"}, "device_group (hardware=? AND channel=?)"},
+		{"a group in a state", Filter{Hardware: "a", Channel: "b", States: one}, "device_group (hardware=? AND channel=?)"},
+		{"hardware", Filter{Hardware: "a"}, "SCAN d"},
+		{"a channel", Filter{Channel: "a"}, "SCAN d"},
+		{"MACs", Filter{MACs: []fleet.MAC{{}}}, "SEARCH d USING PRIMARY KEY (mac=?)"},
+		{"words", Filter{Match: "a", States: two}, "SCAN d"},
+	} {
+		where, args := row.filter.where("")
+		checkPlan(t, row.name, explain(t, f, selectDevice+where+" ORDER BY d.mac", args...), row.want)
+	}
+	checkPlan(t, "one", explain(t, f, selectDevice+" WHERE d.mac = $2", "", ""), "SEARCH d USING PRIMARY KEY (mac=?)")
+}
+
+func checkPlan(t *testing.T, name, plan, want string) {
+	t.Helper()
+	if !strings.Contains(plan, want) || !strings.Contains(plan, "credential_live (mac=?)") || strings.Contains(plan, "TEMP B-TREE") {
+		t.Errorf("%s: %s", name, plan)
+	}
+}
+
+func explain(t *testing.T, f *Fleet, query string, args ...any) string {
+	t.Helper()
+	rows, err := f.db.Query("EXPLAIN QUERY PLAN "+query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var plan []string
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		plan = append(plan, detail)
+	}
+	return strings.Join(plan, "; ")
+}
+
+// TestSum is the example of the package comment, whose hash was computed by
+// another program.
+func TestSum(t *testing.T) {
+	r := Row{Sequence: 1, Time: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Who: "alice", Action: "device.revoke",
+		Subject: "240ac4000001", Detail: json.RawMessage(`{"reason":"lost"}`)}
+	const want = "8e101f87b7cd51f20ed7991277edc07a8fa1ab266cf753d97907c69bb65bf1da"
+	if got := r.Sum().Hex(); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	zone := r
+	zone.Time = r.Time.In(time.FixedZone("", 3600))
+	if zone.Sum() != r.Sum() {
+		t.Error("the zone of the time changes the hash")
+	}
+}
+
+// TestLimit fills the visits beyond their limit with made-up boards.
+func TestLimit(t *testing.T) {
+	v, err := OpenVisits(t.Context(), filepath.Join(t.TempDir(), "visits.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	v.limit = 10
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	visit := func(n int, protocol string, sent int64) fleet.Visit {
+		return fleet.Visit{MAC: fleet.MAC{2, 0, 0, 0, byte(n >> 8), byte(n)}, Time: start.Add(time.Duration(n) * time.Second),
+			Protocol: protocol, Sent: sent}
+	}
+	real := []fleet.Visit{visit(0, "v1", 1<<20), visit(1, "v2", 0), visit(2, "v2", 1<<20)}
+	if err := v.Append(t.Context(), real); err != nil {
+		t.Fatal(err)
+	}
+	for n := 3; n < 500; n += 7 {
+		var flood []fleet.Visit
+		for i := range 7 {
+			flood = append(flood, visit(n+i, "v1", 0))
+		}
+		if err := v.Append(t.Context(), flood); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range real {
+		if got, err := v.Last(t.Context(), want.MAC); err != nil || got != want {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
+		}
+	}
+	n := 0
+	for _, err := range v.All(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if n != v.limit {
+		t.Errorf("%d visits kept, want %d", n, v.limit)
+	}
+	if _, err := v.Last(t.Context(), visit(3, "", 0).MAC); !errors.Is(err, fleet.ErrUnknown) {
+		t.Errorf("the oldest made-up board: %v", err)
+	}
+	for n := range 12 { // more real ones than there is room for: the oldest go
+		if err := v.Append(t.Context(), []fleet.Visit{visit(1000+n, "v2", 1)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := v.Last(t.Context(), real[0].MAC); !errors.Is(err, fleet.ErrUnknown) {
+		t.Errorf("the oldest board beyond the limit: %v", err)
+	}
+}

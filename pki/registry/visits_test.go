@@ -1,0 +1,101 @@
+package registry_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/registry"
+	"github.com/tcpboot/tcpboot/pki/registry/registrytest"
+)
+
+func TestVisits(t *testing.T) {
+	ctx, name := t.Context(), filepath.Join(t.TempDir(), "visits.db")
+	if _, err := registry.ReadVisits(ctx, name); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("before any server wrote: %v", err)
+	}
+	v, err := registry.OpenVisits(ctx, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	r, err := registry.ReadVisits(ctx, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+
+	now := registrytest.NewClock().Now()
+	visit := fleet.Visit{MAC: registrytest.MAC(1), Time: now, Remote: "[2001:db8::1]:5", Protocol: "v1", Version: "1.0",
+		Sent: 1 << 40, Verdict: "served"}
+	hostile := fleet.Visit{MAC: registrytest.MAC(2), Time: now, Remote: strings.Repeat("x", 300), Protocol: "'; DROP TABLE visit; --",
+		Version: "a\x00b", Verdict: "a\xffb\n"}
+	clipped := hostile
+	clipped.Remote, clipped.Version, clipped.Verdict = strings.Repeat("x", 256), "ab", "ab\n"
+	older, newer := visit, visit
+	older.Time, older.Verdict = now.Add(-time.Nanosecond), "older"
+	newer.Time, newer.Verdict = now.Add(time.Nanosecond), "newer"
+	for _, row := range []struct {
+		name   string
+		append []fleet.Visit
+		mac    fleet.MAC
+		want   fleet.Visit
+	}{
+		{"first", []fleet.Visit{visit, hostile}, visit.MAC, visit},
+		{"hostile", nil, hostile.MAC, clipped},
+		{"older", []fleet.Visit{older}, visit.MAC, visit},
+		{"newer, then older", []fleet.Visit{newer, older}, visit.MAC, newer},
+	} {
+		if err := v.Append(ctx, row.append); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := r.Last(ctx, row.mac); err != nil || got != row.want {
+			t.Errorf("%s: got %+v, %v, want %+v", row.name, got, err, row.want)
+		}
+	}
+	if _, err := r.Last(ctx, registrytest.MAC(3)); !errors.Is(err, fleet.ErrUnknown) {
+		t.Errorf("a board that never came: %v", err)
+	}
+	if err := r.Append(ctx, []fleet.Visit{visit}); err == nil {
+		t.Error("a reader appended")
+	}
+}
+
+// TestVisitsOpenedAtOnce lets servers make the file together.
+func TestVisitsOpenedAtOnce(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "visits.db")
+	var wait sync.WaitGroup
+	for n := range 4 {
+		wait.Go(func() {
+			v, err := registry.OpenVisits(t.Context(), name)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer v.Close()
+			if err := v.Append(t.Context(), []fleet.Visit{{MAC: registrytest.MAC(n)}}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	v, err := registry.ReadVisits(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	for n := range 4 {
+		if _, err := v.Last(t.Context(), registrytest.MAC(n)); err != nil {
+			t.Error(err)
+		}
+	}
+}
