@@ -12,10 +12,12 @@ type Fault string
 
 // The faults.
 const (
-	Invalid   Fault = "not a valid manifest"            // signed as it may be
-	OtherSite Fault = "manifest of another site"        //
-	Mismatch  Fault = "not what the manifest states"    // image or chunk list
-	BadImage  Fault = "not an image that boards accept" // structure, chip or signature
+	Invalid    Fault = "not a valid manifest"            // signed as it may be
+	OtherSite  Fault = "manifest of another site"        // though by a key that is trusted
+	OtherBoard Fault = "not for this board"              // hardware, chip, channel or loader
+	Stale      Fault = "older than what the board has"   // sequence or counter
+	Mismatch   Fault = "not what the manifest states"    // image or chunk list
+	BadImage   Fault = "not an image that boards accept" // structure, chip or signature
 )
 
 // Error makes a Fault an error.

@@ -52,16 +52,16 @@ func (k es256) SignMessage(message io.Reader, opts ...signature.SignOption) ([]b
 	if err != nil {
 		return nil, err
 	}
-	return k.private.Sign(k.random(), digest, crypto.SHA256)
+	return k.private.Sign(entropy(k.private, rand.Reader), digest, crypto.SHA256)
 }
 
-// random is nil for a key in memory, which then signs as RFC 6979 has it. Other
-// signers may need randomness or use their own.
-func (k es256) random() io.Reader {
-	if _, ok := k.private.(*ecdsa.PrivateKey); ok {
+// entropy is nil for an ECDSA key in memory, which then signs as RFC 6979 has it.
+// Other keys need randomness, or bring their own.
+func entropy(key crypto.Signer, random io.Reader) io.Reader {
+	if _, ok := key.(*ecdsa.PrivateKey); ok {
 		return nil
 	}
-	return rand.Reader
+	return random
 }
 
 // sign returns r ‖ s over the SHA-256 of message.

@@ -20,6 +20,7 @@ package sign
 import (
 	"crypto"
 	"fmt"
+	"io"
 
 	"github.com/sigstore/sigstore/pkg/signature"
 
@@ -62,6 +63,15 @@ func (k App) Kind() (custody.Kind, error) {
 		return "", errNoKey
 	}
 	return custody.KindOf(k.Public())
+}
+
+// Sign signs as crypto.Signer has it, except that an ECDSA key in memory needs no
+// randomness and takes none: the same image comes out as the same bytes.
+func (k App) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if k.Signer == nil {
+		return nil, errNoKey
+	}
+	return k.Signer.Sign(entropy(k.Signer, random), digest, opts)
 }
 
 // OpenRoot opens the release root key at uri.

@@ -6,7 +6,9 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/pem"
@@ -63,8 +65,11 @@ func TestSignManifest(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		m, err := cose.Read("a/b", doc)
-		if err != nil || m.Verify(1, k.Key()) != nil {
-			t.Errorf("%s: %v, %v", name, err, m.Verify(1, k.Key()))
+		if err == nil {
+			err = m.Verify(1, k.Key())
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -86,6 +91,33 @@ func TestDeterministic(t *testing.T) {
 	}
 	if bytes.Equal(a, c) {
 		t.Error("two messages have one signature")
+	}
+}
+
+// TestAppSigns: an ECDSA key in memory signs alike each time; RSA as PSS does not,
+// and verifies.
+func TestAppSigns(t *testing.T) {
+	ec, err := NewApp(generate(t, custody.P384))
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := sha512.Sum384([]byte("image"))
+	a, errA := ec.Sign(rand.Reader, digest[:], crypto.SHA384)
+	b, errB := ec.Sign(rand.Reader, digest[:], crypto.SHA384)
+	if err := errors.Join(errA, errB); err != nil || !bytes.Equal(a, b) {
+		t.Errorf("two signatures of one image differ, %v", err)
+	}
+	pss, err := NewApp(generate(t, custody.RSA3072))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := &rsa.PSSOptions{SaltLength: 32, Hash: crypto.SHA384}
+	sig, err := pss.Sign(rand.Reader, digest[:], opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rsa.VerifyPSS(pss.Public().(*rsa.PublicKey), crypto.SHA384, digest[:], sig, opts); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -143,8 +175,9 @@ func TestNoKey(t *testing.T) {
 	_, errApp := NewApp(nil)
 	_, errZeroRoot := Root{}.SignSite(nil)
 	_, errZeroRelease := Release{}.SignManifest(nil)
+	_, errZeroApp := App{}.Sign(rand.Reader, make([]byte, 32), crypto.SHA256)
 	_, errZeroPublic := Release{}.Message().PublicKey()
-	for i, err := range []error{errRoot, errRelease, errApp, errZeroRoot, errZeroRelease, errZeroPublic} {
+	for i, err := range []error{errRoot, errRelease, errApp, errZeroRoot, errZeroRelease, errZeroApp, errZeroPublic} {
 		if !errors.Is(err, errNoKey) {
 			t.Errorf("row %d: got %v", i, err)
 		}

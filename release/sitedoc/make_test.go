@@ -139,7 +139,7 @@ func vectors(t testing.TB) map[string]vector {
 		d.Endpoints, d.TLSIssuers = d.Endpoints[:1], d.TLSIssuers[:1]
 		d.Floors, d.Generation = nil, 0
 	}), 1, 2))
-	add("most", "the most that a document can say in 4096 bytes or nearly", nil, signed(t, full(t), 1, 2, 3))
+	add("large", "sixteen release keys and three signatures", nil, signed(t, full(t), 1, 2, 3))
 
 	add("one-root", "below the threshold", cose.Untrusted, raw(t, Type, cut(good), 1))
 	add("release-key", "signed by release keys", cose.Untrusted, raw(t, Type, cut(good), 11, 12))
@@ -225,11 +225,12 @@ func successions(t testing.TB, add func(name, comment string, fault error, signe
 		first, signed(t, next(func(d *Doc) { delete(d.Floors, "lamp") }), 1, 2))
 }
 
-// full returns a document close to the bound.
+// full returns a large document.
 func full(t testing.TB) *Doc {
 	return with(t, func(d *Doc) {
-		for n := byte(20); len(d.Keys) < 12; n++ {
-			d.Keys = append(d.Keys, ReleaseKey{Key: root(t, n).Key(), Kind: Firmware, Hardware: []string{"a-hardware", "b-hardware"}})
+		scope := []string{"hardware-a", "hardware-b", "hardware-c", "hardware-d", "hardware-e", "hardware-f", "hardware-g", "hardware-h"}
+		for n := byte(20); len(d.Keys) < MaxKeys; n++ {
+			d.Keys = append(d.Keys, ReleaseKey{Key: root(t, n).Key(), Kind: Firmware, Hardware: scope})
 		}
 		for _, n := range []string{"a", "b", "c", "d", "e", "f", "g"} {
 			d.Floors["hardware-"+n] = fleet.Counter{Generation: 1, Count: ^uint32(0)}

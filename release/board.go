@@ -1,0 +1,55 @@
+package release
+
+import (
+	"fmt"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
+
+// A Board is what a board knows of itself when it judges a manifest.
+type Board struct {
+	Site     string
+	Hardware string
+	Chip     fleet.Chip
+	Channel  string
+	Sequence uint64        // of what it installed from Channel; 0: nothing
+	Counter  fleet.Counter // the highest that it has seen
+	Loader   string        // its version, "2.0.1"
+}
+
+// CheckBoard says why the board b refuses m, whoever signed it: it is for
+// another site or board (OtherSite, OtherBoard) or older than what b has (Stale).
+func (m *Manifest) CheckBoard(b Board) error {
+	sequence, named := m.Sequences[b.Channel]
+	switch {
+	case m.Site != b.Site:
+		return fmt.Errorf("manifest: for site %s, the board is of %s: %w", m.Site, b.Site, OtherSite)
+	case m.Hardware != b.Hardware:
+		return fmt.Errorf("manifest: for hardware %s, the board is %s: %w", m.Hardware, b.Hardware, OtherBoard)
+	case m.Chip != b.Chip:
+		return fmt.Errorf("manifest: for chip %s, the board has %s: %w", m.Chip, b.Chip, OtherBoard)
+	case !named:
+		return fmt.Errorf("manifest: not for channel %s: %w", b.Channel, OtherBoard)
+	case sequence <= b.Sequence:
+		return fmt.Errorf("manifest: sequence %d on channel %s, the board has %d: %w", sequence, b.Channel, b.Sequence, Stale)
+	case m.Counter.Compare(b.Counter) < 0:
+		return fmt.Errorf("manifest: counter (%d, %d), the board has seen (%d, %d): %w",
+			m.Counter.Generation, m.Counter.Count, b.Counter.Generation, b.Counter.Count, Stale)
+	}
+	return m.checkLoader(b.Loader)
+}
+
+func (m *Manifest) checkLoader(version string) error {
+	if m.MinLoader == "" {
+		return nil
+	}
+	least, err := parseLoader(m.MinLoader)
+	if err != nil {
+		return invalid(err)
+	}
+	have, err := parseLoader(version)
+	if err != nil || have.compare(least) < 0 {
+		return fmt.Errorf("manifest: needs loader %s, the board has %.20q: %w", m.MinLoader, version, OtherBoard)
+	}
+	return nil
+}
