@@ -1,0 +1,189 @@
+package delivery
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tcpboot/tcpboot/menuconfig/kconfig"
+	"github.com/tcpboot/tcpboot/pki"
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
+
+var lab = Network{SSID: "lab", Host: "boot.example.net", Port: 8123}
+
+// authorities are made once: the boards' and the RADIUS servers'.
+var authorities = sync.OnceValues(func() (boards, radius *pki.Authority) {
+	return newAuthority(pki.Boards), newAuthority(pki.RADIUS)
+})
+
+func newAuthority(h pki.Hierarchy) *pki.Authority {
+	var keys [2]*ecdsa.PrivateKey
+	for i := range keys {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			panic(err)
+		}
+		keys[i] = key
+	}
+	a, err := pki.NewAuthority(h, "lab", keys[0], keys[1], pki.DefaultTemplates())
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
+func newCredential(t *testing.T, mac string) *pki.Credential {
+	t.Helper()
+	m, err := fleet.ParseMAC(mac)
+	if err != nil {
+		t.Fatal(err)
+	}
+	boards, _ := authorities()
+	c, err := boards.IssueBoard(m, time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestForBoard(t *testing.T) {
+	_, radius := authorities()
+	c := newCredential(t, "24:6f:28:aa:10:02")
+	files, err := ForBoard(c, lab, radius.Root, fleet.TLS|fleet.PEAP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := files.String(), "main/wpa2_ca.pem main/wpa2_client.crt main/wpa2_client.key sdkconfig.defaults"; got != want {
+		t.Errorf("files %s, want %s", got, want)
+	}
+	want := fmt.Sprintf(`# Board 246f28aa1002, EAP methods tls,peap. Secret: for this board alone.
+# Values in an existing sdkconfig beat these: remove it before building.
+CONFIG_WIFI_SSID="lab"
+CONFIG_EAP_PASSWORD="%s"
+CONFIG_UPDATE_SERVER="boot.example.net"
+CONFIG_UPDATE_PORT="8123"
+`, c.Password)
+	if got := string(files[DefaultsFile]); got != want {
+		t.Errorf("defaults:\n%s\nwant:\n%s", got, want)
+	}
+	pair, err := tls.X509KeyPair(files[CertificateFile], files[KeyFile])
+	if err != nil || len(pair.Certificate) != 1 || !bytes.Equal(pair.Certificate[0], c.Certificate.Raw) {
+		t.Errorf("certificate and key: %d certificates, %v", len(pair.Certificate), err)
+	}
+	if block, rest := pem.Decode(files[KeyFile]); block == nil || block.Type != "PRIVATE KEY" || len(rest) > 0 {
+		t.Errorf("key in %v, %d bytes behind", block, len(rest))
+	}
+	if block, rest := pem.Decode(files[CAFile]); block == nil || !bytes.Equal(block.Bytes, radius.Root.Raw) || len(rest) > 0 {
+		t.Errorf("CA file is not the RADIUS root alone: %d bytes behind", len(rest))
+	}
+}
+
+// The one anchor a board gets must not let a board, or an image server, play
+// the RADIUS server.
+func TestAnchorIsTheRADIUSRootAlone(t *testing.T) {
+	boards, radius := authorities()
+	c := newCredential(t, "24:6f:28:aa:10:02")
+	files, err := ForBoard(c, lab, radius.Root, fleet.TLS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, intermediates := x509.NewCertPool(), x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(files[CAFile]) {
+		t.Fatal("no anchor")
+	}
+	intermediates.AddCert(boards.CA)
+	if _, err := c.Certificate.Verify(x509.VerifyOptions{Roots: pool, Intermediates: intermediates, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err == nil {
+		t.Error("a board's certificate passes for the RADIUS server's")
+	}
+	if bytes.Contains(files[DefaultsFile], []byte("PRIVATE")) || !bytes.Contains(files[DefaultsFile], []byte("registered nowhere")) {
+		t.Errorf("defaults without password methods:\n%s", files[DefaultsFile])
+	}
+}
+
+func TestForBoardRefuses(t *testing.T) {
+	boards, radius := authorities()
+	one, two := newCredential(t, "24:6f:28:aa:10:02"), newCredential(t, "24:6f:28:aa:10:03")
+	with := func(do func(c *pki.Credential)) *pki.Credential {
+		c := *one
+		do(&c)
+		return &c
+	}
+	for _, tt := range []struct {
+		name string
+		c    *pki.Credential
+		n    Network
+		root *x509.Certificate
+		want string
+	}{
+		{"another's key", with(func(c *pki.Credential) { c.Key = two.Key }), lab, radius.Root, "the key is not the certificate's"},
+		{"another's certificate", with(func(c *pki.Credential) { c.Key, c.Certificate = two.Key, two.Certificate }), lab, radius.Root, `the certificate is "246f28aa1003"'s`},
+		{"no password", with(func(c *pki.Credential) { c.Password = "" }), lab, radius.Root, "no password"},
+		{"the RADIUS CA for its root", one, lab, radius.CA, "what should be the RADIUS root is not a root"},
+		{"a leaf for a root", one, lab, one.Certificate, "what should be the RADIUS root is not a root"},
+		{"the boards' CA for a root", one, lab, boards.CA, "what should be the RADIUS root is not a root"},
+		{"no SSID", one, Network{"", "h", 1}, radius.Root, `SSID "": want 1 to 32 bytes`},
+		{"SSID too long", one, Network{strings.Repeat("é", 17), "h", 1}, radius.Root, `SSID "` + strings.Repeat("é", 17) + `": want 1 to 32 bytes`},
+		{"SSID with an option", one, Network{"a\nCONFIG_X=y", "h", 1}, radius.Root, "option WIFI_SSID: a line break cannot be expressed in an sdkconfig file"},
+		{"no host", one, Network{"a", "", 1}, radius.Root, "image server: no host"},
+		{"IPv6", one, Network{"a", "2001:db8::1", 1}, radius.Root, "image server 2001:db8::1: loaders reach IPv4 addresses only"},
+		{"no port", one, Network{"a", "h", 0}, radius.Root, "image server: no port"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			files, err := ForBoard(tt.c, tt.n, tt.root, fleet.TLS)
+			if want := "delivery of 246f28aa1002: " + tt.want; err == nil || err.Error() != want {
+				t.Errorf("got  %v\nwant %s", err, want)
+			}
+			if files != nil {
+				t.Errorf("made %v all the same", files)
+			}
+		})
+	}
+}
+
+// Whatever an SSID holds, it stays one value of one option.
+func TestSSIDsReadBack(t *testing.T) {
+	_, radius := authorities()
+	c := newCredential(t, "24:6f:28:aa:10:02")
+	for _, ssid := range []string{"lab", ` a "b" \c\`, "$(HOME) ${X} %{y}", "# not a comment; 'x'", "été 世界", `\"`, "\t"} {
+		n := lab
+		n.SSID = ssid
+		files, err := ForBoard(c, n, radius.Root, fleet.TLS)
+		if err != nil {
+			t.Errorf("%q: %v", ssid, err)
+			continue
+		}
+		d, err := kconfig.ReadDefaults(DefaultsFile, files[DefaultsFile])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, ok := d.Get("WIFI_SSID"); !ok || v != kconfig.String(ssid) || len(slices.Collect(d.All())) != 4 || len(d.Problems()) > 0 {
+			t.Errorf("%q reads back as %v in\n%s", ssid, v, files[DefaultsFile])
+		}
+	}
+}
+
+func TestPath(t *testing.T) {
+	if got := Path(fleet.MAC{0x24, 0x6f, 0x28, 0xaa, 0x10, 0x02}); got != "02/246f28aa1002" {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestFilesPrintNoSecret(t *testing.T) {
+	f := Files{"a": []byte("secret")}
+	for _, got := range []string{fmt.Sprint(f), fmt.Sprintf("%+v %#v %s", f, f, f), f.LogValue().String()} {
+		if strings.Contains(got, "secret") || strings.Contains(got, "115 101") {
+			t.Errorf("printed %s", got)
+		}
+	}
+}
