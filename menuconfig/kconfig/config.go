@@ -100,29 +100,11 @@ type Entry struct {
 	Marked bool
 }
 
-// Entries yields every assignment in file order, repeated and marked ones too.
-func (c *Config) Entries() iter.Seq[Entry] {
+// All yields every assignment in file order, repeated and marked ones too.
+func (c *Config) All() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
 		for i, l := range c.lines {
 			if l.kind == assigned && !yield(Entry{l.set, i + 1, l.mark}) {
-				return
-			}
-		}
-	}
-}
-
-// All yields each option that somebody chose a value for, once, with the value
-// that counts: what Get returns.
-func (c *Config) All() iter.Seq2[string, Value] {
-	last := make(map[string]int)
-	for e := range c.Entries() {
-		if !e.Marked {
-			last[e.Name] = e.Line
-		}
-	}
-	return func(yield func(string, Value) bool) {
-		for e := range c.Entries() {
-			if !e.Marked && last[e.Name] == e.Line && !yield(e.Name, e.Value) {
 				return
 			}
 		}

@@ -27,7 +27,7 @@ func FuzzRead(f *testing.F) {
 			if got := c.Bytes(); !bytes.Equal(got, data) {
 				t.Fatalf("rewritten as %q", got)
 			}
-			for e := range c.Entries() {
+			for e := range c.All() {
 				checkSet(t, read, data, e.Assignment)
 			}
 			checkSet(t, read, data, Assignment{name, String(text)})
@@ -67,7 +67,7 @@ func checkSet(t *testing.T, read func(string, []byte) (*Config, error), data []b
 
 // without lists the assignments to all other names, without their places.
 func without(c *Config, name string) (list []Entry) {
-	for e := range c.Entries() {
+	for e := range c.All() {
 		if e.Name != name {
 			e.Line = 0
 			list = append(list, e)

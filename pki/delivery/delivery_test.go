@@ -167,7 +167,7 @@ func TestSSIDsReadBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v, ok := d.Get("WIFI_SSID"); !ok || v != kconfig.String(ssid) || len(slices.Collect(d.Entries())) != 4 || len(d.Problems()) > 0 {
+		if v, ok := d.Get("WIFI_SSID"); !ok || v != kconfig.String(ssid) || len(slices.Collect(d.All())) != 4 || len(d.Problems()) > 0 {
 			t.Errorf("%q reads back as %v in\n%s", ssid, v, files[DefaultsFile])
 		}
 	}
