@@ -26,7 +26,7 @@
 //
 // Everything that is replaced is replaced whole: written under a temporary name
 // beside it, synced, renamed, and the folder synced. After a power cut there is
-// the old or the new, complete. See WriteFile, NewFile and WriteDir. What a
+// the old or the new, complete. See WriteFile, NewFile, WriteDir, WriteDirs. What a
 // killed run leaves behind begins with a dot and is removed by the next write
 // to the same name.
 package site
