@@ -60,14 +60,32 @@ func checkNumber(hardware, version string, channels []string) error {
 }
 
 type numberDetail struct {
-	Counter   fleet.Counter     `json:"counter"`
+	Counter   fleet.Counter     `json:"counter,omitzero"`
 	Sequences map[string]uint64 `json:"sequences"`
+}
+
+// Sequence gives a release that exists another sequence on each channel, to be
+// stated again; its counter stays what it is.
+func (f *Fleet) Sequence(ctx context.Context, hardware, version string, channels []string) (n Numbers, err error) {
+	if err := checkNumber(hardware, version, channels); err != nil {
+		return Numbers{}, err
+	}
+	err = f.write(ctx, func(w *writer) error {
+		n, err = w.sequences(hardware, version, channels, Numbers{})
+		return err
+	})
+	return n, err
 }
 
 func (w *writer) number(hardware, version string, channels []string, count *uint32) (n Numbers, err error) {
 	if n.Counter.Count, err = w.counter(hardware, count); err != nil {
 		return n, err
 	}
+	return w.sequences(hardware, version, channels, n)
+}
+
+// sequences completes n with a sequence on each channel.
+func (w *writer) sequences(hardware, version string, channels []string, n Numbers) (_ Numbers, err error) {
 	n.Sequences = make(map[string]uint64)
 	for _, c := range channels {
 		if n.Sequences[c], err = w.sequence(hardware, c); err != nil {

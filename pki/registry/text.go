@@ -15,14 +15,6 @@ const timeLayout = "2006-01-02T15:04:05.000000000Z"
 
 func timeText(t time.Time) string { return t.UTC().Format(timeLayout) }
 
-// optionalTime is NULL for the zero time.
-func optionalTime(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return timeText(t)
-}
-
 func parseTime(into *time.Time, s string) error {
 	t, err := time.Parse(timeLayout, s)
 	if err != nil || timeText(t) != s {

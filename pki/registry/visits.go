@@ -5,8 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
-	"os"
 	"strings"
 	"sync/atomic"
 
@@ -34,11 +34,9 @@ type Visits struct {
 // OpenVisits opens the visits at path for reading and writing, and makes the
 // file, mode 0600, when there is none. Close it.
 func OpenVisits(ctx context.Context, path string) (*Visits, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
-		err = createDatabase(ctx, path, visitsStore)
-	}
-	if err != nil && !errors.Is(err, os.ErrExist) { // another server may be faster
+	// Another server may be making the file just now, so its being there says
+	// nothing; the attempt waits for that server and then finds it made.
+	if err := createDatabase(ctx, path, visitsStore); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("visits %s: %w", path, err)
 	}
 	return openVisits(ctx, path, false)

@@ -248,13 +248,11 @@ func attributes(h *harness) {
 	h.ok(err)
 	equal(h, "trail after changes that change nothing", after, before)
 
-	for name, c := range map[string]registry.Change{
-		"hardware": {Hardware: new("a b")}, "channel": {Channel: new("")}, "VLAN": {VLAN: new(fleet.VLAN(5000))},
-		"name": {Name: new("\n")}, "EAP": {EAP: new(fleet.EAP(0))}, "loader": {Loader: &fleet.Loader{Version: "\x00"}},
+	for _, c := range []registry.Change{
+		{Hardware: new("a b")}, {Channel: new("")}, {VLAN: new(fleet.VLAN(5000))}, {Name: new("\n")},
+		{EAP: new(fleet.EAP(0))}, {Loader: &fleet.Loader{Version: "\x00"}},
 	} {
-		if h.refused(func() error { return h.Change(ctx, MAC(1), c) }) == nil {
-			h.Error(name)
-		}
+		h.refused(func() error { return h.Change(ctx, MAC(1), c) })
 	}
 	h.ok(h.Change(ctx, MAC(1), registry.Change{Name: new(""), Pin: &fleet.Pin{}, Loader: &fleet.Loader{}, VLAN: new(fleet.VLAN(0))}))
 	want.Name, want.Pin, want.Loader, want.VLAN = "", fleet.Pin{}, fleet.Loader{}, 0

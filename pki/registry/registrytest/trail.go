@@ -3,7 +3,6 @@ package registrytest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -31,7 +30,7 @@ func trail(h *harness) {
 	for r, err := range h.Audit(ctx) {
 		h.ok(err)
 		got = append(got, strings.Join([]string{r.Who, r.Action, r.Subject}, " "))
-		text := strings.ToLower(fmt.Sprintf("%s", r.Detail))
+		text := strings.ToLower(string(r.Detail))
 		for _, a := range []fleet.Admission{password(1).Admission, WithPassword(Admission(1, 1))} {
 			if strings.Contains(text, strings.ToLower(a.NTHash.Hex())) {
 				h.Errorf("row %d tells an NT hash", r.Sequence)
