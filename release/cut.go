@@ -1,8 +1,6 @@
 package release
 
 import (
-	"crypto"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,15 +11,6 @@ import (
 	"github.com/tcpboot/tcpboot/release/sign"
 	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
-
-// A Hardware is what Cut must know of the boards that a release is for.
-type Hardware struct {
-	Name        string
-	Chip        fleet.Chip
-	MinRevision uint16          // lowest chip revision among the boards, 100·major + minor
-	Slot        int64           // bytes of the partition that takes the signed image; 0: not known
-	Scheme      espimage.Scheme // zero: the one that the chip takes by default
-}
 
 // A Head is the end of the audit trail: the sequence of its last row and the hash
 // over all. The zero Head states none.
@@ -129,85 +118,22 @@ func (r *Release) add(name string, image []byte, chunkSize int) (Component, erro
 	return c, nil
 }
 
-// signImage returns the image with its signatures.
-func (q *Request) signImage() ([]byte, error) {
+// Check says why boards of the hardware could not run or hold the image, before
+// numbers and signatures are spent on it.
+func (q *Request) Check() error {
+	_, err := q.scheme()
+	return err
+}
+
+// scheme checks the image and returns the scheme that signs it.
+func (q *Request) scheme() (espimage.Scheme, error) {
 	im, err := espimage.CheckRelease(q.Image)
 	if err != nil {
-		return nil, badImage(err)
+		return "", badImage(err)
 	}
 	scheme, err := q.Hardware.check(im)
 	if err != nil {
-		return nil, badImage(err)
+		return "", badImage(err)
 	}
-	signed, err := signAs(scheme, q.Image, q.App)
-	if err != nil {
-		return nil, badImage(err)
-	}
-	return signed, nil
+	return scheme, nil
 }
-
-// check says why boards of h could not run or hold im, or which scheme signs it.
-func (h Hardware) check(im *espimage.Image) (espimage.Scheme, error) {
-	scheme := h.Scheme
-	if scheme == "" {
-		var err error
-		if scheme, err = espimage.SchemeFor(h.Chip, h.MinRevision); err != nil {
-			return "", err
-		}
-	}
-	if im.Chip != h.Chip {
-		return "", fmt.Errorf("header at offset 12: image for %s, hardware %s is %s", im.Chip, h.Name, h.Chip)
-	}
-	if im.MinRevision > h.MinRevision {
-		return "", fmt.Errorf("header at offset 15: image needs chip revision %s, hardware %s begins with %s",
-			revision(im.MinRevision), h.Name, revision(h.MinRevision))
-	}
-	if im.MaxRevision != 0 && im.MaxRevision < h.MinRevision {
-		return "", fmt.Errorf("header at offset 17: image runs up to chip revision %s, hardware %s begins with %s",
-			revision(im.MaxRevision), h.Name, revision(h.MinRevision))
-	}
-	if size := int64(espimage.SignedSize(im.Length, scheme)); h.Slot != 0 && size > h.Slot {
-		return "", fmt.Errorf("image of %d bytes, %d when signed, does not fit the slot of hardware %s, %d", im.Length, size, h.Name, h.Slot)
-	}
-	return scheme, espimage.Allowed(h.Chip, h.MinRevision, scheme)
-}
-
-func revision(n uint16) string { return fmt.Sprintf("%d.%d", n/100, n%100) }
-
-func signAs(scheme espimage.Scheme, image []byte, keys []sign.App) ([]byte, error) {
-	signers, err := signersFor(scheme, keys)
-	if err != nil {
-		return nil, err
-	}
-	if scheme != espimage.V1 {
-		return espimage.Sign(image, signers...)
-	}
-	if len(signers) != 1 {
-		return nil, fmt.Errorf("%d app keys: Secure Boot V1 has room for one signature", len(keys))
-	}
-	return espimage.SignV1(image, signers[0])
-}
-
-// signersFor makes sure that each key is of the kind that the scheme takes.
-func signersFor(scheme espimage.Scheme, keys []sign.App) (signers []crypto.Signer, err error) {
-	want := scheme
-	if scheme == espimage.V1 {
-		want = espimage.P256
-	}
-	for i, k := range keys {
-		kind, err := k.Kind()
-		if err != nil {
-			return nil, fmt.Errorf("app key %d: %w", i+1, err)
-		}
-		if espimage.Scheme(kind) != want {
-			return nil, fmt.Errorf("app key %d is a %s key: signature scheme %s takes %s", i+1, kind, scheme, want)
-		}
-		signers = append(signers, k)
-	}
-	if signers == nil {
-		return nil, errors.New("no app key to sign the image with")
-	}
-	return signers, nil
-}
-
-func badImage(err error) error { return fmt.Errorf("image: %w: %w", err, BadImage) }

@@ -15,11 +15,11 @@ var ErrNothing = errors.New("nothing is offered")
 
 // A Choice is the release that a board gets, and why.
 type Choice struct {
-	Release  *Release // nil: none
-	Sequence uint64   // its place in the board's channel
-	Pinned   bool
-	Reason   string   // why this one, or why none
-	Passed   []Passed // what else was there for this hardware, in the order in which it was looked at
+	Release  *Release `json:"-"`        // nil: none
+	Sequence uint64   `json:"sequence"` // its place in the board's channel
+	Pinned   bool     `json:"pinned"`
+	Reason   string   `json:"reason"` // why this one, or why none
+	Passed   []Passed `json:"passed"` // what else was there for this hardware, in the order in which it was looked at
 }
 
 // A Passed is a release that a board does not get.

@@ -7,7 +7,6 @@ import (
 	"reflect"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
-	"github.com/tcpboot/tcpboot/release/cose"
 	"github.com/tcpboot/tcpboot/release/espimage"
 	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
@@ -23,44 +22,15 @@ type Trust struct {
 	AppV1 []*ecdsa.PublicKey // Secure Boot V1 keys: a V1 signature does not name its key
 }
 
-// A Report says what Verify found out of a release that it did not refuse.
-type Report struct {
-	Signer   cose.KeyID // of the manifest
-	Findings []Finding
-}
-
-// A Finding is one thing that was looked at. Where it is not Proved, Detail says
-// what was missing to prove it.
-type Finding struct {
-	Subject string `json:"subject"`
-	Proved  bool   `json:"proved"`
-	Detail  string `json:"detail"`
-}
-
-// Proved reports whether nothing was left open.
-func (r *Report) Proved() bool {
-	for _, f := range r.Findings {
-		if !f.Proved {
-			return false
-		}
-	}
-	return true
-}
-
-func (r *Report) proved(subject, format string, args ...any) {
-	r.Findings = append(r.Findings, Finding{subject, true, fmt.Sprintf(format, args...)})
-}
-
-func (r *Report) open(subject, format string, args ...any) {
-	r.Findings = append(r.Findings, Finding{subject, false, fmt.Sprintf(format, args...)})
-}
-
 // Verify proves what can be proved of r and refuses it where something is wrong:
 // the manifest is signed by a key that the site trusts with this hardware and
 // kind, its counter is within the site's bounds, the images and chunk lists at
 // hand are those that it states, and the image is one for its chip and signed by
 // an app key. What is not at hand is left open in the report.
 func Verify(r *Release, trust Trust) (*Report, error) {
+	if trust.Site == nil {
+		return nil, errors.New("no site document to hold the release against")
+	}
 	report := &Report{}
 	m, err := report.statement(r, trust.Site)
 	if err != nil {

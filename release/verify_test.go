@@ -171,6 +171,32 @@ func TestVerifyWithoutAppKeyChecksTheSignature(t *testing.T) {
 	}
 }
 
+func TestVerifyTrustsNobody(t *testing.T) {
+	r := mustCut(t, asIs)
+	if _, err := Verify(r, Trust{}); err == nil {
+		t.Error("verified against nothing")
+	}
+	if _, err := Verify(r, Trust{Site: &sitedoc.Doc{Site: "site"}}); !errors.Is(err, cose.Untrusted) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestKeysKeepToTheirWork: the compiler refuses a release key where a root is
+// wanted and the other way round, because neither has the other's method.
+func TestKeysKeepToTheirWork(t *testing.T) {
+	var _ sitedoc.Root = sign.Root{}
+	for _, key := range []any{sign.Release{}, sign.App{}} {
+		if _, ok := key.(sitedoc.Root); ok {
+			t.Errorf("a %T signs site documents", key)
+		}
+	}
+	for _, key := range []any{sign.Root{}, sign.App{}} {
+		if _, ok := key.(interface{ SignManifest([]byte) ([]byte, error) }); ok {
+			t.Errorf("a %T signs manifests", key)
+		}
+	}
+}
+
 func TestVerifyTriesEveryV1Key(t *testing.T) {
 	r := mustCut(t, hardware(t, "esp32", 0, espimage.V1, appKey(t, p256(21))))
 	tr := trust(t)

@@ -1,30 +1,52 @@
 package sitedoc
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/sha256"
+	"encoding/asn1"
 	"encoding/binary"
 	"maps"
+	"math/big"
 	"slices"
 	"testing"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release/cose"
-	"github.com/tcpboot/tcpboot/release/sign"
 )
 
+// A rootKey is a release root in memory. It signs as RFC 6979 has it, so that the
+// same test makes the same bytes.
+type rootKey struct{ *ecdsa.PrivateKey }
+
+func (k rootKey) Key() cose.Key {
+	key, err := cose.KeyOf(k.Public())
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+func (k rootKey) SignSite(message []byte) ([]byte, error) {
+	digest := sha256.Sum256(message)
+	der, err := k.Sign(nil, digest[:], crypto.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	var sig struct{ R, S *big.Int }
+	_, err = asn1.Unmarshal(der, &sig)
+	return append(sig.R.FillBytes(make([]byte, 32)), sig.S.FillBytes(make([]byte, 32))...), err
+}
+
 // root returns the release root whose private scalar is n.
-func root(t testing.TB, n byte) sign.Root {
+func root(t testing.TB, n byte) rootKey {
 	t.Helper()
 	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), append(make([]byte, 31), n))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := sign.NewRoot(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return rootKey{key}
 }
 
 func rootsOf(t testing.TB, numbers ...byte) (roots []Root) {

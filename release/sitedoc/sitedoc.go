@@ -62,6 +62,18 @@
 // strict and by the bytes of what is ordered, in a release-key by key, then kind.
 // No root is a release key too. When the reset generation is above 0 some floor
 // is in it, and no floor is in a later one.
+//
+// # Example
+//
+// The payload of testdata/least.txt, in diagnostic notation:
+//
+//	{1: "site", 2: 5, 3: 0,
+//	 4: [[h'3ed113b7…', 1, []]],
+//	 5: [h'5ecbe4d1…', h'6b17d1f2…', h'7cf27b18…'], 6: 2,
+//	 7: ["boot.example.org:8123"],
+//	 8: "radius.site", 9: "update.site",
+//	 10: [h'e1a15b30…'], 11: [h'5d0df542…'],
+//	 12: {}}
 package sitedoc
 
 import (
