@@ -82,12 +82,9 @@ func folder(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(top) })
-	if err := os.Chmod(top, 0o711); err != nil {
-		t.Fatal(err)
-	}
 	dir := filepath.Join(top, "exported here")
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	t.Cleanup(func() { os.Chmod(dir, 0o700); os.RemoveAll(top) })
+	if err := errors.Join(os.Chmod(top, 0o711), os.Mkdir(dir, 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	return dir

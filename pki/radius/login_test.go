@@ -67,6 +67,7 @@ func TestWrongCredentials(t *testing.T) {
 		{"no station", a.by(useTLS, from("-")), reject, ""},
 		{"no station, PEAP", a.by(usePEAP, from("-")), reject, ""},
 		{"station and network name", a.by(useTLS, from("24-6F-28-AA-10-01:lab")), reject, ""},
+		{"station behind something", a.by(useTLS, from("x24-6F-28-AA-10-01")), reject, ""},
 		{"station cut short", a.by(useTLS, from("24-6F-28-AA-10-0")), reject, ""},
 		{"station that expands", a.by(usePAP, from("%{User-Name}")), reject, ""},
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tcpboot/tcpboot/pki"
+	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/radius"
 )
 
@@ -148,6 +149,22 @@ func TestLinesWithoutPolicies(t *testing.T) {
 	})
 }
 
+// Each fact counts by itself, also in a file that no registry would give.
+func TestEveryFactCounts(t *testing.T) {
+	t.Parallel()
+	s := newSite()
+	a := s.enroll("246f28aa1001", fleet.TLS, 0)
+	b := s.enroll("246f28aa1002", fleet.TLS, 0)
+	a.Admissions = b.Admissions
+	l := start(t, s.server(all), devices(a, b), nil)
+	l.logins([]row{
+		{"listed serial, another board's name", a.by(useTLS, showing(b.cert())), reject, ""},
+		{"listed serial, own name", b.by(useTLS), accept, ""},
+	})
+	l = start(t, s.server(all), devices(a, b), edit(t, "authorize", "'tls'", "'ttls'"))
+	l.logins([]row{{"listed serial, another method", b.by(useTLS), reject, ""}})
+}
+
 // The fragment for people who have a server: it admits on one that has our
 // policies, and one that has not even the dictionary refuses to start.
 func TestFragment(t *testing.T) {
@@ -175,24 +192,46 @@ func TestNothingButEAP(t *testing.T) {
 	t.Parallel()
 	s := newSite()
 	b := s.enroll("246f28aa1001", all, 0)
-	const accessReject, unsigned, signed = 3, 1, 2
-	for _, server := range []struct {
+	for _, row := range []struct {
 		name   string
 		change func(string)
-		first  byte
+		want   []byte // the requests that are answered
 	}{
-		{"as exported", nil, signed},
-		{"without the demand, to see that it counts", edit(t, "clients.conf", "authenticator = yes", "authenticator = no"), unsigned},
+		{"as exported", nil, []byte{2, 3}},
+		{"without the demand, to see that it counts", edit(t, "clients.conf", "authenticator = yes", "authenticator = no"), []byte{1, 2, 3}},
 	} {
-		t.Run(server.name, func(t *testing.T) {
-			l := start(t, s.server(all), devices(b), server.change)
-			// Both go the same way, so the answer to the first would be first.
-			answer := l.ask(t, plainPAP(b, unsigned, false), plainPAP(b, signed, true))
-			if answer[0] != accessReject || answer[1] != server.first {
-				t.Errorf("first answer: code %d to request %d, want %d to request %d", answer[0], answer[1], accessReject, server.first)
+		t.Run(row.name, func(t *testing.T) {
+			l := start(t, s.server(all), devices(b), row.change)
+			c := must(net.DialUDP("udp", nil, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(l.port)}))
+			defer c.Close()
+			must(c.Write(plainPAP(b, 1, false)))
+			// The second takes as long as the first would, and the third again.
+			var got []byte
+			for id := byte(2); id <= 3; id++ {
+				must(c.Write(plainPAP(b, id, true)))
+				got = append(got, rejectsUntil(t, c, id)...)
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, row.want) {
+				t.Errorf("rejects for the requests %d, want %d", got, row.want)
 			}
 		})
 	}
+}
+
+// rejectsUntil reads answers up to the one with the given id and returns the ids.
+func rejectsUntil(t *testing.T, c net.Conn, last byte) (ids []byte) {
+	t.Helper()
+	const accessReject = 3
+	c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	answer := make([]byte, 4096)
+	for !slices.Contains(ids, last) {
+		if n, err := c.Read(answer); err != nil || n < 20 || answer[0] != accessReject {
+			t.Fatalf("answer of %d bytes, code %d, error %v; want an Access-Reject", n, answer[0], err)
+		}
+		ids = append(ids, answer[1])
+	}
+	return ids
 }
 
 // plainPAP is an Access-Request with b's name, password and station, as the
@@ -231,18 +270,4 @@ func hidden(password, authenticator []byte) (out []byte) {
 		out = append(out, last...)
 	}
 	return out
-}
-
-// ask sends packets and returns the first answer.
-func (l *lab) ask(t *testing.T, packets ...[]byte) []byte {
-	t.Helper()
-	c := must(net.DialUDP("udp", nil, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(l.port)}))
-	defer c.Close()
-	for _, p := range packets {
-		must(c.Write(p))
-	}
-	c.SetReadDeadline(time.Now().Add(20 * time.Second))
-	answer := make([]byte, 4096)
-	n := must(c.Read(answer))
-	return answer[:n]
 }
