@@ -45,7 +45,8 @@ func serveChild(args []string) error {
 	if err != nil {
 		return err
 	}
-	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	quiet := net.ListenConfig{KeepAlive: -1} // the server arms it itself
+	ln, err := quiet.Listen(context.Background(), "tcp4", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 
 // The rival: nginx as one would set it up to send one file fast.
 const nginxConf = `daemon off;
-worker_processes 2;
+worker_processes %[3]d;
 pid %[1]s/nginx.pid;
 error_log %[1]s/error.log;
 events { worker_connections 4096; }
@@ -28,9 +28,12 @@ http {
 }
 `
 
+const nginxWorkers = 2
+
 type nginx struct {
 	*exec.Cmd
 	address string
+	workers []int
 }
 
 // startNginx serves the file "image" of dir, and returns when it does.
@@ -40,7 +43,7 @@ func startNginx(dir string) (*nginx, error) {
 		return nil, err
 	}
 	conf := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(conf, fmt.Appendf(nil, nginxConf, dir, address), 0o644); err != nil {
+	if err := os.WriteFile(conf, fmt.Appendf(nil, nginxConf, dir, address, nginxWorkers), 0o644); err != nil {
 		return nil, err
 	}
 	n := &nginx{Cmd: exec.Command("nginx", "-e", filepath.Join(dir, "error.log"), "-c", conf, "-p", dir), address: address}
@@ -51,13 +54,15 @@ func startNginx(dir string) (*nginx, error) {
 	return n, n.await()
 }
 
-func (n *nginx) await() error {
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
-		conn, err := net.Dial("tcp4", n.address)
-		if err == nil {
+// await waits until all workers run and one answers.
+func (n *nginx) await() (err error) {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); <-time.After(20 * time.Millisecond) {
+		if n.workers, err = children(n.Process.Pid); err != nil || len(n.workers) < nginxWorkers {
+			continue
+		}
+		if conn, err := net.Dial("tcp4", n.address); err == nil {
 			return conn.Close()
 		}
-		<-time.After(20 * time.Millisecond)
 	}
 	n.stop()
 	return errors.New("nginx does not answer")

@@ -116,16 +116,12 @@ func duel(dir string, size int64, seconds float64) (ours, rival measure, err err
 		return ours, rival, err
 	}
 	defer nginx.stop()
-	workers, err := children(nginx.Process.Pid)
-	if err != nil {
-		return ours, rival, err
-	}
 	for range rounds {
 		a, err := run([]int{child.Process.Pid}, "v1", address, size, seconds)
 		if err != nil {
 			return ours, rival, err
 		}
-		b, err := run(workers, "http", nginx.address, size, seconds)
+		b, err := run(nginx.workers, "http", nginx.address, size, seconds)
 		if err != nil {
 			return ours, rival, err
 		}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// The shells ask the binary itself: it gets the line so far and one last flag.
+const bashCompletion = `_tcpboot() {
+	local cur=${COMP_WORDS[COMP_CWORD]} words
+	if [[ $cur == -* ]]; then
+		words=$("${COMP_WORDS[@]:0:COMP_CWORD}" "$cur" --generate-bash-completion 2>/dev/null)
+	else
+		words=$("${COMP_WORDS[@]:0:COMP_CWORD}" --generate-bash-completion 2>/dev/null)
+	fi
+	COMPREPLY=($(compgen -W "$words" -- "$cur"))
+	[[ -n ${COMPREPLY[*]} ]] || COMPREPLY=($(compgen -f -- "$cur"))
+}
+complete -o nosort -F _tcpboot tcpboot
+`
+
+const zshCompletion = `#compdef tcpboot
+autoload -U bashcompinit && bashcompinit
+` + bashCompletion
+
+const fishCompletion = `function __tcpboot
+	set -l words (commandline -opc)
+	$words --generate-bash-completion 2>/dev/null
+end
+complete -c tcpboot -f -a "(__tcpboot)"
+`
+
+var completionVerb = &cli.Command{
+	Name:      "completion",
+	Usage:     "print the completion script of a shell",
+	ArgsUsage: "bash|zsh|fish",
+	Description: "Add to ~/.bashrc:  source <(tcpboot completion bash)\n" +
+		"Add to ~/.zshrc:   source <(tcpboot completion zsh)\n" +
+		"For fish:          tcpboot completion fish > ~/.config/fish/completions/tcpboot.fish",
+	BashComplete: func(c *cli.Context) { fmt.Fprintln(c.App.Writer, "bash\nzsh\nfish") },
+	Action: func(c *cli.Context) error {
+		if err := wantArgs(c, 1, "bash, zsh or fish"); err != nil {
+			return err
+		}
+		scripts := map[string]string{"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion}
+		script := scripts[c.Args().First()]
+		if script == "" {
+			return usagef("completion: unknown shell %q; want bash, zsh or fish", c.Args().First())
+		}
+		_, err := fmt.Fprint(c.App.Writer, script)
+		return err
+	},
+}
+
+// completeMACs offers the MACs of the site's boards, for verbs that take them.
+func completeMACs(c *cli.Context) {
+	cli.DefaultCompleteWithFlags(c.Command)(c)
+	_ = readingSite(func(s *session) error {
+		for d, err := range s.fleet.Devices(s.ctx(), everyDevice) {
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(c.App.Writer, d.MAC)
+		}
+		return nil
+	})(c) // a shell has no use for the error
+}
+
+// version is what the build was told of, else "devel".
+func version() string {
+	if buildVersion == "" {
+		return "devel"
+	}
+	return strings.TrimPrefix(buildVersion, "v")
+}
+
+var buildVersion string // set by the linker

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/site"
+	"github.com/tcpboot/tcpboot/release/client"
+)
+
+var fetchVerb = &cli.Command{
+	Name:  "fetch",
+	Usage: "a board without the board: what would this MAC get?",
+	Description: "Says who it is, downloads as the loader of 2017 does, checks SHA-1, image and\n" +
+		"signature with the site's keys, and says what the board would boot. A server that\n" +
+		"stays silent has nothing for that MAC, or does not know it.",
+	Flags: []cli.Flag{
+		&cli.StringFlag{Name: "server", Usage: "ask the server at `HOST:PORT` (default: server of tcpboot.yaml)"},
+		&cli.StringFlag{Name: "mac", Usage: "be the board `MAC`", Required: true},
+		&cli.PathFlag{Name: "out", Usage: "keep the image in `FILE`"},
+		&cli.DurationFlag{Name: "timeout", Usage: "take silence of `DURATION` for an answer", Value: 10 * time.Second},
+	},
+	Action: readingSite(fetch),
+}
+
+func fetch(s *session) error {
+	if err := wantArgs(s.cli, 0, "no arguments"); err != nil {
+		return err
+	}
+	m, err := fleet.ParseMAC(s.cli.String("mac"))
+	if err != nil {
+		return usageError{err}
+	}
+	address := s.cli.String("server")
+	if address == "" {
+		address = s.site.Settings.Server
+	}
+	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(s.ctx(), "tcp", address)
+	if err != nil {
+		return err
+	}
+	var v verdict
+	image, err := client.Image(s.ctx(), conn, m, client.Limits{Silence: s.cli.Duration("timeout")}, func(image []byte) (err error) {
+		v, err = s.judge(image)
+		return errors.Join(err, s.forBoard(m, v))
+	})
+	if err != nil {
+		return err
+	}
+	if out := s.cli.Path("out"); out != "" {
+		if err := site.WriteFile(out, image, 0o644); err != nil {
+			return err
+		}
+	}
+	return answer(s.cli, v, func(w io.Writer) {
+		fmt.Fprintf(w, "%s would boot version %s\n%s\n", m, printable(v.Version), v)
+	})
+}
+
+// forBoard compares an image's chip with that of the board, where the registry
+// knows it.
+func (s *session) forBoard(m fleet.MAC, v verdict) error {
+	d, err := s.fleet.Device(s.ctx(), m)
+	if err != nil {
+		return nil // a MAC that nobody enrolled has no chip to compare with
+	}
+	h, err := s.hardware(d.Hardware)
+	if err == nil && v.Chip != "" && h.Chip != v.Chip {
+		return fmt.Errorf("the image is for %s, the board is %s", v.Chip, h.Chip)
+	}
+	return err
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tcpboot/tcpboot/pki/custody"
+	"github.com/tcpboot/tcpboot/pki/enroll"
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/registry"
+	"github.com/tcpboot/tcpboot/pki/site"
+	"github.com/tcpboot/tcpboot/release/bundle"
+)
+
+// hints says what a person can do about err. A hint is one sentence that names
+// a command or a place; it never repeats the error.
+func hints(err error) (all []string) {
+	add := func(format string, a ...any) { all = append(all, fmt.Sprintf(format, a...)) }
+	if e := new(registry.RevokedError); errors.As(err, &e) {
+		add("a revoked board stays revoked; its successor is enrolled under its own MAC")
+	}
+	if e := new(enroll.DifferentError); errors.As(err, &e) {
+		add("to change it: tcpboot device set %s --%s …", e.MAC, flagOf(e.What))
+	}
+	if e := new(unknownHardwareError); errors.As(err, &e) {
+		add("add it to tcpboot.yaml, or name its chip: --chip C")
+	}
+	if e := new(purgedError); errors.As(err, &e) {
+		add("`tcpboot rotate MAC` makes new ones")
+	}
+	if e := new(trackedError); errors.As(err, &e) {
+		add("untrack it (git rm --cached) and add it to .gitignore")
+	}
+	if e := new(registry.BrokenError); errors.As(err, &e) {
+		add("somebody changed the database behind tcpboot's back; compare with a backup")
+	}
+	if e := new(remnantsError); errors.As(err, &e) {
+		add("restore %s from a backup, or make the site in another folder", site.SettingsFile)
+	}
+	for _, h := range sentinelHints {
+		if errors.Is(err, h.err) {
+			add("%s", h.hint)
+		}
+	}
+	return all
+}
+
+var sentinelHints = []struct {
+	err  error
+	hint string
+}{
+	{fleet.ErrUnknown, "`tcpboot device list` shows the boards; `tcpboot enroll MAC` adds one"},
+	{site.ErrNoSite, "go into a site's folder, name it with --site DIR, or make one: tcpboot init"},
+	{site.ErrExists, "make another site in another folder: --site DIR"},
+	{custody.ErrPassphrase, "check --passphrase-file (TCPBOOT_PASSPHRASE_FILE)"},
+	{errNoPassphrase, "give --passphrase-file FILE, or set TCPBOOT_PASSPHRASE_FILE"},
+	{registry.ErrNewer, "use the newer tcpboot; this one would not understand what it wrote"},
+	{registry.ErrClock, "set the clock; nothing was changed"},
+	{bundle.ErrVersionTaken, "cut under another --version, or publish the one there is"},
+	{errNoRelease, "`tcpboot release list` shows the releases"},
+}
+
+// flagOf is the flag that sets an attribute.
+func flagOf(what string) string {
+	if what == "VLAN" {
+		return "vlan"
+	}
+	return what
+}

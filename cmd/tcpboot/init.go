@@ -1,0 +1,368 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tcpboot/tcpboot/pki"
+	"github.com/tcpboot/tcpboot/pki/custody"
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/registry"
+	"github.com/tcpboot/tcpboot/pki/site"
+	"github.com/tcpboot/tcpboot/release/bundle"
+	"github.com/tcpboot/tcpboot/release/cose"
+	"github.com/tcpboot/tcpboot/release/sign"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
+)
+
+var initVerb = &cli.Command{
+	Name:  "init",
+	Usage: "make a site: settings, registry, keys and certificates",
+	Description: "Makes the site in --site DIR, or here. Asks on a terminal for what is missing.\n" +
+		"Killed half-way, it leaves no site, and can be run again.",
+	Flags: []cli.Flag{
+		&cli.StringFlag{Name: "ssid", Usage: "the Wi-Fi network's `SSID`"},
+		&cli.StringFlag{Name: "server", Usage: "where boards find the image server: `HOST:PORT`"},
+		&cli.StringFlag{Name: "name", Usage: "the site's `NAME`, a DNS label: boards check radius.NAME and update.NAME for ever", Value: "site"},
+		&cli.StringFlag{Name: "radius", Usage: "the kind of RADIUS server: freeradius", Value: "freeradius"},
+		&cli.StringFlag{Name: "radius-listen", Usage: "where the exported RADIUS server listens: `ADDR:PORT`", Value: "0.0.0.0:1812"},
+		&cli.StringFlag{Name: "radius-client", Usage: "the `NETWORK` of the access points", Value: "127.0.0.1/32"},
+		&cli.StringFlag{Name: "eap", Usage: "`METHODS` of boards that are enrolled without --eap", Value: "tls,peap,ttls"},
+		&cli.StringFlag{Name: "database", Usage: "the registry's `URL`", Value: "sqlite:tcpboot.db"},
+		&cli.StringFlag{Name: "releases", Usage: "the `DIR` of the releases' OCI layout", Value: "releases"},
+		&cli.PathFlag{Name: "recovery-code", Usage: "write the code of the recovery copy to `FILE` instead of the terminal"},
+	},
+	Action: initSite,
+}
+
+func initSite(c *cli.Context) error {
+	if err := wantArgs(c, 0, "no arguments; --site DIR says where"); err != nil {
+		return err
+	}
+	settings, err := initSettings(c)
+	if err != nil {
+		return err
+	}
+	dir := c.Path("site")
+	if dir == "" {
+		dir = "."
+	}
+	begun, err := begin(dir, settings)
+	if err != nil {
+		return err
+	}
+	passphrases, err := newPassphrases(c)
+	if err != nil {
+		return err
+	}
+	m := &maker{ctx: c.Context, cli: c, site: begun, passphrases: passphrases}
+	if err := m.make(); err != nil {
+		return err
+	}
+	return m.report()
+}
+
+func initSettings(c *cli.Context) (site.Settings, error) {
+	s := site.Defaults()
+	s.Name, s.Database, s.Releases = c.String("name"), c.String("database"), c.String("releases")
+	s.RADIUS.Kind, s.RADIUS.EAP, s.RADIUS.Listen = c.String("radius"), c.String("eap"), c.String("radius-listen")
+	s.RADIUS.Clients = []site.Client{{Name: "access-points", Address: c.String("radius-client"), SecretFile: clientSecretFile}}
+	var err error
+	if s.SSID, err = flagOrAsk(c, "ssid", "Wi-Fi network (SSID): "); err != nil {
+		return s, err
+	}
+	if s.Server, err = flagOrAsk(c, "server", "Where boards find the image server (HOST:PORT): "); err != nil {
+		return s, err
+	}
+	if s.RADIUS.Kind != "freeradius" {
+		return s, usagef("--radius %s: only freeradius can be exported so far", s.RADIUS.Kind)
+	}
+	if !strings.HasPrefix(s.Database, "sqlite:") {
+		return s, usagef("--database %s: only sqlite:FILE is supported so far", s.Database)
+	}
+	if err := errors.Join(pki.CheckSite(s.Name), s.Check()); err != nil {
+		return s, usageError{err}
+	}
+	if _, port, _ := net.SplitHostPort(s.Server); port != "" {
+		s.Listen = ":" + port
+	}
+	return s, nil
+}
+
+const clientSecretFile = "keys/radius-client.secret"
+
+// unfinished marks a folder in which an init is at work. A folder with keys or a
+// registry but neither settings nor this mark is somebody's, and is left alone.
+const unfinished = ".init"
+
+// begin makes the folders, and clears away what a killed init left.
+func begin(dir string, settings site.Settings) (*site.Site, error) {
+	probe := &site.Site{Dir: dir}
+	_, noMark := os.Stat(probe.Path(unfinished))
+	if noMark != nil {
+		for _, precious := range []string{"tcpboot.db", "keys/boards-ca.pem", "releases/index.json"} {
+			if _, err := os.Stat(probe.Path(precious)); err == nil && !isSite(dir) {
+				return nil, &remnantsError{probe.Path(precious)}
+			}
+		}
+	}
+	s, err := site.Create(dir, settings)
+	if err != nil {
+		return nil, err
+	}
+	if noMark == nil {
+		for _, name := range []string{"tcpboot.db", "tcpboot.db-wal", "tcpboot.db-shm"} {
+			if err := os.Remove(s.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+		}
+	}
+	return s, site.WriteFile(s.Path(unfinished), nil, 0o600)
+}
+
+func isSite(dir string) bool {
+	_, err := os.Stat(dir + "/" + site.SettingsFile)
+	return err == nil
+}
+
+// A remnantsError says that a folder holds a site's parts, but no settings.
+type remnantsError struct{ path string }
+
+func (e *remnantsError) Error() string {
+	return fmt.Sprintf("%s is there, but no %s beside it: this may be a site that lost its settings", e.path, site.SettingsFile)
+}
+
+// newPassphrases reads the file that was named, or asks twice.
+func newPassphrases(c *cli.Context) (custody.Passphrases, error) {
+	if file := c.Path("passphrase-file"); file != "" {
+		return readPassphrases(file)
+	}
+	if !isTerminal(os.Stdin) {
+		return nil, usagef("init: keys want a passphrase: --passphrase-file FILE, or a terminal to ask on")
+	}
+	for {
+		first, err := promptSecret("New passphrase for the site's keys: ")
+		if err != nil {
+			return nil, err
+		}
+		again, err := promptSecret("Once more: ")
+		if err != nil {
+			return nil, err
+		}
+		if len(first) > 0 && bytes.Equal(first, again) {
+			return func(custody.Role) ([]byte, error) { return first, nil }, nil
+		}
+		fmt.Fprintln(os.Stderr, "They differ, or are empty.")
+	}
+}
+
+// A maker makes a site, step by step.
+type maker struct {
+	ctx         context.Context
+	cli         *cli.Context
+	site        *site.Site
+	passphrases custody.Passphrases
+	keys        map[string]crypto.Signer
+	authorities map[pki.Hierarchy]*pki.Authority
+	code        string // of the recovery copy
+	codeFile    string // where it was written, "" when it is to be shown
+}
+
+// make is the story of init. Nothing counts before the last step.
+func (m *maker) make() error {
+	for _, step := range []func() error{
+		m.makeKeys,
+		m.makeRecovery,
+		m.makeCertificates,
+		m.makeClientSecret,
+		m.makeSiteDocument,
+		m.makeReleases,
+		m.makeRegistry,
+		func() error { return os.Remove(m.site.Path(unfinished)) },
+		m.site.Commit, // the moment
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *maker) makeKeys() error {
+	m.keys = map[string]crypto.Signer{}
+	bar := newProgress(m.cli, "making keys")
+	defer bar.done()
+	for i, k := range siteKeys {
+		key, err := custody.Generate(k.kind)
+		if err != nil {
+			return err
+		}
+		passphrase, err := m.passphrases(k.role)
+		if err != nil {
+			return err
+		}
+		sealed, err := custody.Seal(key, passphrase)
+		if err != nil {
+			return err
+		}
+		if err := site.WriteFile(m.site.Path("keys", k.name+".pem"), sealed, 0o600); err != nil {
+			return err
+		}
+		m.keys[k.name] = key
+		bar.update(i+1, len(siteKeys))
+	}
+	return nil
+}
+
+// makeCertificates makes the three hierarchies and the two servers' certificates.
+func (m *maker) makeCertificates() error {
+	t, err := siteTemplates(m.site)
+	if err != nil {
+		return err
+	}
+	m.authorities = map[pki.Hierarchy]*pki.Authority{}
+	for _, h := range []pki.Hierarchy{pki.Boards, pki.RADIUS, pki.Servers} {
+		a, err := pki.NewAuthority(h, m.site.Settings.Name, m.keys[string(h)+"-root"], m.keys[string(h)+"-ca"], t)
+		if err != nil {
+			return err
+		}
+		m.authorities[h] = a
+		if err := errors.Join(m.certificate(string(h)+"-root", a.Root), m.certificate(string(h)+"-ca", a.CA)); err != nil {
+			return err
+		}
+	}
+	name := m.site.Settings.Name
+	return errors.Join(
+		m.server(pki.RADIUS, pki.RADIUSName(name), "radius"),
+		m.server(pki.Servers, pki.UpdateName(name), "server"))
+}
+
+func (m *maker) server(h pki.Hierarchy, dnsName, key string) error {
+	c, err := m.authorities[h].IssueServer(dnsName, m.keys[key].Public(), time.Now())
+	if err != nil {
+		return err
+	}
+	return m.certificate(key, c)
+}
+
+func (m *maker) certificate(name string, c *x509.Certificate) error {
+	return site.WriteFile(m.site.Path("certs", name+".pem"), pki.CertificatePEM(c), 0o644)
+}
+
+// makeClientSecret makes what access points and the RADIUS server share.
+func (m *maker) makeClientSecret() error {
+	return site.WriteFile(m.site.Path(clientSecretFile), []byte(rand.Text()+"\n"), 0o600)
+}
+
+// makeSiteDocument signs epoch 1: which key may sign manifests.
+func (m *maker) makeSiteDocument() error {
+	root, err := sign.NewRoot(m.keys["release-root"])
+	if err != nil {
+		return err
+	}
+	release, err := sign.NewRelease(m.keys["release"])
+	if err != nil {
+		return err
+	}
+	set := m.site.Settings
+	doc := &sitedoc.Doc{
+		Site: set.Name, Epoch: 1,
+		Keys: []sitedoc.ReleaseKey{
+			{Key: release.Key(), Kind: sitedoc.Firmware},
+			{Key: release.Key(), Kind: sitedoc.Loader},
+		},
+		Roots:      sitedoc.Roots{Keys: []cose.Key{root.Key()}, Threshold: 1},
+		Endpoints:  []string{set.Server},
+		Names:      sitedoc.Names{RADIUS: pki.RADIUSName(set.Name), Update: pki.UpdateName(set.Name)},
+		EAPIssuers: []fleet.Digest{fleet.Sum(m.authorities[pki.RADIUS].CA.RawSubjectPublicKeyInfo)},
+		TLSIssuers: []fleet.Digest{fleet.Sum(m.authorities[pki.Servers].CA.RawSubjectPublicKeyInfo)},
+	}
+	signed, err := sitedoc.Sign(doc, root)
+	if err != nil {
+		return err
+	}
+	text, err := sign.MarshalKey(root.Key())
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(m.site.Path("sitedocs"), 0o755); err != nil {
+		return err
+	}
+	return errors.Join(
+		site.WriteFile(m.site.Path("certs", "release-root.pub.pem"), text, 0o644),
+		m.appKeys(),
+		site.WriteFile(m.site.Path("sitedocs", "1.cose"), signed, 0o644))
+}
+
+// appKeys writes the public halves of the image keys: what checks an image.
+func (m *maker) appKeys() error {
+	for _, k := range siteKeys {
+		if k.role != custody.App {
+			continue
+		}
+		text, err := publicPEM(m.keys[k.name].Public())
+		if err != nil {
+			return err
+		}
+		if err := site.WriteFile(m.site.Path("certs", k.name+".pub.pem"), text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *maker) makeReleases() error {
+	_, err := bundle.Create(releasesDir(m.site))
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+func (m *maker) makeRegistry() error {
+	f, err := registry.Create(m.ctx, databaseURL(m.site), registry.Options{Who: whoami(), Now: time.Now})
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Record(m.ctx, "site.init", m.site.Settings.Name, `{}`), f.Close())
+}
+
+func (m *maker) report() error {
+	out := map[string]string{"site": m.site.Dir, "name": m.site.Settings.Name, "recovery": m.site.Path(recoveryFile), "recovery_code_file": m.codeFile}
+	return answer(m.cli, out, func(w io.Writer) {
+		fmt.Fprintf(w, "Site %s in %s\n", m.site.Settings.Name, m.site.Dir)
+		fmt.Fprintf(w, "Recovery copy of all keys: %s\n", m.site.Path(recoveryFile))
+		if m.codeFile != "" {
+			fmt.Fprintf(w, "Its code: %s. Keep code and copy apart, and off this machine;\nthen prove them: tcpboot key check --recovery\n", m.codeFile)
+		} else {
+			fmt.Fprintf(w, "Its code, shown only now:\n\n    %s\n\nWrite it down; prove it with `tcpboot key check --recovery`.\n", m.code)
+		}
+	})
+}
+
+// flagOrAsk is a flag's value, or what a person on a terminal answers.
+func flagOrAsk(c *cli.Context, flag, prompt string) (string, error) {
+	if v := c.String(flag); v != "" || c.IsSet(flag) {
+		return v, nil
+	}
+	if !isTerminal(os.Stdin) {
+		return "", usagef("init: --%s is needed", flag)
+	}
+	fmt.Fprint(os.Stderr, prompt)
+	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	return strings.TrimRight(line, "\r\n"), err
+}

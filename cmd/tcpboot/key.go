@@ -1,0 +1,159 @@
+package main
+
+import (
+	"crypto"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tcpboot/tcpboot/pki/custody"
+	"github.com/tcpboot/tcpboot/release/sign"
+)
+
+var keyVerb = &cli.Command{
+	Name:  "key",
+	Usage: "the site's keys",
+	Subcommands: []*cli.Command{{
+		Name:   "list",
+		Usage:  "every key: role, kind, where it lies, what it signs",
+		Action: readingSite(keyList),
+	}, {
+		Name:  "check",
+		Usage: "prove that keys open",
+		Description: "Without flags every key is opened with its passphrase. With --recovery the\n" +
+			"recovery copy is opened with its code instead, and compared with the site.",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "recovery", Usage: "open the recovery copy"},
+			&cli.PathFlag{Name: "copy", Usage: "the recovery copy is `FILE` (default: recovery.pem of the site)"},
+			&cli.PathFlag{Name: "code-file", Usage: "read its code from `FILE` instead of the terminal"},
+		},
+		Action: readingSite(keyCheck),
+	}},
+}
+
+type keyState struct {
+	Name string       `json:"name"`
+	Role custody.Role `json:"role"`
+	Kind custody.Kind `json:"kind"`
+	URI  string       `json:"uri"`
+	Here bool         `json:"here"`
+	Use  string       `json:"use"`
+}
+
+func keyList(s *session) error {
+	var states []keyState
+	for _, k := range siteKeys {
+		uri := s.keys.uri(k.name)
+		_, err := os.Stat(s.site.Path(uri))
+		states = append(states, keyState{k.name, k.role, k.kind, uri, err == nil, k.use})
+	}
+	return answer(s.cli, states, func(w io.Writer) {
+		rows := make([][]string, len(states))
+		for i, k := range states {
+			where := k.URI
+			if !k.Here {
+				where += " (away)"
+			}
+			rows[i] = []string{k.Name, string(k.Role), string(k.Kind), where, k.Use}
+		}
+		table(w, "KEY ROLE KIND WHERE SIGNS", rows)
+	})
+}
+
+func keyCheck(s *session) error {
+	if s.cli.Bool("recovery") {
+		return s.keyCheckRecovery()
+	}
+	for _, k := range siteKeys {
+		key, err := s.keys.open(k.name)
+		if err != nil {
+			return err
+		}
+		if err := s.matchesPublic(k.name, key.Public()); err != nil {
+			return fmt.Errorf("key %s: %w", k.name, err)
+		}
+	}
+	return answer(s.cli, map[string]int{"opened": len(siteKeys)}, func(w io.Writer) {
+		fmt.Fprintf(w, "%d keys open, and are the site's\n", len(siteKeys))
+	})
+}
+
+func (s *session) keyCheckRecovery() error {
+	file := s.cli.Path("copy")
+	if file == "" {
+		file = s.site.Path(recoveryFile)
+	}
+	code, err := s.readCode()
+	if err != nil {
+		return err
+	}
+	n, err := s.checkRecovery(file, code)
+	if err != nil {
+		return err
+	}
+	return answer(s.cli, map[string]int{"opened": n}, func(w io.Writer) {
+		fmt.Fprintf(w, "the recovery copy opens: %d keys, and they are the site's\n", n)
+	})
+}
+
+func (s *session) readCode() ([]byte, error) {
+	if file := s.cli.Path("code-file"); file != "" {
+		return readSecretFile(file)
+	}
+	if s.keys.ask == nil {
+		return nil, usagef("key check: --code-file FILE, or a terminal to ask on")
+	}
+	return s.keys.ask("Recovery code: ")
+}
+
+// public returns the public half of a key as the site shows it in certs/: in a
+// certificate or in a file of its own.
+func (s *session) public(name string) (crypto.PublicKey, error) {
+	text, err := os.ReadFile(s.site.Path("certs", name+".pub.pem"))
+	if errors.Is(err, fs.ErrNotExist) {
+		text, err = os.ReadFile(s.site.Path("certs", name+".pem"))
+	}
+	if err == nil && name == "release-root" {
+		key, err := sign.ParseKey(text)
+		if err != nil {
+			return nil, err
+		}
+		return key.Public()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parsePublic(text)
+}
+
+// parsePublic reads a public key, or that of a certificate.
+func parsePublic(text []byte) (crypto.PublicKey, error) {
+	block, _ := pem.Decode(text)
+	switch {
+	case block == nil:
+		return nil, errors.New("no PEM in it")
+	case block.Type == "CERTIFICATE":
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		return c.PublicKey, nil
+	case block.Type == "PUBLIC KEY":
+		return x509.ParsePKIXPublicKey(block.Bytes)
+	}
+	return nil, fmt.Errorf("PEM block %q: want a public key or a certificate", block.Type)
+}
+
+func publicPEM(key crypto.PublicKey) ([]byte, error) {
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), nil
+}

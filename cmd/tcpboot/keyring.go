@@ -1,0 +1,169 @@
+package main
+
+import (
+	"crypto"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/tcpboot/tcpboot/pki/custody"
+)
+
+// A siteKey is one of the keys that init makes. Its file is keys/NAME.pem
+// unless `keys:` in the settings names another place.
+type siteKey struct {
+	name string
+	role custody.Role
+	kind custody.Kind
+	use  string
+}
+
+var siteKeys = []siteKey{
+	{"boards-root", custody.Boards, custody.P256, "signs the boards CA; may be taken away"},
+	{"boards-ca", custody.Boards, custody.P256, "signs board certificates and their CRL"},
+	{"radius-root", custody.RADIUS, custody.P256, "signs the RADIUS CA; boards hold its certificate"},
+	{"radius-ca", custody.RADIUS, custody.P256, "signs the RADIUS server's certificate"},
+	{"radius", custody.RADIUS, custody.P256, "the RADIUS server's own key"},
+	{"servers-root", custody.Servers, custody.P256, "signs the servers CA"},
+	{"servers-ca", custody.Servers, custody.P256, "signs image servers' certificates"},
+	{"server", custody.Servers, custody.P256, "the image server's own key"},
+	{"release-root", custody.ReleaseRoot, custody.P256, "signs site documents: who may sign releases"},
+	{"release", custody.Release, custody.P256, "signs manifests"},
+	{"app-rsa3072", custody.App, custody.RSA3072, "signs images: Secure Boot V2, RSA"},
+	{"app-p256", custody.App, custody.P256, "signs images: Secure Boot V2 ECDSA, and V1"},
+	{"app-p384", custody.App, custody.P384, "signs images: Secure Boot V2, ECDSA P-384"},
+}
+
+func siteKeyNamed(name string) (siteKey, bool) {
+	for _, k := range siteKeys {
+		if k.name == name {
+			return k, true
+		}
+	}
+	return siteKey{}, false
+}
+
+// A keyring opens a site's keys. Passphrases come from a file or from a prompt;
+// one that was typed is tried for the other keys before asking again.
+type keyring struct {
+	store  custody.Keyring
+	uris   map[string]string
+	ask    func(prompt string) ([]byte, error) // nil without a terminal
+	typed  [][]byte
+	opened map[string]crypto.Signer
+}
+
+func newKeyring(c *cli.Context, dir string, uris map[string]string) (*keyring, error) {
+	k := &keyring{store: custody.Keyring{Dir: dir}, uris: uris, opened: map[string]crypto.Signer{}}
+	if file := c.Path("passphrase-file"); file != "" {
+		passphrases, err := readPassphrases(file)
+		if err != nil {
+			return nil, err
+		}
+		k.store.Passphrases = passphrases
+	} else if isTerminal(os.Stdin) {
+		k.ask = promptSecret
+	}
+	return k, nil
+}
+
+func readPassphrases(file string) (custody.Passphrases, error) {
+	text, err := readSecretFile(file)
+	if err != nil {
+		return nil, err
+	}
+	p, err := custody.ParsePassphrases(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return p, nil
+}
+
+// readSecretFile reads a small file that nobody else may read. A pipe or a
+// process substitution has no such mode and is taken as it is.
+func readSecretFile(file string) ([]byte, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s: mode %04o lets others read it; want 0600", file, info.Mode().Perm())
+	}
+	return os.ReadFile(file)
+}
+
+// uri says where the key called name lies.
+func (k *keyring) uri(name string) string {
+	if u := k.uris[name]; u != "" {
+		return u
+	}
+	return "keys/" + name + ".pem"
+}
+
+// open opens the key called name, asking for a passphrase where it has to.
+func (k *keyring) open(name string) (crypto.Signer, error) {
+	if s := k.opened[name]; s != nil {
+		return s, nil
+	}
+	s, err := k.unlock(name)
+	if err != nil {
+		return nil, fmt.Errorf("key %s: %w", name, err)
+	}
+	k.opened[name] = s
+	return s, nil
+}
+
+var errNoPassphrase = errors.New("needs a passphrase, and there is no terminal to ask on")
+
+func (k *keyring) unlock(name string) (crypto.Signer, error) {
+	key, ok := siteKeyNamed(name)
+	if !ok {
+		return nil, errors.New("no such key")
+	}
+	if k.store.Passphrases != nil {
+		return k.store.Open(k.uri(name), key.role)
+	}
+	for _, p := range k.typed {
+		s, err := k.with(p).Open(k.uri(name), key.role)
+		if !errors.Is(err, custody.ErrPassphrase) {
+			return s, err
+		}
+	}
+	return k.askFor(key)
+}
+
+func (k *keyring) with(passphrase []byte) custody.Keyring {
+	return custody.Keyring{Dir: k.store.Dir, Passphrases: func(custody.Role) ([]byte, error) { return passphrase, nil }}
+}
+
+func (k *keyring) askFor(key siteKey) (crypto.Signer, error) {
+	if k.ask == nil {
+		return nil, errNoPassphrase
+	}
+	for range 3 {
+		p, err := k.ask(fmt.Sprintf("Passphrase for the %s key: ", key.name))
+		if err != nil {
+			return nil, err
+		}
+		s, err := k.with(p).Open(k.uri(key.name), key.role)
+		if errors.Is(err, custody.ErrPassphrase) {
+			fmt.Fprintln(os.Stderr, "That passphrase does not open it.")
+			continue
+		}
+		if err == nil {
+			k.typed = append(k.typed, p)
+		}
+		return s, err
+	}
+	return nil, custody.ErrPassphrase
+}
+
+// promptSecret asks on the terminal, without echo.
+func promptSecret(prompt string) ([]byte, error) {
+	fmt.Fprint(os.Stderr, prompt)
+	defer fmt.Fprintln(os.Stderr)
+	return term.ReadPassword(int(os.Stdin.Fd()))
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tcpboot/tcpboot/pki/delivery"
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/site"
+)
+
+var loaderVerb = &cli.Command{
+	Name:  "loader",
+	Usage: "what a board's loader is built with",
+	Subcommands: []*cli.Command{{
+		Name:      "export",
+		Usage:     "write sdkconfig values and certificates of one board",
+		ArgsUsage: "MAC",
+		Description: "Into a new folder (--out), or into a loader's source tree (--project). The values\n" +
+			"come from the board's delivery, which holds its secrets.",
+		BashComplete: completeMACs,
+		Flags: []cli.Flag{
+			&cli.PathFlag{Name: "out", Usage: "write a new folder `DIR`"},
+			&cli.PathFlag{Name: "project", Usage: "write into the loader's source tree `DIR`"},
+			&cli.IntFlag{Name: "level", Usage: "0: the loader of 2017; 1: a loader on a current ESP-IDF that refuses unsigned updates (default: the board's)"},
+		},
+		Action: readingSite(loaderExport),
+	}, loaderSignVerb},
+}
+
+func loaderExport(s *session) error {
+	d, err := s.device(0)
+	if err != nil {
+		return err
+	}
+	out, project := s.cli.Path("out"), s.cli.Path("project")
+	if (out == "") == (project == "") {
+		return usagef("loader export: want --out DIR or --project DIR")
+	}
+	if d.State != fleet.Active {
+		return &notActiveError{d}
+	}
+	files, err := s.loaderFiles(d)
+	if err != nil {
+		return err
+	}
+	where := out
+	if project != "" {
+		where = project
+		err = exportInto(s, project, files)
+	} else {
+		err = exportNew(out, files)
+	}
+	if err != nil {
+		return err
+	}
+	return answer(s.cli, map[string]any{"mac": d.MAC, "out": where}, func(w io.Writer) {
+		fmt.Fprintf(w, "loader configuration of %s in %s\n", d.MAC, where)
+	})
+}
+
+// loaderFiles are the board's delivery with the options of its loader's level.
+func (s *session) loaderFiles(d fleet.Device) (delivery.Files, error) {
+	files, err := readDelivery(outbox{s.site.Path("boards")}.place(d.MAC))
+	if err != nil {
+		return nil, err
+	}
+	level := d.Loader.Level
+	if s.cli.IsSet("level") {
+		level = s.cli.Int("level")
+	}
+	h, err := s.hardware(d.Hardware)
+	if err != nil {
+		return nil, err
+	}
+	return s.withOptions(files, h, level)
+}
+
+// A purgedError says that a board's delivery is no longer there.
+type purgedError struct{ place string }
+
+func (e *purgedError) Error() string {
+	return e.place + ": the delivery is gone, and its secrets with it"
+}
+
+// readDelivery reads what was delivered for a board.
+func readDelivery(place string) (delivery.Files, error) {
+	files := delivery.Files{}
+	err := filepath.WalkDir(place, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(place, path)
+		if err != nil {
+			return err
+		}
+		files[filepath.ToSlash(name)], err = os.ReadFile(path)
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &purgedError{place}
+	}
+	return files, err
+}
+
+// exportNew writes a folder that was not there before.
+func exportNew(out string, files delivery.Files) error {
+	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
+		return fmt.Errorf("%s: is there already, with %d entries in it", out, len(entries))
+	}
+	return site.WriteDir(out, files, 0o600)
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/tcpboot/tcpboot/menuconfig/kconfig"
+	"github.com/tcpboot/tcpboot/pki/delivery"
+	"github.com/tcpboot/tcpboot/pki/site"
+	"github.com/tcpboot/tcpboot/release"
+	"github.com/tcpboot/tcpboot/release/espimage"
+)
+
+// withOptions adds the options of a level to a delivery: what makes a loader
+// refuse unsigned updates, and for V1 the key that it checks them with.
+func (s *session) withOptions(files delivery.Files, h release.Hardware, level int) (delivery.Files, error) {
+	options, err := delivery.LoaderOptions(h.Chip, h.MinRevision, string(h.Scheme), level)
+	if err != nil || len(options) == 0 {
+		return files, err
+	}
+	config, err := kconfig.ReadDefaults(delivery.DefaultsFile, files[delivery.DefaultsFile])
+	if err != nil {
+		return nil, err
+	}
+	if _, err := delivery.Merge(config, options); err != nil {
+		return nil, err
+	}
+	files[delivery.DefaultsFile] = config.Bytes()
+	if h.Scheme != espimage.V1 {
+		say(s.cli, "the loader itself must be signed: tcpboot loader sign build/loader.bin --hardware %s --out signed.bin", h.Name)
+		return files, nil
+	}
+	pub, err := s.public(appKeyFor(h.Scheme))
+	if err != nil {
+		return nil, err
+	}
+	key, ok := pub.(*ecdsa.PublicKey)
+	if !ok {
+		return nil, errors.New("the V1 app key is no ECDSA key")
+	}
+	files[delivery.VerificationKeyFile], err = espimage.KeyV1(key)
+	return files, err
+}
+
+// exportInto writes a board's files into a loader's source tree. What is there
+// keeps its other lines; a path that git tracks is refused, because secrets
+// would be committed with it.
+func exportInto(s *session, project string, files delivery.Files) error {
+	if _, err := os.Stat(filepath.Join(project, "main")); err != nil {
+		return fmt.Errorf("%s: no loader's source tree: %w", project, err)
+	}
+	for name := range files {
+		if err := refuseTracked(project, name); err != nil {
+			return err
+		}
+	}
+	merged, wanted, err := mergeDefaults(project, files[delivery.DefaultsFile])
+	if err != nil {
+		return err
+	}
+	if err := s.settleStale(project, wanted); err != nil {
+		return err
+	}
+	files[delivery.DefaultsFile] = merged
+	for name, text := range files {
+		if err := site.WriteFile(filepath.Join(project, name), text, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A trackedError says that a file would be committed with the board's secrets.
+type trackedError struct{ path string }
+
+func (e *trackedError) Error() string { return e.path + ": git tracks it, and it would hold secrets" }
+
+func refuseTracked(project, name string) error {
+	git := exec.Command("git", "-C", project, "ls-files", "--error-unmatch", "--", name)
+	if git.Run() == nil {
+		return &trackedError{filepath.Join(project, name)}
+	}
+	return nil
+}
+
+// mergeDefaults puts the board's options into an existing sdkconfig.defaults.
+func mergeDefaults(project string, ours []byte) (merged []byte, wanted []kconfig.Assignment, err error) {
+	config, err := kconfig.ReadDefaults(delivery.DefaultsFile, ours)
+	if err != nil {
+		return nil, nil, err
+	}
+	for e := range config.All() {
+		wanted = append(wanted, e.Assignment)
+	}
+	path := filepath.Join(project, delivery.DefaultsFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ours, wanted, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	theirs, err := kconfig.ReadDefaults(path, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	_, err = delivery.Merge(theirs, wanted)
+	return theirs.Bytes(), wanted, err
+}
+
+// settleStale sets the board's options in a project's sdkconfig, which beats
+// every defaults file: a stale value there would silently build another board.
+func (s *session) settleStale(project string, wanted []kconfig.Assignment) error {
+	path := filepath.Join(project, "sdkconfig")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	config, err := kconfig.Read(path, text)
+	if err != nil {
+		return err
+	}
+	stale, err := delivery.Merge(config, wanted)
+	if err != nil || len(stale) == 0 {
+		return err
+	}
+	if err := refuseTracked(project, "sdkconfig"); err != nil {
+		return err
+	}
+	var names []string
+	for _, o := range stale {
+		names = append(names, o.String())
+	}
+	say(s.cli, "%s had other values of %s, which beat defaults: they are set too", path, strings.Join(names, ", "))
+	if bytes.Equal(text, config.Bytes()) {
+		return nil
+	}
+	return site.WriteFile(path, config.Bytes(), 0o600)
+}

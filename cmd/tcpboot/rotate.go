@@ -1,0 +1,139 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
+
+var rotateVerb = &cli.Command{
+	Name:         "rotate",
+	Usage:        "give boards new credentials; the old ones die",
+	ArgsUsage:    "MAC...",
+	BashComplete: completeMACs,
+	Flags: []cli.Flag{
+		&cli.DurationFlag{Name: "grace", Usage: "keep the old credential good for `DURATION` too (24h)"},
+		&cli.StringFlag{Name: "reason", Usage: "`WHY`, for the audit trail: lost, stolen, routine", Value: "routine"},
+		&cli.PathFlag{Name: "out", Usage: "deliver to `DIR` instead of the site's boards/"},
+	},
+	Action: withSite(rotateBoards),
+}
+
+var revokeVerb = &cli.Command{
+	Name:         "revoke",
+	Usage:        "end boards' credentials for good",
+	ArgsUsage:    "MAC...",
+	Description:  "Final: a revoked board stays revoked. Its successor is enrolled under its own MAC.",
+	BashComplete: completeMACs,
+	Flags: []cli.Flag{
+		&cli.StringFlag{Name: "reason", Usage: "`WHY`: lost, stolen, retired, …", Value: "unspecified"},
+	},
+	Action: withSite(revokeBoards),
+}
+
+// maxGrace bounds how long an old credential may live beside the new one.
+const maxGrace = 90 * 24 * time.Hour
+
+func rotateBoards(s *session) error {
+	macs, err := s.macs()
+	if err != nil {
+		return err
+	}
+	reason, grace := s.cli.String("reason"), s.cli.Duration("grace")
+	switch {
+	case grace < 0 || grace > maxGrace:
+		return usagef("--grace %s: want 0 to %s", grace, maxGrace)
+	case grace > 0 && (reason == "lost" || reason == "stolen"):
+		return usagef("--grace with --reason %s: what others may hold dies at once", reason)
+	}
+	e, err := s.enroller()
+	if err != nil {
+		return err
+	}
+	if err := s.allActive(macs); err != nil {
+		return err
+	}
+	var done []string
+	for _, m := range macs {
+		finished, rotateErr := e.Rotate(s.ctx(), m, reason, grace)
+		if rotateErr != nil {
+			// what was rotated before it is in force and must be rendered
+			return errors.Join(rotateErr, s.renderAll())
+		}
+		what := "has new credentials"
+		if finished {
+			what = "has the credentials of a rotation that was cut off"
+		}
+		done = append(done, fmt.Sprintf("%s %s, delivery in %s", m, what, s.outbox().place(m)))
+	}
+	if err := s.renderAll(); err != nil {
+		return err
+	}
+	return answer(s.cli, map[string]any{"rotated": macs, "grace": grace.String()}, func(w io.Writer) {
+		fmt.Fprintln(w, strings.Join(done, "\n"))
+	})
+}
+
+func revokeBoards(s *session) error {
+	macs, err := s.macs()
+	if err != nil {
+		return err
+	}
+	if err := fleet.CheckLabel(s.cli.String("reason")); err != nil {
+		return usageError{fmt.Errorf("--reason: %w", err)}
+	}
+	if err := s.fleet.Revoke(s.ctx(), macs, s.cli.String("reason")); err != nil { // the moment
+		return err
+	}
+	if err := s.renderAll(); err != nil {
+		return err
+	}
+	return answer(s.cli, map[string]any{"revoked": macs}, func(w io.Writer) {
+		for _, m := range macs {
+			fmt.Fprintf(w, "%s revoked\n", m)
+		}
+	})
+}
+
+// macs reads all arguments as MACs, none twice.
+func (s *session) macs() (macs []fleet.MAC, err error) {
+	if s.cli.NArg() == 0 {
+		return nil, usagef("%s: want one MAC or more", s.cli.Command.HelpName)
+	}
+	for _, arg := range s.cli.Args().Slice() {
+		m, err := fleet.ParseMAC(arg)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		if slices.Contains(macs, m) {
+			return nil, usagef("%s: stands twice", m)
+		}
+		macs = append(macs, m)
+	}
+	return macs, nil
+}
+
+// allActive refuses a list of which one board cannot be rotated, before any is.
+func (s *session) allActive(macs []fleet.MAC) error {
+	for _, m := range macs {
+		d, err := s.fleet.Device(s.ctx(), m)
+		switch {
+		case err != nil:
+			return err
+		case d.State != fleet.Active:
+			return &notActiveError{d}
+		}
+	}
+	return nil
+}
+
+type notActiveError struct{ fleet.Device }
+
+func (e *notActiveError) Error() string { return fmt.Sprintf("%s: is %s", e.MAC, e.State) }

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/tcpboot/tcpboot/pki"
+	"github.com/tcpboot/tcpboot/pki/registry"
+	"github.com/tcpboot/tcpboot/pki/site"
+)
+
+var globalFlags = []cli.Flag{
+	&cli.PathFlag{Name: "site", Usage: "the site's `DIR` (default: the nearest folder upwards with tcpboot.yaml)", EnvVars: []string{"TCPBOOT_SITE"}},
+	&cli.BoolFlag{Name: "json", Usage: "one JSON document on stdout"},
+	&cli.BoolFlag{Name: "quiet", Usage: "no talk on stderr", Aliases: []string{"q"}},
+	&cli.PathFlag{Name: "passphrase-file", Usage: "read key passphrases from `FILE`: one line for all roles, or lines `role: passphrase`", EnvVars: []string{"TCPBOOT_PASSPHRASE_FILE"}},
+}
+
+// A session is one run of a verb upon one site.
+type session struct {
+	cli   *cli.Context
+	site  *site.Site
+	fleet *registry.Fleet
+	keys  *keyring
+}
+
+// withSite opens the site and its registry for a verb, and closes them after it.
+func withSite(verb func(*session) error) cli.ActionFunc {
+	return func(c *cli.Context) error { return inSite(c, registry.Options{Who: whoami(), Now: time.Now}, verb) }
+}
+
+// readingSite is withSite for verbs that change nothing.
+func readingSite(verb func(*session) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		return inSite(c, registry.Options{Who: whoami(), Now: time.Now, ReadOnly: true}, verb)
+	}
+}
+
+func inSite(c *cli.Context, o registry.Options, verb func(*session) error) (err error) {
+	dir, err := siteDir(c)
+	if err != nil {
+		return err
+	}
+	s := &session{cli: c}
+	if s.site, err = site.Open(dir); err != nil {
+		return err
+	}
+	if s.keys, err = newKeyring(c, dir, s.site.Settings.Keys); err != nil {
+		return err
+	}
+	if s.fleet, err = registry.Open(c.Context, databaseURL(s.site), o); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.fleet.Close()) }()
+	return verb(s)
+}
+
+func siteDir(c *cli.Context) (string, error) {
+	if dir := c.Path("site"); dir != "" {
+		return dir, nil
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	return site.Find(here)
+}
+
+func (s *session) ctx() context.Context { return s.cli.Context }
+
+// databaseURL is where the registry lies; a relative file lies in the site.
+func databaseURL(s *site.Site) string {
+	url := s.Settings.Database
+	if file, ok := strings.CutPrefix(url, "sqlite:"); ok && !filepath.IsAbs(file) {
+		return "sqlite:" + s.Path(file)
+	}
+	return url
+}
+
+// authority loads one hierarchy. Its issuing key is opened only for work that
+// signs: most verbs need the certificates alone.
+func (s *session) authority(h pki.Hierarchy, signs bool) (*pki.Authority, error) {
+	root, err := os.ReadFile(s.site.Path("certs", string(h)+"-root.pem"))
+	if err != nil {
+		return nil, err
+	}
+	ca, err := os.ReadFile(s.site.Path("certs", string(h)+"-ca.pem"))
+	if err != nil {
+		return nil, err
+	}
+	var key crypto.Signer
+	if signs {
+		if key, err = s.keys.open(string(h) + "-ca"); err != nil {
+			return nil, err
+		}
+	}
+	t, err := siteTemplates(s.site)
+	if err != nil {
+		return nil, err
+	}
+	return pki.LoadAuthority(h, s.site.Settings.Name, root, ca, key, t)
+}
+
+// whoami names the person for the audit trail.
+func whoami() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return fmt.Sprintf("uid %d", os.Getuid())
+}
+
+// say tells people something on stderr, unless they asked for quiet.
+func say(c *cli.Context, format string, a ...any) {
+	if !c.Bool("quiet") {
+		fmt.Fprintf(c.App.ErrWriter, format+"\n", a...)
+	}
+}
+
+// answer prints the answer: v as one JSON document where --json was asked for,
+// else what text writes.
+func answer(c *cli.Context, v any, text func(w io.Writer)) error {
+	var out bytes.Buffer
+	if c.Bool("json") {
+		enc := json.NewEncoder(&out)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(v); err != nil {
+			return err
+		}
+	} else {
+		text(&out)
+	}
+	_, err := out.WriteTo(c.App.Writer)
+	return err
+}
+
+// isTerminal reports whether f is a terminal, where people look on.
+func isTerminal(f any) bool {
+	file, ok := f.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// wantArgs refuses a wrong number of arguments.
+func wantArgs(c *cli.Context, n int, what string) error {
+	if c.NArg() != n {
+		return usagef("%s: want %s (got %d arguments)", c.Command.HelpName, what, c.NArg())
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/registry"
+	"github.com/tcpboot/tcpboot/release"
+)
+
+var whyVerb = &cli.Command{
+	Name:         "why",
+	Usage:        "which release a board would get, and why not the others",
+	ArgsUsage:    "MAC",
+	BashComplete: completeMACs,
+	Action:       readingSite(why),
+}
+
+func why(s *session) error {
+	d, err := s.device(0)
+	if err != nil {
+		return err
+	}
+	shelf, err := s.shelf()
+	if err != nil {
+		return err
+	}
+	if _, err := shelf.refresh(s.ctx()); err != nil {
+		say(s.cli, "cannot read every release: %v", err)
+	}
+	choice, err := shelf.catalog.Pick(d, shelf.offers)
+	if err != nil && !errors.Is(err, release.ErrNothing) {
+		return err
+	}
+	out := struct {
+		MAC     fleet.MAC        `json:"mac"`
+		Version string           `json:"version,omitempty"`
+		Reason  string           `json:"reason"`
+		Passed  []release.Passed `json:"passed"`
+		Seen    *fleet.Visit     `json:"last_visit,omitempty"`
+	}{MAC: d.MAC, Reason: choice.Reason, Passed: emptyNotNull(choice.Passed), Seen: s.lastVisit(d.MAC)}
+	if choice.Release != nil {
+		out.Version = choice.Release.Manifest.Version
+	}
+	return answer(s.cli, out, func(w io.Writer) {
+		if out.Version == "" {
+			fmt.Fprintf(w, "%s gets nothing: %s\n", d.MAC, out.Reason)
+		} else {
+			fmt.Fprintf(w, "%s gets %s: %s\n", d.MAC, out.Version, out.Reason)
+		}
+		for _, p := range out.Passed {
+			fmt.Fprintf(w, "not %s: %s\n", p.Version, p.Reason)
+		}
+		if v := out.Seen; v != nil {
+			fmt.Fprintf(w, "last seen %s from %s: %s\n", v.Time.UTC().Format(time.DateTime), v.Remote, printable(v.Verdict))
+		}
+	})
+}
+
+// lastVisit is when the board was last here; nil when it never was, or when no
+// server has written visits yet.
+func (s *session) lastVisit(m fleet.MAC) *fleet.Visit {
+	visits, err := registry.ReadVisits(s.ctx(), s.site.Path("visits.db"))
+	if err != nil {
+		return nil
+	}
+	defer visits.Close()
+	v, err := visits.Last(s.ctx(), m)
+	if err != nil {
+		return nil
+	}
+	return &v
+}
