@@ -28,13 +28,6 @@ const schemaTable = "CREATE TABLE schema_version (kind TEXT NOT NULL PRIMARY KEY
 // comes with the first migration, in one transaction.
 func initialize(ctx context.Context, db *sql.DB, s store) error {
 	return inTx(ctx, db, nil, func(tx *sql.Tx) error {
-		var tables int
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
-			return err
-		}
-		if tables > 0 {
-			return exists("a database")
-		}
 		if err := execute(ctx, tx, schemaTable); err != nil {
 			return err
 		}

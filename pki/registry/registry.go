@@ -101,8 +101,8 @@ type Fleet struct {
 }
 
 // Create makes an empty registry and opens it. url is "sqlite:PATH". The error
-// wraps fs.ErrExist when there is a registry already. A Create that was killed
-// leaves an empty file, which the next Create fills.
+// wraps fs.ErrExist when there is a file of that name. A Create that was killed
+// leaves none, at most a file PATH.new-… that nobody needs.
 func Create(ctx context.Context, url string, o Options) (*Fleet, error) {
 	path, err := sqlitePath(url)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
@@ -26,30 +25,37 @@ type store struct {
 // holds one while it runs.
 const connections = 16
 
-// createDatabase makes path a database of kind s. One transaction fills the
-// file: killed before, it is empty, and the next attempt goes on from there.
+// createDatabase makes path a database of kind s. It is made under another name
+// and linked into place when it is whole, so nobody ever opens half of one, and
+// of many who make it at once one wins: the others get fs.ErrExist.
 func createDatabase(ctx context.Context, path string, s store) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if _, err := os.Lstat(path); err == nil {
+		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // mode 0600, and SQLite gives its log the same
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(onlyOwner(file), file.Close()); err != nil {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		defer os.Remove(file.Name() + suffix)
+	}
+	if err := errors.Join(file.Close(), fill(ctx, file.Name(), s)); err != nil {
 		return err
 	}
+	if err := os.Link(file.Name(), path); err != nil {
+		return err
+	}
+	return syncFolder(path)
+}
+
+// fill makes an empty file a database; when it returns, the log is empty and the
+// file is on disk.
+func fill(ctx context.Context, path string, s store) error {
 	db, err := connect(path, s, false)
 	if err != nil {
 		return err
 	}
-	return errors.Join(initialize(ctx, db, s), syncFolder(path), db.Close())
-}
-
-// onlyOwner takes an empty file for its owner alone; SQLite gives its log the
-// mode of the database. A file that holds something is left as it is.
-func onlyOwner(file *os.File) error {
-	if info, err := file.Stat(); err != nil || info.Size() > 0 {
-		return err
-	}
-	return file.Chmod(0o600)
+	return errors.Join(initialize(ctx, db, s), db.Close())
 }
 
 // syncFolder makes the name of a new file survive a power cut.
@@ -145,9 +151,4 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
-}
-
-// exists reports the error of making a database where there is one.
-func exists(what string) error {
-	return fmt.Errorf("%w: it holds %s", fs.ErrExist, what)
 }

@@ -34,8 +34,7 @@ type Visits struct {
 // OpenVisits opens the visits at path for reading and writing, and makes the
 // file, mode 0600, when there is none. Close it.
 func OpenVisits(ctx context.Context, path string) (*Visits, error) {
-	// Another server may be making the file just now, so its being there says
-	// nothing; the attempt waits for that server and then finds it made.
+	// Another server may be faster, and then the file is whole.
 	if err := createDatabase(ctx, path, visitsStore); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("visits %s: %w", path, err)
 	}
