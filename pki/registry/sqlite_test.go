@@ -303,10 +303,16 @@ func TestTampering(t *testing.T) {
 	}
 }
 
-// TestErased looks for the NT hashes of dead credentials in the bytes on disk.
+// TestErased looks for the NT hashes of dead credentials in the bytes on disk,
+// beside a server that has the registry open all the time.
 func TestErased(t *testing.T) {
 	url := create(t)
 	f := open(t, url)
+	server, err := registry.Open(t.Context(), url, registry.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
 	var dead, alive []fleet.Admission
 	var revoke []fleet.MAC
 	for n := range 50 {
