@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 
 	"github.com/tcpboot/tcpboot/release/espimage"
 )
@@ -60,7 +59,7 @@ func image(s *stage, app string) error {
 		s.note("The application image is %s.", app)
 		return os.WriteFile(s.path("app.bin"), b, 0o644)
 	}
-	s.note("No ESP-IDF here: app.bin is a stand-in, a small well-formed ESP32 image that would run on no chip.")
+	s.note("No ESP-IDF here, so app.bin is a stand-in: a well-formed ESP32 image that no chip could run.")
 	stand := espimage.Build(espimage.Spec{Chip: "esp32", Version: "1.4.0", Project: "demo", Size: 256 << 10})
 	return os.WriteFile(s.path("app.bin"), stand, 0o644)
 }
@@ -75,7 +74,7 @@ const (
 func story(s *stage) error {
 	steps := []func() error{
 		s.chapter("A site: settings, registry, keys, certificates"),
-		s.types("tcpboot init --name lab --ssid 'Campus IoT' --server 127.0.0.1:%s", s.port),
+		s.types("tcpboot init --name lab --ssid 'Campus IoT' --server 127.0.0.1:%s --radius-listen 127.0.0.1:%s", s.port, s.radius),
 		s.chapter("Two boards, each with a password, a key and a certificate of its own"),
 		s.types("tcpboot enroll %s --name 'door 2' --vlan 120", door),
 		s.types("tcpboot enroll %s --name hall", hall),
@@ -98,7 +97,7 @@ func story(s *stage) error {
 		func() error { return s.admission("the other board", "246f28aa1003", true) },
 		s.fails("tcpboot fetch --server 127.0.0.1:%s --mac %s --out got2.bin --timeout 2s", s.port, door),
 		s.chapter("Who did what"),
-		s.types("tcpboot audit list"),
+		s.types("tcpboot audit list --last 4"),
 		s.types("tcpboot audit verify"),
 	}
 	for _, step := range steps {
@@ -106,6 +105,6 @@ func story(s *stage) error {
 			return err
 		}
 	}
-	fmt.Printf("\nThat was the whole story: %s.\n", filepath.Base(s.dir))
+	fmt.Println("\nThat was the whole story. Your own begins with `bin/tcpboot init`.")
 	return nil
 }

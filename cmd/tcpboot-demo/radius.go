@@ -61,15 +61,15 @@ func (s *stage) login(server, mac string) (accepted bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	radius := exec.CommandContext(s.ctx, server, "-f", "-l", "stdout", "-d", s.path("radius"), "-n", "radiusd")
+	radius := exec.CommandContext(s.ctx, server, "-f", "-d", s.path("radius"), "-n", "radiusd")
 	before := len(s.end)
 	if err := s.background(radius, "Ready to process requests"); err != nil {
 		return false, err
 	}
 	defer func() { s.end[before](); s.end = s.end[:before] }()
-	station := strings.Join([]string{mac[0:2], mac[2:4], mac[4:6], mac[6:8], mac[8:10], mac[10:12]}, "-")
-	out, err := exec.CommandContext(s.ctx, "eapol_test", "-c", conf, "-a", "127.0.0.1", "-p", "1812",
-		"-s", strings.TrimSpace(string(secret)), "-M", strings.ReplaceAll(station, "-", ":"), "-t", "5").CombinedOutput()
+	station := strings.Join([]string{mac[0:2], mac[2:4], mac[4:6], mac[6:8], mac[8:10], mac[10:12]}, ":")
+	out, err := exec.CommandContext(s.ctx, "eapol_test", "-c", conf, "-a", "127.0.0.1", "-p", s.radius,
+		"-s", strings.TrimSpace(string(secret)), "-M", station, "-t", "5").CombinedOutput()
 	if err != nil && !strings.Contains(string(out), "Access-Reject") {
 		return false, fmt.Errorf("eapol_test: %w", err)
 	}

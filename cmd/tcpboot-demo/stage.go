@@ -18,11 +18,12 @@ import (
 
 // A stage is a temporary folder in which commands are typed.
 type stage struct {
-	ctx  context.Context
-	dir  string
-	bin  string // a folder with tcpboot in it, for PATH
-	port string // where the image server listens
-	end  []func()
+	ctx    context.Context
+	dir    string
+	bin    string // a folder with tcpboot in it, for PATH
+	port   string // where the image server listens
+	radius string // where the RADIUS server listens
+	end    []func()
 }
 
 func newStage(ctx context.Context, binary, dir string) (*stage, error) {
@@ -38,6 +39,9 @@ func newStage(ctx context.Context, binary, dir string) (*stage, error) {
 		return nil, err
 	}
 	if s.port, err = freePort("tcp"); err != nil {
+		return nil, err
+	}
+	if s.radius, err = freePort("udp"); err != nil {
 		return nil, err
 	}
 	const passphrase = "a demo keeps no secrets\n"

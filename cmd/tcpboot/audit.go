@@ -1,8 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -46,10 +50,31 @@ func auditList(s *session) error {
 	return answer(s.cli, emptyNotNull(rows), func(w io.Writer) {
 		cells := make([][]string, len(rows))
 		for i, r := range rows {
-			cells[i] = []string{fmt.Sprint(r.Sequence), r.Time.UTC().Format(time.DateTime), r.Who, r.Action, r.Subject, string(r.Detail)}
+			cells[i] = []string{fmt.Sprint(r.Sequence), r.Time.UTC().Format(time.DateTime), r.Who, r.Action, r.Subject, brief(r.Detail)}
 		}
 		table(w, "ROW TIME WHO WHAT SUBJECT DETAIL", cells)
 	})
+}
+
+// brief shows an audit row's detail to people: key=value, long values cut. The
+// whole of it is what --json shows.
+func brief(detail json.RawMessage) string {
+	var fields map[string]any
+	if json.Unmarshal(detail, &fields) != nil {
+		return ""
+	}
+	var parts []string
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		text := fmt.Sprint(fields[key])
+		if _, nested := fields[key].(map[string]any); nested {
+			text = strings.TrimPrefix(text, "map")
+		}
+		if len(text) > 24 {
+			text = text[:20] + "…"
+		}
+		parts = append(parts, key+"="+text)
+	}
+	return strings.Join(parts, " ")
 }
 
 func auditVerify(s *session) error {

@@ -45,6 +45,11 @@ func radiusExport(s *session) error {
 		if err != nil {
 			return err
 		}
+		unlock, err := s.site.Lock("render")
+		if err != nil {
+			return err
+		}
+		defer unlock()
 		if err := s.exportRADIUS(dir, key); err != nil {
 			return err
 		}

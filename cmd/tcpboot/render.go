@@ -34,6 +34,11 @@ func (s *session) renderAll() error {
 
 // renderRADIUS renders radius/ again, where `radius export` has made one.
 func (s *session) renderRADIUS() error {
+	unlock, err := s.site.Lock("render")
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	dir := s.site.Path("radius")
 	key, err := os.ReadFile(filepath.Join(dir, "radius.key"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -153,6 +158,11 @@ func (s *session) radiusKey() ([]byte, error) {
 
 // renderCRL issues the next CRL into certs/boards.crl.
 func (s *session) renderCRL() error {
+	unlock, err := s.site.Lock("render")
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	boards, err := s.authority(pki.Boards, true)
 	if err != nil {
 		return err
