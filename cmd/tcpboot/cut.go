@@ -24,7 +24,7 @@ var cutVerb = &cli.Command{
 		&cli.StringFlag{Name: "version", Usage: "call it `V`: 1.4.0", Required: true},
 		&cli.StringFlag{Name: "hardware", Usage: "it is for hardware `H` of tcpboot.yaml"},
 		&cli.StringSliceFlag{Name: "channel", Usage: "it may be offered on channel `CH` (default: the site's; may be repeated)"},
-		&cli.UintFlag{Name: "counter", Usage: "its anti-rollback count is `N` (default: the next)"},
+		&cli.UintFlag{Name: "counter", Usage: "its anti-rollback count is `N`", DefaultText: "the next"},
 		&cli.StringFlag{Name: "min-loader", Usage: "loaders below version `V` do not install it"},
 	},
 	Action: withSite(releaseCut),

@@ -13,10 +13,13 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tcpboot/tcpboot/pki"
 	"github.com/tcpboot/tcpboot/pki/custody"
@@ -178,7 +181,8 @@ type maker struct {
 	passphrases custody.Passphrases
 	keys        map[string]crypto.Signer
 	authorities map[pki.Hierarchy]*pki.Authority
-	code        string // of the recovery copy
+	code        string   // of the recovery copy
+	recovery    [][]byte // the keys under that code, in the order of siteKeys
 	codeFile    string // where it was written, "" when it is to be shown
 }
 
@@ -202,30 +206,57 @@ func (m *maker) make() error {
 	return nil
 }
 
+// makeKeys makes every key and encrypts it twice: under its role's passphrase,
+// and under the code of the recovery copy. Stretching passphrases is most of the
+// work, so all cores share it.
 func (m *maker) makeKeys() error {
-	m.keys = map[string]crypto.Signer{}
+	m.code = newCode()
+	made := make([]madeKey, len(siteKeys))
 	bar := newProgress(m.cli, "making keys")
 	defer bar.done()
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	var done atomic.Int32
 	for i, k := range siteKeys {
-		key, err := custody.Generate(k.kind)
-		if err != nil {
+		group.Go(func() (err error) {
+			made[i], err = m.makeKey(k)
+			bar.update(int(done.Add(1)), len(siteKeys))
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	m.keys = map[string]crypto.Signer{}
+	for i, k := range siteKeys {
+		m.keys[k.name] = made[i].key
+		m.recovery = append(m.recovery, made[i].recovery)
+		if err := site.WriteFile(m.site.Path("keys", k.name+".pem"), made[i].sealed, 0o600); err != nil {
 			return err
 		}
-		passphrase, err := m.passphrases(k.role)
-		if err != nil {
-			return err
-		}
-		sealed, err := custody.Seal(key, passphrase)
-		if err != nil {
-			return err
-		}
-		if err := site.WriteFile(m.site.Path("keys", k.name+".pem"), sealed, 0o600); err != nil {
-			return err
-		}
-		m.keys[k.name] = key
-		bar.update(i+1, len(siteKeys))
 	}
 	return nil
+}
+
+// A madeKey is a key with its two encrypted forms.
+type madeKey struct {
+	key              crypto.Signer
+	sealed, recovery []byte
+}
+
+func (m *maker) makeKey(k siteKey) (made madeKey, err error) {
+	if made.key, err = custody.Generate(k.kind); err != nil {
+		return made, err
+	}
+	passphrase, err := m.passphrases(k.role)
+	if err != nil {
+		return made, err
+	}
+	if made.sealed, err = custody.Seal(made.key, passphrase); err != nil {
+		return made, err
+	}
+	made.recovery, err = custody.Seal(made.key, []byte(m.code))
+	return made, err
 }
 
 // makeCertificates makes the three hierarchies and the two servers' certificates.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -11,6 +12,7 @@ import (
 // A progress is a line on a terminal that tells how far long work is. It is
 // silent for work under a second, where stderr is no terminal, and with --quiet.
 type progress struct {
+	mu    sync.Mutex
 	w     io.Writer // nil: silent
 	what  string
 	began time.Time
@@ -26,6 +28,8 @@ func newProgress(c *cli.Context, what string) *progress {
 }
 
 func (p *progress) update(done, total int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	now := time.Now()
 	if p.w == nil || now.Sub(p.began) < time.Second || now.Sub(p.last) < 100*time.Millisecond {
 		return

@@ -26,14 +26,9 @@ const (
 
 // makeRecovery writes the recovery copy of all keys.
 func (m *maker) makeRecovery() error {
-	m.code = newCode()
 	var text bytes.Buffer
-	for _, k := range siteKeys {
-		sealed, err := custody.Seal(m.keys[k.name], []byte(m.code))
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(&text, "# %s\n%s", k.name, sealed)
+	for i, k := range siteKeys {
+		fmt.Fprintf(&text, "# %s\n%s", k.name, m.recovery[i])
 	}
 	if err := site.WriteFile(m.site.Path(recoveryFile), text.Bytes(), 0o600); err != nil {
 		return err
@@ -48,7 +43,7 @@ func (m *maker) makeRecovery() error {
 	return site.WriteFile(m.codeFile, []byte(m.code+"\n"), 0o600)
 }
 
-// newCode makes a code of 130 random bits that a person can write down:
+// newCode makes a code of 125 random bits that a person can write down:
 // abcde-fghij-…, letters and the digits 2 to 7.
 func newCode() string {
 	letters := strings.ToLower(rand.Text())
