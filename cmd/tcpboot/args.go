@@ -26,7 +26,7 @@ func forCompletion(args []string) (out []string, completing bool) {
 // the first argument and people type them after it: `revoke MAC --reason lost`.
 // Global flags may stand anywhere. What follows "--" stays an argument.
 func flagsFirst(app *cli.App, args []string) ([]string, error) {
-	p := parting{app: app, flags: app.Flags, verbs: app.Commands}
+	p := parting{app: app, verbs: app.Commands}
 	rest := args[1:]
 	for len(rest) > 0 {
 		word := rest[0]

@@ -183,7 +183,7 @@ type maker struct {
 	authorities map[pki.Hierarchy]*pki.Authority
 	code        string   // of the recovery copy
 	recovery    [][]byte // the keys under that code, in the order of siteKeys
-	codeFile    string // where it was written, "" when it is to be shown
+	codeFile    string   // where it was written, "" when it is to be shown
 }
 
 // make is the story of init. Nothing counts before the last step.
