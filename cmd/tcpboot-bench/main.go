@@ -1,45 +1,112 @@
+//go:build linux
+
 // Command tcpboot-bench measures tcpboot against a rival on the same machine in
-// the same minute, and prints the ratios: absolute numbers of one machine say
+// the same minutes, and prints the ratios: absolute numbers of one machine say
 // little on another.
 //
-//	tcpboot-bench serve [-seconds 3] [-slow 5000]
+//	tcpboot-bench [-job enroll] [-seconds 3] [-slow 5000] [-boards 20000]
 //
-// It works on the loopback only. A job is a file of this folder and a line of
-// the table below.
+// It works on the loopback and in temporary folders only. A job is a file of
+// this folder and a line of jobs.
 package main
 
 import (
+	"errors"
+	"flag"
 	"fmt"
 	"os"
-	"sort"
 	"strings"
 )
 
-// jobs are what people run. Those that begin with "-" are parts of a job that
-// need a process of their own.
-var jobs = map[string]func(args []string) error{
-	"serve":     serveJob,
-	"-serve-v1": serveChild,
-	"-load":     loadChild,
+// A job measures one thing, and returns its lines of the table.
+type job struct {
+	name string
+	run  func(options) ([]result, error)
+}
+
+var jobs = []job{
+	{"serve", serveJob},
+	{"enroll", enrollJob},
+	{"cut", cutJob},
+	{"binary", binaryJob},
+}
+
+// parts are what jobs start in a process of its own: this program, with one of
+// these words as its first argument.
+var parts = map[string]func(args []string) error{
+	"-serve-v1":  serveChild,
+	"-load":      loadChild,
+	"-enrolment": enrollChild,
+}
+
+// options are how much work the jobs do.
+type options struct {
+	only    string
+	seconds float64
+	slow    int
+	hold    float64
+	boards  int
 }
 
 func main() {
-	if len(os.Args) < 2 || jobs[os.Args[1]] == nil {
-		fmt.Fprintf(os.Stderr, "usage: tcpboot-bench %s [flags]\n", strings.Join(names(), "|"))
-		os.Exit(2)
-	}
-	if err := jobs[os.Args[1]](os.Args[2:]); err != nil {
-		fmt.Fprintf(os.Stderr, "tcpboot-bench %s: %v\n", os.Args[1], err)
+	if err := run(os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintf(os.Stderr, "tcpboot-bench: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func names() (list []string) {
-	for name := range jobs {
-		if name[0] != '-' {
-			list = append(list, name)
+func run(args []string) error {
+	if len(args) > 0 && parts[args[0]] != nil {
+		return parts[args[0]](args[1:])
+	}
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	var results []result
+	for _, j := range jobs {
+		if o.only != "" && o.only != j.name {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "measuring %s …\n", j.name)
+		r, err := j.run(o)
+		if err != nil {
+			return fmt.Errorf("%s: %w", j.name, err)
+		}
+		results = append(results, r...)
+	}
+	return printTable(os.Stdout, results)
+}
+
+func parse(args []string) (o options, err error) {
+	flags := flag.NewFlagSet("tcpboot-bench", flag.ContinueOnError)
+	flags.StringVar(&o.only, "job", "", "run this `JOB` alone: "+names())
+	flags.Float64Var(&o.seconds, "seconds", 3, "serve: length of each of the 8 measurements at full speed")
+	flags.IntVar(&o.slow, "slow", 5000, "serve: slow clients; 0: none")
+	flags.Float64Var(&o.hold, "hold", 15, "serve: seconds to measure the slow clients")
+	flags.IntVar(&o.boards, "boards", 20_000, "enroll: how many")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 || o.only != "" && !known(o.only) {
+		return o, fmt.Errorf("want -job and one of %s", names())
+	}
+	return o, nil
+}
+
+func known(name string) bool {
+	for _, j := range jobs {
+		if j.name == name {
+			return true
 		}
 	}
-	sort.Strings(list)
-	return list
+	return false
+}
+
+func names() string {
+	var list []string
+	for _, j := range jobs {
+		list = append(list, j.name)
+	}
+	return strings.Join(list, ", ")
 }

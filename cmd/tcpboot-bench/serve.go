@@ -4,7 +4,6 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,30 +27,20 @@ const (
 
 // serveJob measures the server of version 1: boards at full speed against nginx
 // and its sendfile, and what thousands of slow boards cost.
-func serveJob(args []string) error {
-	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
-	seconds := flags.Float64("seconds", 3, "length of each of the 8 measurements at full speed")
-	slow := flags.Int("slow", 5000, "slow clients; 0: none")
-	hold := flags.Float64("hold", 15, "seconds to measure the slow clients")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
+func serveJob(o options) ([]result, error) {
 	var results []result
 	for _, size := range []int64{1 << 20, 3 << 20} {
-		r, err := fast(size, *seconds)
+		r, err := fast(size, o.seconds)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		results = append(results, r...)
 	}
-	if *slow > 0 {
-		r, err := slowly(*slow, *hold)
-		if err != nil {
-			return err
-		}
-		results = append(results, r...)
+	if o.slow == 0 {
+		return results, nil
 	}
-	return printTable(os.Stdout, results)
+	r, err := slowly(o.slow, o.hold)
+	return append(results, r...), err
 }
 
 // withImage calls f with a folder that holds an image of so many bytes.
@@ -117,11 +106,11 @@ func duel(dir string, size int64, seconds float64) (ours, rival measure, err err
 	}
 	defer nginx.stop()
 	for range rounds {
-		a, err := run([]int{child.Process.Pid}, "v1", address, size, seconds)
+		a, err := runServer([]int{child.Process.Pid}, "v1", address, size, seconds)
 		if err != nil {
 			return ours, rival, err
 		}
-		b, err := run(nginx.workers, "http", nginx.address, size, seconds)
+		b, err := runServer(nginx.workers, "http", nginx.address, size, seconds)
 		if err != nil {
 			return ours, rival, err
 		}
@@ -143,7 +132,7 @@ func startServer(dir string, clients int) (*child, string, error) {
 	return c, address, err
 }
 
-func run(pids []int, protocol, address string, size int64, seconds float64) (m measure, err error) {
+func runServer(pids []int, protocol, address string, size int64, seconds float64) (m measure, err error) {
 	before, err := cpu(pids)
 	if err != nil {
 		return m, err
