@@ -58,7 +58,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		CommandNotFound:      nil,
 		Action:               noVerb,
 		Commands: []*cli.Command{
-			initVerb, enrollVerb, rotateVerb, revokeVerb, deviceVerb,
+			initVerb, enrollVerb, rotateVerb, revokeVerb, replaceVerb, deviceVerb,
 			radiusVerb, loaderVerb, crlVerb,
 			releaseVerb, serveVerb, fetchVerb, whyVerb,
 			keyVerb, auditVerb, statusVerb, completionVerb,

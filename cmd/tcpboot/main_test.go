@@ -3,39 +3,76 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tcpboot": main})
+	testscript.Main(surroundings{m}, map[string]func(){"tcpboot": main})
+}
+
+// surroundings are what all tests share: a usual umask, and a folder for the
+// site that they copy.
+type surroundings struct{ *testing.M }
+
+func (m surroundings) Run() int {
+	syscall.Umask(0o022)
+	// Under the race detector every process would idle for a second at its end.
+	os.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=0"))
+	os.Unsetenv("TCPBOOT_SITE")
+	dir, err := os.MkdirTemp("", "tcpboot-ready-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	readyDir = dir
+	return m.M.Run()
 }
 
 // TestScript runs the command as people use it: a folder per script, a
-// passphrase file, and the commands of peers_test.go beside tcpboot.
+// passphrase file, and commands of our own beside tcpboot. A script that needs
+// a site begins with "site".
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Setup: func(e *testscript.Env) error {
-			passphrase := filepath.Join(e.WorkDir, ".passphrase")
-			e.Setenv("TCPBOOT_PASSPHRASE_FILE", passphrase)
-			e.Setenv("HOME", e.WorkDir)
-			e.Setenv("USER", "tester")
-			running := &peers{}
-			e.Values[peersKey{}] = running
-			e.Defer(running.stop)
-			return os.WriteFile(passphrase, []byte("only a test\n"), 0o600)
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"image":  cmdImage,
-			"radius": cmdRADIUS,
-			"login":  cmdLogin,
-			"serve":  cmdServe,
-			"port":   cmdPort,
-			"tree":   cmdTree,
-		},
+		Setup:               setupScript,
+		Cmds:                scriptCommands,
 	})
+}
+
+// scriptCommands are what scripts can say beside what testscript knows.
+var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
+	// the command and its answers
+	"exits":   cmdExits,
+	"refused": cmdRefused,
+	"fields":  cmdFields,
+	"get":     cmdGet,
+	// sites and what lies in them
+	"site":    cmdSite,
+	"replace": cmdReplace,
+	"image":   cmdImage,
+	"sql":     cmdSQL,
+	"tree":    cmdTree,
+	"value":   cmdValue,
+	// peers
+	"radius": cmdRADIUS,
+	"login":  cmdLogin,
+	"serve":  cmdServe,
+	"drain":  cmdDrain,
+	"port":   cmdPort,
+}
+
+func setupScript(e *testscript.Env) error {
+	passphrase := filepath.Join(e.WorkDir, ".passphrase")
+	e.Setenv("TCPBOOT_PASSPHRASE_FILE", passphrase)
+	e.Setenv("HOME", e.WorkDir)
+	running := &peers{}
+	e.Values[peersKey{}] = running
+	e.Defer(running.stop)
+	return os.WriteFile(passphrase, []byte(readyPassphrase+"\n"), 0o600)
 }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
-	"crypto/sha256"
+	"bytes"
+	"crypto/sha1" // the boot protocol's
+	"encoding/binary"
 	"fmt"
-	"io/fs"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -47,18 +49,19 @@ func peer(ts *testscript.TestScript, name, pkg string) string {
 
 // peers are the servers that a script has running.
 type peers struct {
-	radius, server func() // stop it; nil when it does not run
+	radius, server func() (said string, err error) // end it; nil when it does not run
+	pid            *os.Process                     // the server's
 }
 
 type peersKey struct{}
 
 func (p *peers) stop() {
-	for _, stop := range []*func(){&p.radius, &p.server} {
-		if *stop != nil {
-			(*stop)()
-			*stop = nil
+	for _, end := range []func() (string, error){p.radius, p.server} {
+		if end != nil {
+			_, _ = end() // the script is over; what it looked at it stopped itself
 		}
 	}
+	p.radius, p.server = nil, nil
 }
 
 func running(ts *testscript.TestScript) *peers { return ts.Value(peersKey{}).(*peers) }
@@ -73,30 +76,61 @@ func cmdRADIUS(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	p := running(ts)
 	if p.radius != nil {
-		p.radius()
+		_, err := p.radius()
+		ts.Check(err)
 	}
 	cmd := exec.Command(peer(ts, "freeradius", "freeradius"), "-f", "-d", ts.MkAbs(args[0]), "-n", "radiusd")
 	p.radius = background(ts, cmd, "Ready to process requests")
 }
 
 // cmdServe starts `tcpboot serve` on a port of the system's choice, which goes
-// into the variable SERVER; "serve stop" ends it by TERM.
+// into the variable SERVER; "serve stop" ends it by TERM, which it must take for
+// a wish and not for a failure. Its log is then in serve.log.
+//
+//	serve [FLAG...] | stop
 func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	p := running(ts)
 	if p.server != nil {
-		p.server()
+		said, err := p.server()
 		p.server = nil
+		ts.Check(os.WriteFile(ts.MkAbs("serve.log"), []byte(said), 0o600))
+		ts.Check(err)
 	}
 	if len(args) == 1 && args[0] == "stop" {
 		return
 	}
 	port := freePort(ts, "tcp")
-	binary, _, _ := strings.Cut(ts.Getenv("PATH"), ":") // testscript puts us first
-	cmd := exec.Command(filepath.Join(binary, "tcpboot"), append([]string{"serve", "--listen", "127.0.0.1:" + port}, args...)...)
+	cmd := exec.Command("tcpboot", append([]string{"serve", "--listen", "127.0.0.1:" + port}, args...)...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "TCPBOOT_PASSPHRASE_FILE="+ts.Getenv("TCPBOOT_PASSPHRASE_FILE"))
-	p.server = background(ts, cmd, "listening")
+	cmd.Env = append(os.Environ(), "TCPBOOT_PASSPHRASE_FILE=")
+	p.server, p.pid = background(ts, cmd, "listening"), cmd.Process
 	ts.Setenv("SERVER", "127.0.0.1:"+port)
+}
+
+// cmdDrain asks the running server for a board's image, tells the server to end
+// once the image has begun to come, and takes the rest: all of it must come.
+//
+//	drain MAC
+func cmdDrain(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: drain MAC")
+	}
+	conn, err := net.Dial("tcp", ts.Getenv("SERVER"))
+	ts.Check(err)
+	defer conn.Close()
+	ts.Check(conn.(*net.TCPConn).SetReadBuffer(4096)) // it must not all fit in between
+	_, err = conn.Write([]byte(args[0]))
+	ts.Check(err)
+	header := make([]byte, 24)
+	_, err = io.ReadFull(conn, header)
+	ts.Check(err)
+	ts.Check(running(ts).pid.Signal(syscall.SIGTERM))
+	image := make([]byte, binary.LittleEndian.Uint32(header))
+	_, err = io.ReadFull(conn, image)
+	ts.Check(err)
+	if sum := sha1.Sum(image); !bytes.Equal(sum[:], header[4:]) {
+		ts.Fatalf("the image came damaged")
+	}
 }
 
 // cmdPort puts a free UDP port into a variable:  port NAME
@@ -190,57 +224,38 @@ func password(ts *testscript.TestScript, delivery string) string {
 	return ""
 }
 
-// cmdTree writes a folder's files, modes and digests into a file, to compare two
-// states of it:  tree DIR FILE
-func cmdTree(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: tree DIR FILE")
-	}
-	root := ts.MkAbs(args[0])
-	var out strings.Builder
-	ts.Check(filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		name, _ := filepath.Rel(root, path)
-		fmt.Fprintf(&out, "%s %v %x\n", name, info.Mode(), sha256.Sum256(text))
-		return err
-	}))
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(out.String()), 0o644))
-}
-
-// background starts cmd and waits until it prints ready.
-func background(ts *testscript.TestScript, cmd *exec.Cmd, ready string) (stop func()) {
+// background starts cmd and waits until it prints ready. end stops it by TERM
+// and returns all that it said.
+func background(ts *testscript.TestScript, cmd *exec.Cmd, ready string) (end func() (said string, err error)) {
 	r, w, err := os.Pipe()
 	ts.Check(err)
 	cmd.Stdout, cmd.Stderr = w, w
 	ts.Check(cmd.Start())
 	w.Close()
-	ended := make(chan struct{})
-	stop = func() {
+	var said strings.Builder
+	isReady, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer r.Close()
+		waiting := true
+		for lines := bufio.NewScanner(r); lines.Scan(); {
+			said.WriteString(lines.Text() + "\n")
+			if waiting && strings.Contains(lines.Text(), ready) {
+				waiting = false
+				close(isReady)
+			}
+		}
+	}()
+	end = func() (string, error) {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		<-ended
+		return said.String(), cmd.Wait()
 	}
-	lines := bufio.NewScanner(r)
-	var said []string
-	for lines.Scan() {
-		said = append(said, lines.Text())
-		if strings.Contains(lines.Text(), ready) {
-			go func() {
-				for lines.Scan() {
-				}
-				_ = cmd.Wait()
-				close(ended)
-			}()
-			return stop
-		}
+	select {
+	case <-isReady:
+		return end
+	case <-ended:
+		ts.Fatalf("%s ended before it was ready: %v\n%s", cmd.Path, cmd.Wait(), &said)
+		return nil
 	}
-	_ = cmd.Wait()
-	ts.Fatalf("%s ended before it was ready:\n%s", cmd.Path, strings.Join(said, "\n"))
-	return nil
 }

@@ -16,10 +16,11 @@ import (
 var rotateVerb = &cli.Command{
 	Name:         "rotate",
 	Usage:        "give boards new credentials; the old ones die",
-	ArgsUsage:    "MAC...",
+	ArgsUsage:    "MAC... | --older-than AGE",
 	BashComplete: completeMACs,
 	Flags: []cli.Flag{
 		&cli.DurationFlag{Name: "grace", Usage: "keep the old credential good for `DURATION` too (24h)"},
+		&cli.StringFlag{Name: "older-than", Usage: "rotate every board whose credential is older than `AGE` (720d, 36h)"},
 		&cli.StringFlag{Name: "reason", Usage: "`WHY`, for the audit trail: lost, stolen, routine", Value: "routine"},
 		&cli.PathFlag{Name: "out", Usage: "deliver to `DIR` instead of the site's boards/"},
 	},
@@ -42,7 +43,7 @@ var revokeVerb = &cli.Command{
 const maxGrace = 90 * 24 * time.Hour
 
 func rotateBoards(s *session) error {
-	macs, err := s.macs()
+	macs, err := s.toRotate()
 	if err != nil {
 		return err
 	}
