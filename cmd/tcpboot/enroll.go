@@ -41,11 +41,11 @@ func enrollBoards(s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := s.settleHardware(asked); err != nil {
+	e, err := s.enroller() // before hardware is added: the default is that of now
+	if err != nil {
 		return err
 	}
-	e, err := s.enroller()
-	if err != nil {
+	if err := s.settleHardware(asked); err != nil {
 		return err
 	}
 	bar := newProgress(s.cli, "enrolling")

@@ -112,6 +112,15 @@ const clientSecretFile = "keys/radius-client.secret"
 // registry but neither settings nor this mark is somebody's, and is left alone.
 const unfinished = ".init"
 
+// forgetInit removes the mark from a site that is made. Every verb that changes
+// the site does so too, in case that init was killed right behind its moment.
+func forgetInit(s *site.Site) error {
+	if err := os.Remove(s.Path(unfinished)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // begin makes the folders, and clears away what a killed init left.
 func begin(dir string, settings site.Settings) (*site.Site, error) {
 	probe := &site.Site{Dir: dir}
@@ -196,8 +205,8 @@ func (m *maker) make() error {
 		m.makeSiteDocument,
 		m.makeReleases,
 		m.makeRegistry,
-		func() error { return os.Remove(m.site.Path(unfinished)) },
 		m.site.Commit, // the moment
+		func() error { return forgetInit(m.site) },
 	} {
 		if err := step(); err != nil {
 			return err

@@ -48,6 +48,9 @@ func rotateBoards(s *session) error {
 		return err
 	}
 	reason, grace := s.cli.String("reason"), s.cli.Duration("grace")
+	if err := checkReason(reason); err != nil {
+		return err
+	}
 	switch {
 	case grace < 0 || grace > maxGrace:
 		return usagef("--grace %s: want 0 to %s", grace, maxGrace)
@@ -82,25 +85,61 @@ func rotateBoards(s *session) error {
 	})
 }
 
+// revokeBoards revokes what is not revoked yet. Running it again renders again:
+// that finishes a run that was cut off after its moment.
 func revokeBoards(s *session) error {
 	macs, err := s.macs()
 	if err != nil {
 		return err
 	}
-	if err := fleet.CheckLabel(s.cli.String("reason")); err != nil {
-		return usageError{fmt.Errorf("--reason: %w", err)}
-	}
-	if err := s.fleet.Revoke(s.ctx(), macs, s.cli.String("reason")); err != nil { // the moment
+	reason := s.cli.String("reason")
+	if err := checkReason(reason); err != nil {
 		return err
+	}
+	todo, already, err := s.notYetRevoked(macs)
+	if err != nil {
+		return err
+	}
+	if len(todo) > 0 {
+		if err := s.fleet.Revoke(s.ctx(), todo, reason); err != nil { // the moment
+			return err
+		}
 	}
 	if err := s.renderAll(); err != nil {
 		return err
 	}
-	return answer(s.cli, map[string]any{"revoked": macs}, func(w io.Writer) {
-		for _, m := range macs {
+	return answer(s.cli, map[string]any{"revoked": todo, "already": already}, func(w io.Writer) {
+		for _, m := range todo {
 			fmt.Fprintf(w, "%s revoked\n", m)
 		}
+		for _, d := range already {
+			fmt.Fprintf(w, "%s is revoked already (%s)\n", d.MAC, d.Reason)
+		}
 	})
+}
+
+// notYetRevoked parts the boards that are to be revoked from those that are.
+func (s *session) notYetRevoked(macs []fleet.MAC) (todo []fleet.MAC, already []fleet.Device, err error) {
+	todo, already = []fleet.MAC{}, []fleet.Device{}
+	for _, m := range macs {
+		d, err := s.fleet.Device(s.ctx(), m)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case d.State == fleet.Revoked:
+			already = append(already, d)
+		default:
+			todo = append(todo, m)
+		}
+	}
+	return todo, already, nil
+}
+
+func checkReason(reason string) error {
+	if err := fleet.CheckLabel(reason); err != nil {
+		return usageError{fmt.Errorf("--reason: %w", err)}
+	}
+	return nil
 }
 
 // macs reads all arguments as MACs, none twice.

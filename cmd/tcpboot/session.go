@@ -58,6 +58,11 @@ func inSite(c *cli.Context, o registry.Options, verb func(*session) error) (err 
 	if s.site, err = site.Open(dir); err != nil {
 		return err
 	}
+	if !o.ReadOnly {
+		if err := forgetInit(s.site); err != nil {
+			return err
+		}
+	}
 	if s.keys, err = newKeyring(c, dir, s.site.Settings.Keys); err != nil {
 		return err
 	}
