@@ -48,7 +48,7 @@ var deviceVerb = &cli.Command{
 			&cli.IntFlag{Name: "level", Usage: "its loader's level: 0 as of 2017, 1 refuses unsigned updates"},
 		},
 		Action: withSite(deviceSet),
-	}},
+	}, purgeVerb},
 }
 
 func deviceList(s *session) error {

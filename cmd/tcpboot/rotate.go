@@ -57,6 +57,9 @@ func rotateBoards(s *session) error {
 	case grace > 0 && (reason == "lost" || reason == "stolen"):
 		return usagef("--grace with --reason %s: what others may hold dies at once", reason)
 	}
+	if len(macs) == 0 {
+		return answer(s.cli, map[string]any{"rotated": []fleet.MAC{}}, func(io.Writer) {})
+	}
 	e, err := s.enroller()
 	if err != nil {
 		return err

@@ -37,7 +37,7 @@ var errAttention = errors.New("something wants attention")
 
 func status(s *session) error {
 	st := siteStatus{Boards: map[fleet.State]int{}, Levels: map[string]int{}, Expires: map[string]time.Time{}, Attention: []string{}}
-	for _, look := range []func(*session, *siteStatus) error{countBoards, lookAtCertificates, lookAtRecovery} {
+	for _, look := range []func(*session, *siteStatus) error{countBoards, lookAtCertificates, lookAtRecovery, lookAtDeliveries} {
 		if err := look(s, &st); err != nil {
 			return err
 		}
@@ -108,4 +108,15 @@ func lookAtRecovery(s *session, st *siteStatus) error {
 		st.Attention = append(st.Attention, "the recovery code lies beside the site: move "+recoveryCode+" to a safe place")
 	}
 	return nil
+}
+
+// deliveryAge is how long secrets may wait in boards/ for their boards.
+const deliveryAge = 7 * 24 * time.Hour
+
+func lookAtDeliveries(s *session, st *siteStatus) error {
+	old, err := s.outbox().older(time.Now().Add(-deliveryAge))
+	if len(old) > 0 {
+		st.Attention = append(st.Attention, fmt.Sprintf("%d deliveries are older than 7 days: flash them, then tcpboot device purge --all --older-than 7d", len(old)))
+	}
+	return err
 }
