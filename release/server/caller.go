@@ -176,15 +176,10 @@ func (c *caller) farewell(err error) string {
 	return "lost"
 }
 
-// deliver sends the blob and waits until the client has closed.
+// deliver sends the blob and tells how that ended.
 func (c *caller) deliver(a answer) {
-	c.returns.given(c.visitor(), a.blob.SHA1())
-	defer c.returns.ended(c.visitor())
-	sent, err := send(c.conn, a.blob, c.Limits.Idle)
+	sent, err := c.transfer(a.blob)
 	verdict := "served"
-	if err == nil {
-		err = settle(c.conn, c.Limits.Idle)
-	}
 	switch {
 	case err == nil:
 		c.pool.served()
@@ -197,4 +192,14 @@ func (c *caller) deliver(a answer) {
 		verdict = "cut"
 	}
 	c.record(visit{answer: a, verdict: verdict, sent: sent, err: err})
+}
+
+// transfer sends the blob and waits until the client has closed.
+func (c *caller) transfer(blob *Blob) (sent int64, err error) {
+	c.returns.given(c.visitor(), blob.SHA1())
+	defer c.returns.ended(c.visitor())
+	if sent, err = send(c.conn, blob, c.Limits.Idle); err != nil {
+		return sent, err
+	}
+	return sent, settle(c.conn, c.Limits.Idle)
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"io"
+	"math"
 	"net"
 	"os"
 	"sync"
@@ -49,7 +50,7 @@ func discardAll(conn net.Conn) error {
 // idle. What is sent may still lie in the kernel, so progress is what leaves
 // from there.
 func settle(conn net.Conn, idle time.Duration) error {
-	for left := unread(conn); ; {
+	for left := math.MaxInt; ; {
 		conn.SetReadDeadline(time.Now().Add(idle))
 		err := discardAll(conn)
 		if errors.Is(err, io.EOF) {

@@ -22,23 +22,23 @@ func descriptors() int {
 	return int(min(r.Cur, 1<<20))
 }
 
-// memory returns a file in memory that holds b and that nobody can change.
+// memory returns a file that holds b and that nobody can change: it has no name,
+// can get none, and is open for reading only. It lies among the temporary files
+// because sendfile takes a disk's page cache in larger pieces than memory files.
 func memory(b []byte) (*os.File, error) {
-	fd, err := unix.MemfdCreate("tcpboot-image", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	fd, err := unix.Open(os.TempDir(), unix.O_TMPFILE|unix.O_EXCL|unix.O_RDWR|unix.O_CLOEXEC, 0o400)
 	if err != nil {
-		return nil, fmt.Errorf("memory file: %w", err)
+		fd, err = unix.MemfdCreate("image", unix.MFD_CLOEXEC)
 	}
-	f := os.NewFile(uintptr(fd), "image in memory")
-	if _, err := f.Write(b); err != nil {
-		f.Close()
+	if err != nil {
+		return nil, os.NewSyscallError("memfd_create", err)
+	}
+	w := os.NewFile(uintptr(fd), "image")
+	defer w.Close()
+	if _, err := w.Write(b); err != nil {
 		return nil, err
 	}
-	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("memory file: seal: %w", err)
-	}
-	return f, nil
+	return os.Open(fmt.Sprintf("/proc/self/fd/%d", fd))
 }
 
 // unread returns how many of the bytes written to conn are not acknowledged.
@@ -96,12 +96,15 @@ func receive(fd int) error {
 	return nil
 }
 
-// How a transfer treats a client that does not keep up. Without a low-water mark
-// the kernel piles up most of a megabyte for it; with one, a fast client costs
-// more wake-ups. So the mark is set when a client has first kept us waiting.
+// A low-water mark on what is written but not yet sent keeps the kernel from
+// piling up most of a megabyte for a slow client. It also costs wake-ups, so a
+// client that has taken fastAfter without keeping us waiting for patience is rid
+// of it, until it keeps us waiting.
 const (
-	patience = 100 * time.Millisecond
-	lowWater = 16 << 10
+	lowWater  = 16 << 10
+	noMark    = 0
+	fastAfter = 128 << 10
+	patience  = 100 * time.Millisecond
 )
 
 // A transfer sends one blob by sendfile.
@@ -112,7 +115,8 @@ type transfer struct {
 	begun  bool
 	off    int64
 	size   int64
-	wait   time.Duration // patience, then idle
+	mark   int
+	wait   time.Duration // patience, or idle once the client was slow
 	acked  int64
 	err    error
 }
@@ -132,7 +136,7 @@ func send(conn net.Conn, b *Blob, idle time.Duration) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	t := &transfer{conn: tcp, header: b.header.Bytes(), size: b.Size(), wait: min(patience, idle)}
+	t := &transfer{conn: tcp, header: b.header.Bytes(), size: b.Size(), mark: noMark, wait: min(patience, idle)}
 	err = errors.Join(file.Control(func(fd uintptr) {
 		t.file = int(fd)
 		t.err = t.run(raw, idle)
@@ -159,7 +163,7 @@ func (t *transfer) run(raw syscall.RawConn, idle time.Duration) error {
 		case err != nil && t.wait == idle && !t.progress():
 			return errStalled
 		case err != nil:
-			t.slow(idle)
+			t.wait = idle
 		}
 	}
 	return nil
@@ -173,26 +177,44 @@ func (t *transfer) push(fd uintptr) bool {
 	if !t.begun && !t.begin(int(fd)) {
 		return t.err != nil
 	}
-	moved := false
+	t.adapt(int(fd))
 	for t.off < t.size {
 		n, err := unix.Sendfile(int(fd), t.file, &t.off, int(t.size-t.off))
 		switch {
-		case err == unix.EAGAIN:
-			if moved {
-				t.arm()
-			}
-			return false
 		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			return false
 		case err != nil:
 			t.err = os.NewSyscallError("sendfile", err)
 			return true
 		case n == 0:
 			t.err = io.ErrUnexpectedEOF
 			return true
+		default:
+			t.arm()
+			if t.full() {
+				return false
+			}
 		}
-		moved = moved || n > 0
 	}
 	return true
+}
+
+// full reports whether to take it that the socket is full because sendfile has
+// stopped early, and to save the call that would say so. A signal stops it too,
+// and then nobody calls again before the deadline: so only while that is near.
+func (t *transfer) full() bool { return t.off < t.size && t.wait <= patience }
+
+// adapt sets the mark for the client as it has shown itself.
+func (t *transfer) adapt(fd int) {
+	mark := lowWater
+	if t.off >= fastAfter && t.wait <= patience {
+		mark = noMark
+	}
+	if mark != t.mark {
+		t.mark = mark
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, mark)
+	}
 }
 
 // begin sends the header, and holds it back until payload follows it: it leaves
@@ -216,11 +238,4 @@ func (t *transfer) progress() bool {
 	before := t.acked
 	t.acked = t.sent() - int64(unread(t.conn))
 	return t.acked > before
-}
-
-func (t *transfer) slow(idle time.Duration) {
-	t.wait = idle
-	control(t.conn, func(fd int) {
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, lowWater)
-	})
 }

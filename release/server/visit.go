@@ -17,6 +17,9 @@ type visit struct {
 // record logs v, and hands it on when the MAC is an enrolled one: strangers
 // could fill any book.
 func (c *caller) record(v visit) {
+	if c.Visits == nil && !c.Log.Enabled(c.ctx, level(v.verdict)) {
+		return
+	}
 	now := c.Now()
 	said := fleet.Visit{
 		MAC: c.request.MAC(), Time: now, Remote: c.conn.RemoteAddr().String(),
