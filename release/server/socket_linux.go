@@ -98,27 +98,33 @@ func receive(fd int) error {
 
 // A low-water mark on what is written but not yet sent keeps the kernel from
 // piling up most of a megabyte for a slow client. It also costs wake-ups, so a
-// client that has taken fastAfter without keeping us waiting for patience is rid
-// of it, until it keeps us waiting.
+// client that has taken fastAfter without a long wait is rid of it, until it
+// keeps us waiting again. A wait is for a few kilobytes under the mark, for much
+// of a megabyte without.
 const (
-	lowWater  = 16 << 10
+	lowWater  = 12 << 10
 	noMark    = 0
-	fastAfter = 128 << 10
-	patience  = 100 * time.Millisecond
+	fastAfter = 64 << 10
+
+	longWait         = 100 * time.Millisecond
+	longWaitUnmarked = time.Second
 )
 
 // A transfer sends one blob by sendfile.
 type transfer struct {
 	conn   *net.TCPConn
+	idle   time.Duration
 	file   int
 	header [wire.HeaderSize]byte
 	begun  bool
 	off    int64
 	size   int64
-	mark   int
-	wait   time.Duration // patience, or idle once the client was slow
 	acked  int64
 	err    error
+
+	mark    int
+	since   int64     // the offset since when the client has been fast
+	blocked time.Time // when the socket was last full
 }
 
 // send sends the answer to conn, and returns how many bytes of it left, and
@@ -136,10 +142,10 @@ func send(conn net.Conn, b *Blob, idle time.Duration) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	t := &transfer{conn: tcp, header: b.header.Bytes(), size: b.Size(), mark: noMark, wait: min(patience, idle)}
+	t := &transfer{conn: tcp, idle: idle, header: b.header.Bytes(), size: b.Size(), mark: noMark}
 	err = errors.Join(file.Control(func(fd uintptr) {
 		t.file = int(fd)
-		t.err = t.run(raw, idle)
+		t.err = t.run(raw)
 	}), t.err)
 	return t.sent(), err
 }
@@ -151,7 +157,7 @@ func (t *transfer) sent() int64 {
 	return int64(len(t.header)) + t.off
 }
 
-func (t *transfer) run(raw syscall.RawConn, idle time.Duration) error {
+func (t *transfer) run(raw syscall.RawConn) error {
 	for t.off < t.size {
 		t.arm()
 		err := raw.Write(t.push)
@@ -160,16 +166,14 @@ func (t *transfer) run(raw syscall.RawConn, idle time.Duration) error {
 			return t.err
 		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
-		case err != nil && t.wait == idle && !t.progress():
+		case err != nil && !t.progress():
 			return errStalled
-		case err != nil:
-			t.wait = idle
 		}
 	}
 	return nil
 }
 
-func (t *transfer) arm() { t.conn.SetWriteDeadline(time.Now().Add(t.wait)) }
+func (t *transfer) arm() { t.conn.SetWriteDeadline(time.Now().Add(t.idle)) }
 
 // push gives the kernel what it takes, and reports whether it is over: all went,
 // or an error came. The runtime calls it again when the socket takes more.
@@ -178,11 +182,13 @@ func (t *transfer) push(fd uintptr) bool {
 		return t.err != nil
 	}
 	t.adapt(int(fd))
+	before := t.off
 	for t.off < t.size {
 		n, err := unix.Sendfile(int(fd), t.file, &t.off, int(t.size-t.off))
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
+			t.full(before)
 			return false
 		case err != nil:
 			t.err = os.NewSyscallError("sendfile", err)
@@ -190,25 +196,30 @@ func (t *transfer) push(fd uintptr) bool {
 		case n == 0:
 			t.err = io.ErrUnexpectedEOF
 			return true
-		default:
-			t.arm()
-			if t.full() {
-				return false
-			}
 		}
 	}
 	return true
 }
 
-// full reports whether to take it that the socket is full because sendfile has
-// stopped early, and to save the call that would say so. A signal stops it too,
-// and then nobody calls again before the deadline: so only while that is near.
-func (t *transfer) full() bool { return t.off < t.size && t.wait <= patience }
+// full notes that the socket takes no more for now.
+func (t *transfer) full(before int64) {
+	t.blocked = time.Now()
+	if t.off > before {
+		t.arm()
+	}
+}
 
 // adapt sets the mark for the client as it has shown itself.
 func (t *transfer) adapt(fd int) {
+	long := longWait
+	if t.mark == noMark {
+		long = longWaitUnmarked
+	}
+	if !t.blocked.IsZero() && time.Since(t.blocked) > long {
+		t.since = t.off
+	}
 	mark := lowWater
-	if t.off >= fastAfter && t.wait <= patience {
+	if t.off-t.since >= fastAfter {
 		mark = noMark
 	}
 	if mark != t.mark {
