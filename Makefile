@@ -7,7 +7,7 @@ GOVULNCHECK := v1.8.0
 PEERS       := freeradius freeradius-utils eapoltest openssl
 RIVALS      := nginx-light
 SOAK        ?= 1m
-LDFLAGS     := -s -w -X main.release=$(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS     := -s -w -X main.buildVersion=$(shell git describe --tags --always --dirty 2>/dev/null)
 export CGO_ENABLED ?= 0
 
 .PHONY: build
