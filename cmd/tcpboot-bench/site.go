@@ -74,9 +74,9 @@ var errNoRotation = errors.New("this outbox is for enrolment alone")
 func (o outbox) Deliver(files map[fleet.MAC]delivery.Files) error {
 	dirs := make(map[string]map[string][]byte, len(files))
 	for m, f := range files {
-		dirs[filepath.Join(o.dir, delivery.Path(m))] = f
+		dirs[filepath.FromSlash(delivery.Path(m))] = f
 	}
-	return site.WriteDirs(dirs, 0o600)
+	return site.WriteDirs(o.dir, dirs, 0o600)
 }
 
 func (outbox) Stage(fleet.MAC, delivery.Files) error              { return errNoRotation }

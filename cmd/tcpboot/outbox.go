@@ -33,9 +33,9 @@ func (o outbox) next(m fleet.MAC) string  { return o.place(m) + ".next" }
 func (o outbox) Deliver(files map[fleet.MAC]delivery.Files) error {
 	dirs := make(map[string]map[string][]byte, len(files))
 	for m, f := range files {
-		dirs[o.place(m)] = f
+		dirs[filepath.FromSlash(delivery.Path(m))] = f
 	}
-	return site.WriteDirs(dirs, 0o600)
+	return site.WriteDirs(o.dir, dirs, 0o600)
 }
 
 func (o outbox) Stage(m fleet.MAC, f delivery.Files) error {

@@ -26,7 +26,7 @@ func WriteDir(final string, files map[string][]byte, perm fs.FileMode) error {
 }
 
 func writeDir(final string, files map[string][]byte, perm fs.FileMode, exchange func(a, b string) error) error {
-	stage, err := stageDir(final, files, perm, true)
+	stage, err := stageDir(final, files, perm)
 	if err != nil {
 		return err
 	}
@@ -57,31 +57,34 @@ func ReplaceDir(staged, final string) error {
 }
 
 // stageDir writes files to a new folder beside final, locked while the returned
-// file is open, and when sync is set makes them last.
-func stageDir(final string, files map[string][]byte, perm fs.FileMode, sync bool) (*os.File, error) {
-	for name := range files {
-		if !filepath.IsLocal(name) || filepath.Clean(name) != name || name == "." {
-			return nil, fmt.Errorf("%s: file name %q does not stay inside", final, name)
-		}
+// file is open, and makes them last.
+func stageDir(final string, files map[string][]byte, perm fs.FileMode) (*os.File, error) {
+	if err := checkPaths(final, slices.Collect(maps.Keys(files))...); err != nil {
+		return nil, err
 	}
 	if err := mkdir(filepath.Dir(final), 0o700); err != nil {
 		return nil, err
 	}
-	stage, err := claim(final, "new", func(temp string) (*os.File, error) {
-		if err := os.Mkdir(temp, 0o700); err != nil {
-			return nil, err
-		}
-		return os.Open(temp)
-	})
+	stage, err := claimDir(final)
 	if err != nil {
 		return nil, err
 	}
-	if err := writeTree(stage.Name(), files, perm, sync); err != nil {
+	if err := writeTree(stage.Name(), files, perm, true); err != nil {
 		os.RemoveAll(stage.Name())
 		stage.Close()
 		return nil, err
 	}
 	return stage, nil
+}
+
+// claimDir makes a folder beside final, locked while the returned file is open.
+func claimDir(final string) (*os.File, error) {
+	return claim(final, "new", func(temp string) (*os.File, error) {
+		if err := os.Mkdir(temp, 0o700); err != nil {
+			return nil, err
+		}
+		return os.Open(temp)
+	})
 }
 
 // swap makes the folder stage the folder final: here it becomes true, and with
@@ -141,14 +144,16 @@ func recoverAside(aside, final string) error {
 	return os.RemoveAll(aside)
 }
 
-// writeTree fills the empty folder root and, when sync is set, syncs every file
-// and folder of it.
+// writeTree fills the folder root, which is empty and 0700, and, when sync is
+// set, syncs every file and folder of it.
 func writeTree(root string, files map[string][]byte, perm fs.FileMode, sync bool) error {
 	dirs := map[string]bool{root: true}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return err
+		if !dirs[filepath.Dir(path)] {
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				return err
+			}
 		}
 		if err := writeNew(path, files[name], perm, sync); err != nil {
 			return err
@@ -158,17 +163,24 @@ func writeTree(root string, files map[string][]byte, perm fs.FileMode, sync bool
 		}
 	}
 	for dir := range dirs {
-		if err := os.Chmod(dir, 0o700|perm|perm&0o444>>2); err != nil {
-			return err
-		}
-		if !sync {
-			continue
-		}
-		if err := syncDir(dir); err != nil {
+		if err := finishDir(dir, 0o700|perm|perm&0o444>>2, sync); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// finishDir gives a folder, made 0700, its permissions.
+func finishDir(dir string, perm fs.FileMode, sync bool) error {
+	if perm != 0o700 {
+		if err := os.Chmod(dir, perm); err != nil {
+			return err
+		}
+	}
+	if !sync {
+		return nil
+	}
+	return syncDir(dir)
 }
 
 func writeNew(path string, data []byte, perm fs.FileMode, sync bool) error {
@@ -177,10 +189,13 @@ func writeNew(path string, data []byte, perm fs.FileMode, sync bool) error {
 		return err
 	}
 	_, err = f.Write(data)
+	if err == nil && perm != 0o600 {
+		err = f.Chmod(perm)
+	}
 	if err == nil && sync {
 		err = f.Sync()
 	}
-	return errors.Join(err, f.Chmod(perm), f.Close())
+	return errors.Join(err, f.Close())
 }
 
 // mkdir makes dir and what is missing above it, so that it lasts. A folder that

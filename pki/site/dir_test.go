@@ -144,14 +144,14 @@ func TestWriteDirs(t *testing.T) {
 	top := t.TempDir()
 	for _, files := range []map[string][]byte{oldFiles(), newFiles()} {
 		dirs := make(map[string]map[string][]byte)
-		for i := range 2*batch + 1 {
-			dirs[filepath.Join(top, strconv.Itoa(i%7), strconv.Itoa(i))] = files
+		for i := range 500 {
+			dirs[filepath.Join(strconv.Itoa(i%7), strconv.Itoa(i))] = files
 		}
-		if err := WriteDirs(dirs, 0o600); err != nil {
+		if err := WriteDirs(top, dirs, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		for dir := range dirs {
-			holds(t, dir, files)
+			holds(t, filepath.Join(top, dir), files)
 		}
 	}
 	entries, err := filepath.Glob(filepath.Join(top, "*", ".*"))
@@ -164,10 +164,10 @@ func TestWriteDirs(t *testing.T) {
 func TestWriteDirsFails(t *testing.T) {
 	top := t.TempDir()
 	a, b := filepath.Join(top, "a"), filepath.Join(top, "b")
-	if err := WriteDirs(map[string]map[string][]byte{a: oldFiles(), b: oldFiles()}, 0o600); err != nil {
+	if err := WriteDirs(top, map[string]map[string][]byte{"a": oldFiles(), "b": oldFiles()}, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteDirs(map[string]map[string][]byte{a: newFiles(), b: {"../x": nil}}, 0o600); err == nil {
+	if err := WriteDirs(top, map[string]map[string][]byte{"a": newFiles(), "b": {"../x": nil}}, 0o600); err == nil {
 		t.Error("no error")
 	}
 	holds(t, a, oldFiles())
@@ -202,9 +202,9 @@ func BenchmarkWriteDirs(b *testing.B) {
 	for b.Loop() {
 		dirs := make(map[string]map[string][]byte)
 		for i := range 1000 {
-			dirs[filepath.Join(top, strconv.Itoa(i%256), strconv.Itoa(i))] = newFiles()
+			dirs[filepath.Join(strconv.Itoa(i%256), strconv.Itoa(i))] = newFiles()
 		}
-		if err := WriteDirs(dirs, 0o600); err != nil {
+		if err := WriteDirs(top, dirs, 0o600); err != nil {
 			b.Fatal(err)
 		}
 	}
