@@ -97,7 +97,7 @@ const insertDevice = `
 INSERT INTO device (mac, name, hardware, channel, vlan, eap, state, pin, loader_level, loader_key, loader_version,
 	session, enrolled, changed, reason)
 VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $10, $11, $12, $12, '')
-ON CONFLICT (mac) DO NOTHING`
+ON CONFLICT DO NOTHING`
 
 const replaceDevice = `
 UPDATE device SET name = $2, hardware = $3, channel = $4, vlan = $5, eap = $6, pin = $7, loader_level = $8,
@@ -109,14 +109,17 @@ func (w *writer) addDevice(statement string, d fleet.Device) (rows int64, err er
 	if err != nil {
 		return 0, err
 	}
-	rows, err = w.exec(statement, d.MAC.String(), d.Name, d.Hardware, d.Channel, int64(d.VLAN), d.EAP.String(), pin,
+	return w.exec(statement, d.MAC.String(), d.Name, d.Hardware, d.Channel, int64(d.VLAN), d.EAP.String(), pin,
 		int64(d.Loader.Level), keyText(d.Loader.Key), d.Loader.Version, w.session, w.at)
-	return rows, w.nameTaken(d.MAC, d.Name, err)
 }
 
-// addAnew replaces a board that is Pending, and ends the credential that was
-// never activated: its certificate may exist somewhere.
+// addAnew is for a board whose MAC or name is there already. It replaces one that
+// is Pending, and ends the credential that was never activated: its certificate
+// may exist somewhere.
 func (w *writer) addAnew(d fleet.Device) error {
+	if err := w.nameFree(d.MAC, d.Name); err != nil {
+		return err
+	}
 	rows, err := w.addDevice(replaceDevice, d)
 	switch {
 	case err != nil:
@@ -127,19 +130,18 @@ func (w *writer) addAnew(d fleet.Device) error {
 	return w.endCredentials(d.MAC, replaced)
 }
 
-// nameTaken explains an error of writing a board by the owner of its name, when
-// there is one.
-func (w *writer) nameTaken(mac fleet.MAC, name string, err error) error {
-	if err == nil || name == "" {
-		return err
-	}
+// nameFree returns a *NameTakenError when another board has the name.
+func (w *writer) nameFree(mac fleet.MAC, name string) error {
 	e := &NameTakenError{MAC: mac, Name: name}
 	var owner string
-	found := w.row("SELECT mac FROM device WHERE name = $1 AND state <> 'revoked' AND mac <> $2", name, mac.String()).Scan(&owner)
-	if found != nil || parseHex(e.Owner[:], owner) != nil {
-		return err
+	err := w.row("SELECT mac FROM device WHERE name = $1 AND name <> '' AND state <> 'revoked' AND mac <> $2", name, mac.String()).Scan(&owner)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("registry: %w", err)
 	}
-	return e
+	return errors.Join(parseHex(e.Owner[:], owner), e)
 }
 
 // refuse returns the error of changing a board that is not in the state for it.

@@ -70,6 +70,9 @@ func assign[T comparable](detail map[string]any, name string, to, from *T) {
 }
 
 func (w *writer) update(d fleet.Device) error {
+	if err := w.nameFree(d.MAC, d.Name); err != nil {
+		return err
+	}
 	pin, err := pinText(d.Pin)
 	if err != nil {
 		return err
@@ -83,7 +86,7 @@ func (w *writer) update(d fleet.Device) error {
 	if err == nil && !d.EAP.UsesPassword() {
 		_, err = w.exec("UPDATE credential SET nt_hash = NULL WHERE mac = $1 AND ended IS NULL", d.MAC.String())
 	}
-	return w.nameTaken(d.MAC, d.Name, err)
+	return err
 }
 
 func checkDevice(d fleet.Device) error {
