@@ -45,7 +45,7 @@ func enrollBoards(s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := s.settleHardware(asked); err != nil {
+	if err := s.settleHardware(asked, e); err != nil {
 		return err
 	}
 	bar := newProgress(s.cli, "enrolling")
@@ -138,6 +138,11 @@ func readCommon(c *cli.Context) (r enroll.Request, err error) {
 			return r, usageError{err}
 		}
 	}
+	if methods := c.String("eap"); methods != "" {
+		if r.EAP, err = fleet.ParseEAP(methods); err != nil {
+			return r, usageError{err}
+		}
+	}
 	return r, nil
 }
 
@@ -147,6 +152,7 @@ func withCommon(r, common enroll.Request) enroll.Request {
 	r.Chip = cmp.Or(r.Chip, common.Chip)
 	r.Channel = cmp.Or(r.Channel, common.Channel)
 	r.VLAN = cmp.Or(r.VLAN, common.VLAN)
+	r.EAP = cmp.Or(r.EAP, common.EAP)
 	return r
 }
 
@@ -163,8 +169,9 @@ func (s *session) readList(from string) ([]enroll.Request, error) {
 }
 
 // settleHardware refuses hardware that the settings do not know, unless the
-// request names its chip: then the entry is added to the settings.
-func (s *session) settleHardware(asked []enroll.Request) error {
+// request names its chip: then the entry is added to the settings, once nothing
+// else speaks against the requests.
+func (s *session) settleHardware(asked []enroll.Request, e *enroll.Enroller) error {
 	added := map[string]site.Hardware{}
 	for _, r := range asked {
 		name := cmp.Or(r.Hardware, s.defaultHardware())
@@ -184,6 +191,9 @@ func (s *session) settleHardware(asked []enroll.Request) error {
 	}
 	if len(added) == 0 {
 		return nil
+	}
+	if err := e.Check(s.ctx(), asked); err != nil {
+		return err
 	}
 	return s.site.AddHardware(added)
 }
@@ -222,9 +232,9 @@ func (s *session) defaultHardware() string {
 
 // enroller introduces the packages to each other.
 func (s *session) enroller() (*enroll.Enroller, error) {
-	eap, err := s.eap()
+	eap, err := fleet.ParseEAP(s.site.Settings.RADIUS.EAP)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("tcpboot.yaml: radius.eap: %w", err)
 	}
 	boards, err := s.authority(pki.Boards, true)
 	if err != nil {
@@ -248,16 +258,4 @@ func (s *session) enroller() (*enroll.Enroller, error) {
 func (s *session) network() delivery.Network {
 	host, port := s.site.Settings.ServerAddr()
 	return delivery.Network{SSID: s.site.Settings.SSID, Host: host, Port: port}
-}
-
-// eap is the methods of new boards: the flag's, else the site's.
-func (s *session) eap() (fleet.EAP, error) {
-	if methods := s.cli.String("eap"); methods != "" {
-		e, err := fleet.ParseEAP(methods)
-		if err != nil {
-			return 0, usageError{err}
-		}
-		return e, nil
-	}
-	return fleet.ParseEAP(s.site.Settings.RADIUS.EAP)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/tcpboot/tcpboot/pki/custody"
 	"github.com/tcpboot/tcpboot/pki/enroll"
@@ -61,9 +62,4 @@ var sentinelHints = []struct {
 }
 
 // flagOf is the flag that sets an attribute.
-func flagOf(what string) string {
-	if what == "VLAN" {
-		return "vlan"
-	}
-	return what
-}
+func flagOf(what string) string { return strings.ToLower(what) }

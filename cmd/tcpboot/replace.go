@@ -41,8 +41,7 @@ func replaceBoard(s *session) error {
 	if err != nil {
 		return err
 	}
-	e.Defaults.EAP = old.EAP
-	heir := enroll.Request{Where: "successor", MAC: macs[1], Name: old.Name, Hardware: old.Hardware, Channel: old.Channel, VLAN: old.VLAN}
+	heir := enroll.Request{Where: "successor", MAC: macs[1], Name: old.Name, Hardware: old.Hardware, Channel: old.Channel, VLAN: old.VLAN, EAP: old.EAP}
 	if err := s.mayEnrol(heir.MAC); err != nil {
 		return err
 	}

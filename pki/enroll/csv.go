@@ -25,6 +25,7 @@ type Request struct {
 	Chip     fleet.Chip
 	Channel  string
 	VLAN     fleet.VLAN
+	EAP      fleet.EAP // no column: the whole list has the same
 }
 
 // columns are the fields of a list, and what each does to a request.

@@ -26,10 +26,14 @@ package enroll
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tcpboot/tcpboot/pki"
 	"github.com/tcpboot/tcpboot/pki/delivery"
@@ -37,8 +41,9 @@ import (
 	"github.com/tcpboot/tcpboot/pki/registry"
 )
 
-// batch is how many boards share a transaction and a sync.
-const batch = 1000
+// Boards share a transaction and a sync by the batch, and so many batches are
+// under way at once. Both bound the secrets in memory.
+const batch, atOnce = 1000, 3
 
 // An Enroller enrols boards of one site and rotates their credentials.
 type Enroller struct {
@@ -84,35 +89,44 @@ func (e *Enroller) Enroll(ctx context.Context, asked []Request) (enrolled, skipp
 	if err != nil {
 		return nil, nil, err
 	}
-	for done := 0; done < len(todo); {
-		part := todo[done:min(done+batch, len(todo))]
-		if err := e.enrollBatch(ctx, part); err != nil {
-			return todo[:done], skipped, err
-		}
-		done += len(part)
-		if e.Progress != nil {
-			e.Progress(done, len(todo))
-		}
+	err = e.enrollAll(ctx, todo)
+	pending := func(d fleet.Device) bool { return d.State != fleet.Active }
+	return slices.DeleteFunc(todo, pending), skipped, err
+}
+
+// enrollAll takes each batch through its steps; while one waits for the disk,
+// another is worked on. Those devices that are enrolled it makes Active.
+func (e *Enroller) enrollAll(ctx context.Context, todo []fleet.Device) error {
+	var reporting sync.Mutex
+	done := 0
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for part := range slices.Chunk(todo, batch) {
+		g.Go(func() error {
+			if err := e.enrollBatch(ctx, part); err != nil {
+				return err
+			}
+			reporting.Lock()
+			defer reporting.Unlock()
+			done += len(part)
+			if e.Progress != nil {
+				e.Progress(done, len(todo))
+			}
+			return nil
+		})
 	}
-	return todo, skipped, nil
+	return g.Wait()
 }
 
 func (e *Enroller) enrollBatch(ctx context.Context, devices []fleet.Device) error {
-	credentials, err := e.issueAll(ctx, devices)
+	files, err := e.issueAll(ctx, devices)
 	if err != nil {
 		return err
 	}
 	entries := make([]registry.Entry, len(devices))
-	files := make(map[fleet.MAC]delivery.Files, len(devices))
 	macs := make([]fleet.MAC, len(devices))
-	for i, c := range credentials {
-		macs[i] = c.MAC
-		devices[i].State, devices[i].Enrolled = fleet.Active, c.Issued
-		devices[i].Admissions = []fleet.Admission{c.Admission(devices[i].EAP)}
-		entries[i] = registry.Entry{Device: devices[i], Admission: devices[i].Admissions[0]}
-		if files[c.MAC], err = e.Files(c, devices[i]); err != nil {
-			return fmt.Errorf("%s: %w", c.MAC, err)
-		}
+	for i, d := range devices {
+		macs[i], entries[i] = d.MAC, registry.Entry{Device: d, Admission: d.Admissions[0]}
 	}
 	if err := e.Fleet.Add(ctx, entries); err != nil {
 		return err
@@ -120,35 +134,50 @@ func (e *Enroller) enrollBatch(ctx context.Context, devices []fleet.Device) erro
 	if err := e.Outbox.Deliver(files); err != nil {
 		return err
 	}
-	return e.Fleet.Activate(ctx, macs) // the moment
-}
-
-// issueAll issues a credential for each device, on all cores.
-func (e *Enroller) issueAll(ctx context.Context, devices []fleet.Device) ([]*pki.Credential, error) {
-	credentials := make([]*pki.Credential, len(devices))
-	errs := make([]error, len(devices))
-	var next, workers = make(chan int), sync.WaitGroup{}
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			for i := range next {
-				credentials[i], errs[i] = e.Boards.IssueBoard(devices[i].MAC, e.Now())
-			}
-		})
+	if err := e.Fleet.Activate(ctx, macs); err != nil { // the moment
+		return err
 	}
 	for i := range devices {
-		if ctx.Err() != nil {
-			break
-		}
-		next <- i
+		devices[i].State = fleet.Active
 	}
-	close(next)
-	workers.Wait()
-	for i, err := range errs {
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", devices[i].MAC, err)
-		}
+	return nil
+}
+
+// issueAll issues a credential for each device, on all cores, notes its public
+// half, and returns what the boards are handed.
+func (e *Enroller) issueAll(ctx context.Context, devices []fleet.Device) (map[fleet.MAC]delivery.Files, error) {
+	handed := make([]delivery.Files, len(devices))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range devices {
+		g.Go(func() (err error) {
+			if ctx.Err() == nil {
+				handed[i], err = e.issue(&devices[i])
+			}
+			return err
+		})
 	}
-	return credentials, ctx.Err()
+	if err := errors.Join(g.Wait(), context.Cause(ctx)); err != nil {
+		return nil, err
+	}
+	files := make(map[fleet.MAC]delivery.Files, len(devices))
+	for i, d := range devices {
+		files[d.MAC] = handed[i]
+	}
+	return files, nil
+}
+
+func (e *Enroller) issue(d *fleet.Device) (delivery.Files, error) {
+	c, err := e.Boards.IssueBoard(d.MAC, e.Now())
+	if err != nil {
+		return nil, err
+	}
+	d.Enrolled, d.Admissions = c.Issued, []fleet.Admission{c.Admission(d.EAP)}
+	files, err := e.Files(c, *d)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.MAC, err)
+	}
+	return files, nil
 }
 
 // Rotate gives an active board a new credential. The old one is dead when it

@@ -20,6 +20,12 @@ func (e *DifferentError) Error() string {
 	return fmt.Sprintf("%s: enrolled already with %s %q, not %q", e.MAC, e.What, e.Has, e.Asked)
 }
 
+// Check says why Enroll would refuse the requests. It changes nothing.
+func (e *Enroller) Check(ctx context.Context, asked []Request) error {
+	_, _, err := e.plan(ctx, asked)
+	return err
+}
+
 // plan checks every request against the others and the registry.
 func (e *Enroller) plan(ctx context.Context, asked []Request) (todo, skipped []fleet.Device, err error) {
 	known, err := e.known(ctx, asked)
@@ -84,6 +90,7 @@ func (e *Enroller) device(r Request) fleet.Device {
 	d.MAC, d.Name, d.VLAN, d.State = r.MAC, r.Name, r.VLAN, fleet.Pending
 	d.Hardware = cmp.Or(r.Hardware, d.Hardware)
 	d.Channel = cmp.Or(r.Channel, d.Channel)
+	d.EAP = cmp.Or(r.EAP, d.EAP)
 	return d
 }
 
@@ -95,6 +102,7 @@ func different(has fleet.Device, r Request) error {
 		{"hardware", has.Hardware, r.Hardware},
 		{"channel", has.Channel, r.Channel},
 		{"VLAN", vlan(has.VLAN), vlan(r.VLAN)},
+		{"EAP", has.EAP.String(), r.EAP.String()},
 	} {
 		if a.asked != "" && a.asked != a.has {
 			return &DifferentError{r.MAC, a.what, a.has, a.asked}
