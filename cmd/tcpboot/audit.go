@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +14,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/tcpboot/tcpboot/pki/registry"
+	"github.com/tcpboot/tcpboot/pki/site"
+	"github.com/tcpboot/tcpboot/release/cose"
+	"github.com/tcpboot/tcpboot/release/sign"
 )
 
 var auditVerb = &cli.Command{
@@ -26,10 +31,20 @@ var auditVerb = &cli.Command{
 		},
 		Action: readingSite(auditList),
 	}, {
-		Name:        "verify",
-		Usage:       "recompute the chain of hashes",
-		Description: "Exit status 1 names the first row that was edited or is missing.",
-		Action:      readingSite(auditVerify),
+		Name:  "verify",
+		Usage: "recompute the chain of hashes",
+		Description: "Exit status 1 names the first row that was edited or is missing. Against a copy kept\n" +
+			"elsewhere it also finds a trail that was cut off or computed anew.",
+		Flags: []cli.Flag{
+			&cli.PathFlag{Name: "against", Usage: "prove a copy in `FILE`, and that the trail continues it"},
+			&cli.PathFlag{Name: "key", Usage: "with --against: prove the copy alone, without a site, by the release key's public half in `FILE`"},
+		},
+		Action: auditVerifyVerb,
+	}, {
+		Name:   "export",
+		Usage:  "write a signed copy of the trail, to be kept elsewhere",
+		Flags:  []cli.Flag{&cli.PathFlag{Name: "out", Usage: "write to `FILE`", Required: true}},
+		Action: readingSite(auditExport),
 	}},
 }
 
@@ -77,8 +92,102 @@ func brief(detail json.RawMessage) string {
 	return strings.Join(parts, " ")
 }
 
+// auditVerifyVerb needs no site when it is given a copy and the key to prove it.
+func auditVerifyVerb(c *cli.Context) error {
+	if c.Path("key") == "" {
+		return readingSite(auditVerify)(c)
+	}
+	if c.Path("against") == "" {
+		return usagef("audit verify: --key proves a copy; which one? --against FILE")
+	}
+	text, err := os.ReadFile(c.Path("key"))
+	if err != nil {
+		return err
+	}
+	key, err := sign.ParseKey(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Path("key"), err)
+	}
+	seal, err := proveCopy(c.Path("against"), []cose.Key{key})
+	if err != nil {
+		return err
+	}
+	return answer(c, seal, func(w io.Writer) {
+		fmt.Fprintf(w, "the copy of site %s is whole: %d rows, signed; head %s\n", seal.Site, seal.Sequence, seal.Hash)
+	})
+}
+
+// proveCopy reads a copy of the trail and proves it with one of the keys.
+func proveCopy(path string, keys []cose.Key) (seal auditSeal, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return seal, err
+	}
+	defer f.Close()
+	if seal, err = readAuditCopy(f); err != nil {
+		return seal, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, k := range keys {
+		v, err := sign.Verifier(k)
+		if err != nil {
+			return seal, err
+		}
+		if v.VerifySignature(bytes.NewReader(seal.Signature), bytes.NewReader(seal.message())) == nil {
+			return seal, nil
+		}
+	}
+	return seal, fmt.Errorf("%s: not signed by a release key of this site", path)
+}
+
+func auditExport(s *session) error {
+	if err := wantArgs(s.cli, 0, "no arguments"); err != nil {
+		return err
+	}
+	signer, err := s.keys.open("release")
+	if err != nil {
+		return err
+	}
+	key, err := sign.NewRelease(signer)
+	if err != nil {
+		return err
+	}
+	f, err := site.NewFile(s.cli.Path("out"), 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Abort()
+	seal, err := writeAuditCopy(f, s.site.Settings.Name, s.fleet.Audit(s.ctx()), func(message []byte) ([]byte, error) {
+		return key.Message().SignMessage(bytes.NewReader(message))
+	})
+	if err != nil {
+		return err
+	}
+	if err := f.Commit(); err != nil {
+		return err
+	}
+	return answer(s.cli, seal, func(w io.Writer) {
+		fmt.Fprintf(w, "%d rows in %s, signed; head %s\n", seal.Sequence, s.cli.Path("out"), seal.Hash)
+	})
+}
+
 func auditVerify(s *session) error {
-	head, err := s.fleet.VerifyAudit(s.ctx())
+	var against []registry.Head
+	if copyFile := s.cli.Path("against"); copyFile != "" {
+		trust, err := s.trust()
+		if err != nil {
+			return err
+		}
+		var keys []cose.Key
+		for _, k := range trust.Site.Keys {
+			keys = append(keys, k.Key)
+		}
+		seal, err := proveCopy(copyFile, keys)
+		if err != nil {
+			return err
+		}
+		against = append(against, seal.head())
+	}
+	head, err := s.fleet.VerifyAudit(s.ctx(), against...)
 	if err != nil {
 		return err
 	}
