@@ -48,22 +48,14 @@ func ParseCSV(text []byte, open func(path string) ([]byte, error)) ([]Entry, err
 		if err == io.EOF {
 			return t.entries, nil
 		}
-		if err != nil {
-			return nil, csvError(err)
+		if e := new(csv.ParseError); errors.As(err, &e) {
+			return nil, fmt.Errorf("line %d: its quotes do not match", e.StartLine)
 		}
 		if err := t.add(row); err != nil {
 			line, _ := r.FieldPos(0)
 			return nil, fmt.Errorf("line %d: %w", line, err)
 		}
 	}
-}
-
-// csvError says it like the other errors.
-func csvError(err error) error {
-	if e := new(csv.ParseError); errors.As(err, &e) {
-		return fmt.Errorf("line %d: %w", e.Line, e.Err)
-	}
-	return err
 }
 
 // A table is what has been read so far.

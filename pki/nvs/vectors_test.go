@@ -73,6 +73,8 @@ func TestVendorImages(t *testing.T) {
 		{table: "nvs/device.csv", image: "nvs/device.bin"},
 		{table: "nvs/device.csv", image: "nvs/device-enc.bin", keys: "nvs/nvs-keys-a.bin"},
 		{table: "nvs/multipage.csv", image: "nvs/multipage.bin"},
+		{table: "nvs/edges.csv", image: "nvs/edges.bin"},
+		{table: "nvs/edges.csv", image: "nvs/edges-enc.bin", keys: "nvs/nvs-keys-hmac-a.bin"},
 	} {
 		t.Run(c.image, func(t *testing.T) {
 			want := vector(t, c.image)
