@@ -81,7 +81,10 @@ func TestQuickReturns(t *testing.T) {
 // A board that reboots in the middle says no farewell: its first connection is
 // still running when it is back.
 func TestQuickReturnsOfABoardThatPanics(t *testing.T) {
-	h := open(t, server.Limits{QuickReturns: 3}, nil)
+	c := &clock{at: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	h := build(t, server.Limits{QuickReturns: 3})
+	h.Now = c.now
+	h.start(nil)
 	h.enrol(stable(1))
 	h.publish(t, "stable", image(3<<20))
 	for range 3 {
@@ -89,6 +92,7 @@ func TestQuickReturnsOfABoardThatPanics(t *testing.T) {
 		if _, err := io.CopyN(io.Discard, conn, 1000); err != nil {
 			t.Fatal(err)
 		}
+		c.move(2 * time.Minute) // erasing took its time
 	}
 	silent(t, h.call(mac(1).String()))
 	h.expect("looping")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -167,6 +168,29 @@ func TestParkedBoardsAreServedWhenTheSiteChanges(t *testing.T) {
 	}
 }
 
+// late is a shelf that finds nothing, and is overtaken by a release.
+type late struct {
+	*house
+	once sync.Once
+}
+
+func (l *late) Pick(ctx context.Context, d fleet.Device) (b *server.Blob, err error) {
+	b, err = l.site.Pick(ctx, d)
+	l.once.Do(func() {
+		l.publish(l.t, "stable", image(1000))
+		l.Recheck()
+	})
+	return b, err
+}
+
+func TestReleaseBetweenLookingAndParking(t *testing.T) {
+	h := build(t, server.Limits{})
+	h.Shelf = &late{house: h}
+	h.start(nil)
+	h.enrol(stable(1))
+	boots(t, h.call(mac(1).String()), image(1000))
+}
+
 func TestMACThatIsCompletedLate(t *testing.T) {
 	h := open(t, server.Limits{Hello: time.Millisecond}, nil)
 	h.enrol(stable(1))
@@ -279,6 +303,28 @@ func TestShutdown(t *testing.T) {
 		t.Errorf("Shutdown returned %v", err)
 	}
 	wasReset(t, parked)
+}
+
+// Boards that wait for a slot when the server stops do not make it last.
+func TestShutdownWithWaitingBoards(t *testing.T) {
+	h := open(t, server.Limits{Downloads: 1, PerSource: 10}, nil)
+	h.enrol(stable(1))
+	h.publish(t, "stable", image(wire.Slot2017))
+	running := h.call(mac(1).String())
+	if _, err := io.CopyN(io.Discard, running, wire.HeaderSize); err != nil {
+		t.Fatal(err)
+	}
+	waiting := h.call(mac(1).String())
+	h.expect("waiting")
+	down := make(chan error)
+	go func() { down <- h.Shutdown(context.Background()) }()
+	<-h.over
+	h.over <- nil
+	running.Close()
+	wasReset(t, waiting)
+	if err := <-down; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestShutdownThatCannotWait(t *testing.T) {

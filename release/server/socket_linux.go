@@ -9,8 +9,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/tcpboot/tcpboot/release/wire"
 	"golang.org/x/sys/unix"
+
+	"github.com/tcpboot/tcpboot/release/wire"
 )
 
 // descriptors returns how many files this process may open.

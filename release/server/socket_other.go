@@ -11,18 +11,19 @@ import (
 // descriptors returns how many files a process may open: a careful guess.
 func descriptors() int { return 256 }
 
-// memory returns a file that holds b and has no name by which to change it.
+// memory returns a file that holds b, open for reading only, and that has no name
+// by which to change it.
 func memory(b []byte) (*os.File, error) {
-	f, err := os.CreateTemp("", "tcpboot-image-")
+	w, err := os.CreateTemp("", "tcpboot-image-")
 	if err != nil {
 		return nil, err
 	}
-	os.Remove(f.Name())
-	if _, err := f.Write(b); err != nil {
-		f.Close()
+	defer os.Remove(w.Name())
+	defer w.Close()
+	if _, err := w.Write(b); err != nil {
 		return nil, err
 	}
-	return f, nil
+	return os.Open(w.Name())
 }
 
 // unread returns how many of the bytes written to conn are not acknowledged.
