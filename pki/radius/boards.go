@@ -25,15 +25,10 @@ func list(w io.Writer, head string, devices iter.Seq2[fleet.Device, error], offe
 	}
 	out := bufio.NewWriterSize(w, 1<<16)
 	out.Write(text) // an error stays in out until Flush
-	var last fleet.MAC
-	for d, err := range devices {
+	for d, err := range inOrder(devices) {
 		if err != nil {
 			return err
 		}
-		if bytes.Compare(last[:], d.MAC[:]) >= 0 {
-			return fmt.Errorf("board %s after %s: want each once, in the order of their MACs", d.MAC, last)
-		}
-		last = d.MAC
 		line, err := appendBoard(out.AvailableBuffer(), &d, offered)
 		if err != nil {
 			return fmt.Errorf("board %s: %w", d.MAC, err)
@@ -43,6 +38,24 @@ func list(w io.Writer, head string, devices iter.Seq2[fleet.Device, error], offe
 		}
 	}
 	return out.Flush()
+}
+
+// inOrder yields devices for as long as each comes once, in the order of their
+// MACs: the server would take the first of two lines, and the same boards have to
+// give the same bytes.
+func inOrder(devices iter.Seq2[fleet.Device, error]) iter.Seq2[fleet.Device, error] {
+	return func(yield func(fleet.Device, error) bool) {
+		var last fleet.MAC
+		for d, err := range devices {
+			if err == nil && bytes.Compare(last[:], d.MAC[:]) >= 0 {
+				err = fmt.Errorf("board %s after %s: want each once, in the order of their MACs", d.MAC, last)
+			}
+			if !yield(d, err) || err != nil {
+				return
+			}
+			last = d.MAC
+		}
+	}
 }
 
 // appendBoard appends the line of d to b, or nothing when d may not log in.

@@ -30,6 +30,7 @@ type lab struct {
 	port   uint16
 	output *log
 	server *os.Process
+	silent bool // its accepts name nobody: hostapd's do not
 }
 
 // start exports what srv says of boards, lets change alter the folder, and runs
@@ -115,11 +116,18 @@ func (l *lab) give() {
 	}
 }
 
-// run starts the server and waits until it is ready; it ends with the test.
+// run starts FreeRADIUS.
 func (l *lab) run() (*lab, error) {
 	l.t.Helper()
 	cmd := exec.Command(program(l.t, "freeradius", "freeradius"), "-d", l.dir, "-n", "radiusd", "-f")
 	cmd.Dir = "/"
+	return l.launch(cmd, "Ready to process requests")
+}
+
+// launch starts a server and waits until it says that it is ready; it ends with
+// the test.
+func (l *lab) launch(cmd *exec.Cmd, ready string) (*lab, error) {
+	l.t.Helper()
 	cmd.Stdout, cmd.Stderr = l.output, l.output
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
@@ -131,7 +139,7 @@ func (l *lab) run() (*lab, error) {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	patience := time.After(30 * time.Second)
-	for !l.output.has("Ready to process requests") {
+	for !l.output.has(ready) {
 		select {
 		case <-l.output.grew:
 		case err := <-ended:

@@ -1,5 +1,5 @@
 // Package radius renders what admits boards to the network: a FreeRADIUS 3.2
-// configuration, from the devices of the registry. The files are a rendering and
+// configuration, or one of hostapd, from the devices of the registry. The files are a rendering and
 // nothing else. The same devices give the same bytes, and a board that the
 // registry no longer admits is simply not in them: that is the revocation, from
 // the next login on. No login depends on a CRL or on OCSP.
@@ -43,6 +43,14 @@
 // allows the method, and when the certificate (right CN, listed serial) or the
 // password proves it. The Calling-Station-Id is what a station says of itself:
 // comparing it stops a credential that was copied to another board by mistake.
+//
+// # hostapd
+//
+// For a small site hostapd can be the RADIUS server: [Hostapd] writes its files
+// from the same devices. It lacks the policies, so it keeps less of these
+// promises; what is lost says [HostapdLimits], and so does the file itself.
+// Instead of an allow-list of certificates there is a CRL of the dead ones, which
+// must list each of them before anything is written.
 //
 // Names that people choose never get into these files. Names, secrets and keys
 // that do are checked first, and nothing is written when one is refused.
@@ -95,10 +103,7 @@ func Export(s Server, devices iter.Seq2[fleet.Device, error], create func(name s
 		return err
 	}
 	for _, f := range files {
-		if err := write(f.name, f.secret, create, func(w io.Writer) error {
-			_, err := w.Write(f.data)
-			return err
-		}); err != nil {
+		if err := write(f.name, f.secret, create, f.writeTo); err != nil {
 			return err
 		}
 	}
@@ -131,6 +136,11 @@ type file struct {
 	name   string
 	secret bool
 	data   []byte
+}
+
+func (f file) writeTo(w io.Writer) error {
+	_, err := w.Write(f.data)
+	return err
 }
 
 // files renders everything but the boards.
