@@ -26,7 +26,6 @@ package enroll
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -43,7 +42,7 @@ import (
 
 // Boards share a transaction and a sync by the batch, and so many batches are
 // under way at once. Both bound the secrets in memory.
-const batch, atOnce = 1000, 3
+const batch, atOnce = 1000, 2
 
 // An Enroller enrols boards of one site and rotates their credentials.
 type Enroller struct {
@@ -60,6 +59,8 @@ type Enroller struct {
 
 	// Progress, unless nil, is told after each batch how many boards are done.
 	Progress func(done, total int)
+
+	changing sync.Mutex // batches take turns here: a database lets them wait in steps
 }
 
 // An Outbox is where deliveries wait for the boards they belong to. What its
@@ -128,19 +129,25 @@ func (e *Enroller) enrollBatch(ctx context.Context, devices []fleet.Device) erro
 	for i, d := range devices {
 		macs[i], entries[i] = d.MAC, registry.Entry{Device: d, Admission: d.Admissions[0]}
 	}
-	if err := e.Fleet.Add(ctx, entries); err != nil {
+	if err := e.change(func() error { return e.Fleet.Add(ctx, entries) }); err != nil {
 		return err
 	}
 	if err := e.Outbox.Deliver(files); err != nil {
 		return err
 	}
-	if err := e.Fleet.Activate(ctx, macs); err != nil { // the moment
+	if err := e.change(func() error { return e.Fleet.Activate(ctx, macs) }); err != nil { // the moment
 		return err
 	}
 	for i := range devices {
 		devices[i].State = fleet.Active
 	}
 	return nil
+}
+
+func (e *Enroller) change(do func() error) error {
+	e.changing.Lock()
+	defer e.changing.Unlock()
+	return do()
 }
 
 // issueAll issues a credential for each device, on all cores, notes its public
@@ -151,13 +158,14 @@ func (e *Enroller) issueAll(ctx context.Context, devices []fleet.Device) (map[fl
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range devices {
 		g.Go(func() (err error) {
-			if ctx.Err() == nil {
-				handed[i], err = e.issue(&devices[i])
+			if ctx.Err() != nil {
+				return ctx.Err()
 			}
+			handed[i], err = e.issue(&devices[i])
 			return err
 		})
 	}
-	if err := errors.Join(g.Wait(), context.Cause(ctx)); err != nil {
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	files := make(map[fleet.MAC]delivery.Files, len(devices))
