@@ -28,14 +28,14 @@ func (e *Enroller) Check(ctx context.Context, asked []Request) error {
 
 // plan checks every request against the others and the registry.
 func (e *Enroller) plan(ctx context.Context, asked []Request) (todo, skipped []fleet.Device, err error) {
-	known, err := e.known(ctx, asked)
+	in, err := e.newInput(ctx, asked)
 	if err != nil {
 		return nil, nil, err
 	}
+	todo = make([]fleet.Device, 0, len(asked))
 	var refusals []error
-	seen := newInput()
 	for _, r := range asked {
-		d, skip, err := e.planOne(ctx, r, known, seen)
+		d, skip, err := e.planOne(r, in)
 		switch {
 		case err != nil:
 			refusals = append(refusals, fmt.Errorf("%s: %w", r.Where, err))
@@ -51,33 +51,14 @@ func (e *Enroller) plan(ctx context.Context, asked []Request) (todo, skipped []f
 	return todo, skipped, errors.Join(refusals...)
 }
 
-// known are the requested boards that the registry has already.
-func (e *Enroller) known(ctx context.Context, asked []Request) (map[fleet.MAC]fleet.Device, error) {
-	macs := make([]fleet.MAC, len(asked))
-	for i, r := range asked {
-		macs[i] = r.MAC
-	}
-	known := map[fleet.MAC]fleet.Device{}
-	if len(macs) == 0 {
-		return known, nil
-	}
-	for d, err := range e.Fleet.Devices(ctx, registry.Filter{MACs: macs}) {
-		if err != nil {
-			return nil, err
-		}
-		known[d.MAC] = d
-	}
-	return known, nil
-}
-
-func (e *Enroller) planOne(ctx context.Context, r Request, known map[fleet.MAC]fleet.Device, seen input) (d fleet.Device, skip bool, err error) {
-	if err := seen.add(r); err != nil {
+func (e *Enroller) planOne(r Request, in *input) (d fleet.Device, skip bool, err error) {
+	if err := in.add(r); err != nil {
 		return d, false, err
 	}
-	has, enrolled := known[r.MAC]
+	has, enrolled := in.boards[r.MAC]
 	switch {
 	case !enrolled, has.State == fleet.Pending:
-		return e.device(r), false, e.nameFree(ctx, r)
+		return e.device(r), false, in.nameFree(r)
 	case has.State == fleet.Revoked:
 		return d, false, &registry.RevokedError{MAC: r.MAC, Time: has.Changed, Reason: has.Reason}
 	}
@@ -118,15 +99,37 @@ func vlan(v fleet.VLAN) string {
 	return fmt.Sprint(uint16(v))
 }
 
-// An input remembers what a list has asked for so far, to refuse it twice.
+// An input is a list of requests that is being gone through: what the registry
+// knew before, and where the requests so far stood, to refuse them twice.
 type input struct {
-	macs  map[fleet.MAC]string // where it stood
-	names map[string]string
+	boards map[fleet.MAC]fleet.Device // those enrolled already
+	owners map[string]fleet.MAC       // of the names that are taken
+	macs   map[fleet.MAC]string
+	names  map[string]string
 }
 
-func newInput() input { return input{map[fleet.MAC]string{}, map[string]string{}} }
+func (e *Enroller) newInput(ctx context.Context, asked []Request) (*input, error) {
+	in := &input{boards: make(map[fleet.MAC]fleet.Device), macs: make(map[fleet.MAC]string), names: make(map[string]string)}
+	if len(asked) == 0 {
+		return in, nil
+	}
+	var macs []fleet.MAC
+	var names []string
+	for _, r := range asked {
+		macs, names = append(macs, r.MAC), append(names, r.Name)
+	}
+	for d, err := range e.Fleet.Devices(ctx, registry.Filter{MACs: macs}) {
+		if err != nil {
+			return nil, err
+		}
+		in.boards[d.MAC] = d
+	}
+	var err error
+	in.owners, err = e.Fleet.Owners(ctx, names)
+	return in, err
+}
 
-func (in input) add(r Request) error {
+func (in *input) add(r Request) error {
 	if where, twice := in.macs[r.MAC]; twice {
 		return fmt.Errorf("%s: stands twice: at %s too", r.MAC, where)
 	}
@@ -142,16 +145,9 @@ func (in input) add(r Request) error {
 }
 
 // nameFree refuses a name that another board has.
-func (e *Enroller) nameFree(ctx context.Context, r Request) error {
-	if r.Name == "" {
-		return nil
+func (in *input) nameFree(r Request) error {
+	if owner, taken := in.owners[r.Name]; taken && owner != r.MAC {
+		return &registry.NameTakenError{MAC: r.MAC, Name: r.Name, Owner: owner}
 	}
-	owner, err := e.Fleet.ByName(ctx, r.Name)
-	switch {
-	case errors.Is(err, fleet.ErrUnknown):
-		return nil
-	case err != nil || owner.MAC == r.MAC:
-		return err
-	}
-	return &registry.NameTakenError{MAC: r.MAC, Name: r.Name, Owner: owner.MAC}
+	return nil
 }

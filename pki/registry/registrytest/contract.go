@@ -32,6 +32,7 @@ func Run(t *testing.T, database func(t *testing.T) Opener) {
 		{"password hashes", passwordHashes},
 		{"lost boards get no grace", noGrace},
 		{"filters", filters},
+		{"owners of names", owners},
 		{"loops end early", earlyEnd},
 		{"offers", offers},
 		{"numbers", numbers},

@@ -306,6 +306,30 @@ func filters(h *harness) {
 	}
 }
 
+// owners knows whose names are, as ByName does: those of boards that are revoked
+// are nobody's.
+func owners(h *harness) {
+	ctx := h.Context()
+	for n, name := range []string{"", "a", "b", "c"} {
+		e := Entry(n)
+		e.Device.Name = name
+		Enrol(h, h.Fleet, e)
+	}
+	h.ok(h.Revoke(ctx, []fleet.MAC{MAC(3)}, "lost"))
+	for _, row := range []struct {
+		asked []string
+		want  map[string]fleet.MAC
+	}{
+		{nil, map[string]fleet.MAC{}},
+		{[]string{"", "A", "c", "d", "') OR 1=1 --"}, map[string]fleet.MAC{}},
+		{[]string{"b", "x", "a"}, map[string]fleet.MAC{"a": MAC(1), "b": MAC(2)}},
+	} {
+		got, err := h.Owners(ctx, row.asked)
+		h.ok(err)
+		equal(h, "owners", got, row.want)
+	}
+}
+
 // earlyEnd leaves nothing open behind loops that break, and nests changes in them.
 func earlyEnd(h *harness) {
 	ctx := h.Context()
