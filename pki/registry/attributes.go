@@ -31,7 +31,7 @@ func (w *writer) change(mac fleet.MAC, change Change) error {
 	if _, err := w.state(mac); err != nil {
 		return err
 	}
-	before, err := onlyDevice(mac.String(), deviceRows(w.ctx, w.tx, selectDevice+" WHERE d.mac = $2", w.at, mac.String()))
+	before, err := onlyDevice(mac.String(), deviceRows(w.ctx, w.tx, w.selectDevice()+" WHERE d.mac = $2", w.at, mac.String()))
 	if err != nil {
 		return err
 	}

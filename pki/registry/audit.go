@@ -106,7 +106,7 @@ func scanAudit(rows *sql.Rows) (r Row, err error) {
 
 // Head returns where the audit trail stands.
 func (f *Fleet) Head(ctx context.Context) (Head, error) {
-	h, _, err := readHead(ctx, f.db)
+	h, _, err := readHead(ctx, f.db, "")
 	return h, err
 }
 
@@ -118,9 +118,9 @@ func (f *Fleet) Stamp(ctx context.Context) (uint64, error) {
 	return h.Sequence, err
 }
 
-func readHead(ctx context.Context, db querier) (h Head, last time.Time, err error) {
+func readHead(ctx context.Context, db querier, lock string) (h Head, last time.Time, err error) {
 	var at, hash string
-	err = db.QueryRowContext(ctx, "SELECT sequence, time, hash FROM audit_head WHERE id = 1").Scan(&h.Sequence, &at, &hash)
+	err = db.QueryRowContext(ctx, "SELECT sequence, time, hash FROM audit_head WHERE id = 1"+lock).Scan(&h.Sequence, &at, &hash)
 	if err != nil {
 		return Head{}, time.Time{}, fmt.Errorf("registry: %w", err)
 	}

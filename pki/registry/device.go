@@ -7,12 +7,23 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 )
 
 // selectDevice reads a row per live credential of each board, and one row for a
-// board without; $1 is the time that decides about graces.
+// board without; $1 is the time that decides about graces. A role that may not
+// see NT hashes reads devices without them.
+func (f *Fleet) selectDevice() string {
+	if f.seesHashes {
+		return selectDevice
+	}
+	return selectPublic
+}
+
+var selectPublic = strings.Replace(selectDevice, "c.nt_hash", "NULL", 1)
+
 const selectDevice = `
 SELECT d.mac, d.name, d.hardware, d.channel, d.vlan, d.eap, d.state, d.pin,
 	d.loader_level, d.loader_key, d.loader_version, d.enrolled, d.changed, d.reason,
@@ -23,7 +34,7 @@ FROM device d LEFT JOIN credential c ON c.mac = d.mac AND d.state = 'active'
 // Device returns what the registry knows of one board. The error wraps
 // fleet.ErrUnknown when it was never enrolled; a revoked board is no error.
 func (f *Fleet) Device(ctx context.Context, mac fleet.MAC) (fleet.Device, error) {
-	return onlyDevice(mac.String(), deviceRows(ctx, f.db, selectDevice+" WHERE d.mac = $2",
+	return onlyDevice(mac.String(), deviceRows(ctx, f.db, f.selectDevice()+" WHERE d.mac = $2",
 		timeText(f.now()), mac.String()))
 }
 
@@ -31,7 +42,7 @@ func (f *Fleet) Device(ctx context.Context, mac fleet.MAC) (fleet.Device, error)
 // revoked, so a revoked board is not found by it.
 func (f *Fleet) ByName(ctx context.Context, name string) (fleet.Device, error) {
 	return onlyDevice(fmt.Sprintf("name %q", name), deviceRows(ctx, f.db,
-		selectDevice+" WHERE d.name = $2 AND d.name <> '' AND d.state <> 'revoked'", timeText(f.now()), name))
+		f.selectDevice()+" WHERE d.name = $2 AND d.name <> '' AND d.state <> 'revoked'", timeText(f.now()), name))
 }
 
 func onlyDevice(what string, devices iter.Seq2[fleet.Device, error]) (fleet.Device, error) {
@@ -46,14 +57,14 @@ func onlyDevice(what string, devices iter.Seq2[fleet.Device, error]) (fleet.Devi
 // no more.
 func (f *Fleet) Devices(ctx context.Context, filter Filter) iter.Seq2[fleet.Device, error] {
 	return func(yield func(fleet.Device, error) bool) {
-		where, args := filter.where(timeText(f.now()))
-		deviceRows(ctx, f.db, selectDevice+where+" ORDER BY d.mac", args...)(yield)
+		where, args := filter.where(f.dialect, timeText(f.now()))
+		deviceRows(ctx, f.db, f.selectDevice()+where+" ORDER BY d.mac", args...)(yield)
 	}
 }
 
 // Count returns how many boards filter takes.
 func (f *Fleet) Count(ctx context.Context, filter Filter) (n int, err error) {
-	where, args := filter.where()
+	where, args := filter.where(f.dialect)
 	err = f.db.QueryRowContext(ctx, "SELECT count(*) FROM device d"+where, args...).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("registry: %w", err)

@@ -24,8 +24,8 @@ type Filter struct {
 // would gather all of them first. The indexes keep that order within one state,
 // and within one hardware and channel. Where f asks otherwise, unordered keeps
 // the database from using them.
-func (f Filter) where(before ...any) (clause string, args []any) {
-	w := where{args: before}
+func (f Filter) where(d *dialect, before ...any) (clause string, args []any) {
+	w := where{dialect: d, args: before}
 	if len(f.States) == 1 {
 		w.equal("d.state", string(f.States[0]))
 	} else {
@@ -48,6 +48,7 @@ func (f Filter) where(before ...any) (clause string, args []any) {
 
 // A where gathers terms and the arguments bound to them.
 type where struct {
+	*dialect
 	terms []string
 	args  []any
 }
@@ -76,7 +77,7 @@ func (w *where) any(column string, n int, list any) {
 	if err != nil {
 		panic(err) // words and MACs always marshal
 	}
-	w.terms = append(w.terms, fmt.Sprintf("%s IN (SELECT value FROM json_each(%s))", column, w.bind(string(text))))
+	w.terms = append(w.terms, w.in(column, w.bind(string(text))))
 }
 
 func (w *where) match(s string) {

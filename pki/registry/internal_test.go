@@ -38,7 +38,7 @@ func TestMigrationsStay(t *testing.T) {
 // fails.
 func TestMigrate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
-	s := store{kind: "test", migrations: []string{"CREATE TABLE a (x TEXT)"}, synchronous: "FULL"}
+	s := store{dialect: inSQLite, kind: "test", migrations: []string{"CREATE TABLE a (x TEXT)"}, synchronous: "FULL"}
 	if err := createDatabase(t.Context(), path, s); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestPlans(t *testing.T) {
 		{"MACs", Filter{MACs: []fleet.MAC{{}}}, "SEARCH d USING PRIMARY KEY (mac=?)"},
 		{"words", Filter{Match: "a", States: two}, "SCAN d"},
 	} {
-		where, args := row.filter.where("")
+		where, args := row.filter.where(f.dialect, "")
 		checkPlan(t, row.name, explain(t, f, selectDevice+where+" ORDER BY d.mac", args...), row.want)
 	}
 	checkPlan(t, "one", explain(t, f, selectDevice+" WHERE d.mac = $2", "", ""), "SEARCH d USING PRIMARY KEY (mac=?)")

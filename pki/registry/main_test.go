@@ -29,7 +29,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	registrytest.StopServer()
+	os.Exit(status)
 }
 
 func child(name string) error {

@@ -4,37 +4,47 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	_ "embed"
 	"errors"
 	"fmt"
+	"io/fs"
 )
 
-//go:embed sqlite/fleet/0001.sql
-var fleet1 string
+// A store is one kind of data: its name in the schema table and its migrations,
+// forward only.
+type store struct {
+	*dialect
+	kind        string
+	migrations  []string
+	synchronous string // how soon SQLite has a commit on disk
+}
 
-//go:embed sqlite/visits/0001.sql
-var visits1 string
-
-// The stores. A visit lost in a power cut is told again by the board's next
-// one, so visits are spared the wait for the disk at each commit.
-var (
-	fleetStore  = store{kind: "fleet", migrations: []string{fleet1}, synchronous: "FULL"}
-	visitsStore = store{kind: "visits", migrations: []string{visits1}, synchronous: "NORMAL"}
-)
-
-const schemaTable = "CREATE TABLE schema_version (kind TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL) STRICT"
-
-// initialize fills an empty database. The table that names kind and version
-// comes with the first migration, in one transaction.
-func initialize(ctx context.Context, db *sql.DB, s store) error {
+// initialize fills an empty database, in one transaction. The error wraps
+// fs.ErrExist when it is not empty.
+func initialize(ctx context.Context, db *sql.DB, stores ...store) error {
+	d := stores[0].dialect
 	return inTx(ctx, db, nil, func(tx *sql.Tx) error {
-		if err := execute(ctx, tx, schemaTable); err != nil {
+		if err := run(ctx, tx, d.lockSchema); err != nil {
 			return err
 		}
-		if err := execute(ctx, tx, "INSERT INTO schema_version VALUES ($1, 0)", s.kind); err != nil {
+		var tables int
+		if err := tx.QueryRowContext(ctx, d.tables).Scan(&tables); err != nil {
 			return err
 		}
-		return upgrade(ctx, tx, s, 0)
+		if tables > 0 {
+			return fs.ErrExist
+		}
+		if err := execute(ctx, tx, d.schemaTable); err != nil {
+			return err
+		}
+		for _, s := range stores {
+			if err := execute(ctx, tx, "INSERT INTO schema_version VALUES ($1, 0)", s.kind); err != nil {
+				return err
+			}
+			if err := upgrade(ctx, tx, s, 0); err != nil {
+				return err
+			}
+		}
+		return run(ctx, tx, d.grants)
 	})
 }
 
@@ -50,11 +60,17 @@ func migrate(ctx context.Context, db *sql.DB, s store, readOnly bool) error {
 		return fmt.Errorf("schema %d is older than this program's %d, and cannot be brought up to date read-only", version, len(s.migrations))
 	}
 	return inTx(ctx, db, nil, func(tx *sql.Tx) error {
+		if err := run(ctx, tx, s.lockSchema); err != nil {
+			return err
+		}
 		version, err := schemaVersion(ctx, tx, s) // again: somebody may have been faster
 		if err != nil {
 			return err
 		}
-		return upgrade(ctx, tx, s, version)
+		if err := upgrade(ctx, tx, s, version); err != nil {
+			return err
+		}
+		return run(ctx, tx, s.grants)
 	})
 }
 
@@ -66,12 +82,14 @@ type querier interface {
 
 func schemaVersion(ctx context.Context, db querier, s store) (version int, err error) {
 	var tables int
-	err = db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'").Scan(&tables)
-	if err != nil {
+	if err = db.QueryRowContext(ctx, s.tables).Scan(&tables); err != nil {
 		return 0, err
 	}
-	if tables == 0 {
+	switch {
+	case tables == 0 && s.embedded:
 		return 0, errors.New("not a database of tcpboot")
+	case tables == 0:
+		return 0, fmt.Errorf("%w: the database holds no registry", fs.ErrNotExist)
 	}
 	err = db.QueryRowContext(ctx, "SELECT version FROM schema_version WHERE kind = $1", s.kind).Scan(&version)
 	switch {

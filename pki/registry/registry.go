@@ -94,17 +94,39 @@ type Options struct {
 // A Fleet is all devices of one site, and the audit trail. It may be used by
 // many goroutines at once. Close it.
 type Fleet struct {
+	*dialect
 	db      *sql.DB
 	who     string
 	now     func() time.Time
 	session string // names this Fleet among all that ever were; "" when read-only
+
+	// What a role of PostgreSQL may not do is left out.
+	seesHashes, endsGraces bool
 }
 
-// Create makes an empty registry and opens it. url is "sqlite:PATH". The error
-// wraps fs.ErrExist when there is a file of that name. A Create that was killed
-// leaves none, at most a file PATH.new-… that nobody needs.
-func Create(ctx context.Context, url string, o Options) (*Fleet, error) {
+// A place is where databases lie: a file, or a server.
+type place interface {
+	create(ctx context.Context) error
+	open(ctx context.Context, kind string, readOnly bool) (*sql.DB, error)
+}
+
+// locate reads a registry's URL. Its error keeps the URL to itself, because that
+// may hold a password.
+func locate(url string) (place, *dialect, error) {
+	if isServer(url) {
+		return server(url), inPostgres, nil
+	}
 	path, err := sqlitePath(url)
+	return file(path), inSQLite, err
+}
+
+// Create makes an empty registry and opens it. url is "sqlite:PATH" or
+// "postgres://USER@HOST/NAME", a database that exists. The error wraps
+// fs.ErrExist when there is a file of that name, or the database holds a registry
+// already. A Create that was killed leaves none, at most a file PATH.new-… that
+// nobody needs.
+func Create(ctx context.Context, url string, o Options) (*Fleet, error) {
+	where, _, err := locate(url)
 	if err != nil {
 		return nil, err
 	}
@@ -114,8 +136,8 @@ func Create(ctx context.Context, url string, o Options) (*Fleet, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	if err := createDatabase(ctx, path, fleetStore); err != nil {
-		return nil, fmt.Errorf("registry %s: %w", path, err)
+	if err := where.create(ctx); err != nil {
+		return nil, fmt.Errorf("registry %s: %w", where, err)
 	}
 	return Open(ctx, url, o)
 }
@@ -124,30 +146,35 @@ func Create(ctx context.Context, url string, o Options) (*Fleet, error) {
 // program's, unless it is read-only. The error wraps fs.ErrNotExist when there
 // is no registry, ErrNewer when a newer program has written it.
 func Open(ctx context.Context, url string, o Options) (*Fleet, error) {
-	path, err := sqlitePath(url)
+	where, dialect, err := locate(url)
 	if err != nil {
 		return nil, err
 	}
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	db, err := openDatabase(ctx, path, fleetStore, o.ReadOnly)
+	db, err := where.open(ctx, fleetStore.kind, o.ReadOnly)
 	if err != nil {
-		return nil, fmt.Errorf("registry %s: %w", path, err)
+		return nil, fmt.Errorf("registry %s: %w", where, err)
 	}
-	f := &Fleet{db: db, who: o.Who, now: o.Now}
+	f := &Fleet{dialect: dialect, db: db, who: o.Who, now: o.Now, seesHashes: true, endsGraces: true}
 	if f.now == nil {
 		f.now = time.Now
 	}
 	if !o.ReadOnly {
 		f.session = rand.Text()
 	}
+	if !f.embedded {
+		if err := f.introduce(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("registry %s: %w", where, err), db.Close())
+		}
+	}
 	return f, nil
 }
 
 // Close releases the database. What was acknowledged before is on disk already.
 func (f *Fleet) Close() error {
-	if f.session != "" {
+	if f.embedded && f.session != "" {
 		emptyLog(f.db)
 	}
 	return f.db.Close()
@@ -166,9 +193,9 @@ func sqlitePath(url string) (string, error) {
 	scheme, path, ok := strings.Cut(url, ":")
 	switch {
 	case !ok:
-		return "", errors.New("database: want sqlite:PATH")
+		return "", errors.New("database: want sqlite:PATH or postgres://USER@HOST/NAME")
 	case scheme != "sqlite":
-		return "", fmt.Errorf("database: no support for %q: want sqlite:PATH", scheme)
+		return "", fmt.Errorf("database: no support for %q: want sqlite:PATH or postgres://USER@HOST/NAME", scheme)
 	case path == "":
 		return "", errors.New("database sqlite: no path")
 	}

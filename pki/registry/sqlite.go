@@ -13,12 +13,15 @@ import (
 	"modernc.org/sqlite"
 )
 
-// A store is one kind of database file: its name in the schema table, its
-// migrations, and how soon a commit must be on disk.
-type store struct {
-	kind        string
-	migrations  []string
-	synchronous string
+// A file is the path of a SQLite database.
+type file string
+
+func (f file) create(ctx context.Context) error {
+	return createDatabase(ctx, string(f), fleetStore)
+}
+
+func (f file) open(ctx context.Context, _ string, readOnly bool) (*sql.DB, error) {
+	return openDatabase(ctx, string(f), fleetStore, readOnly)
 }
 
 // connections bounds the pool: each holds a page cache. A loop over an iterator

@@ -20,7 +20,7 @@ func (f *Fleet) VerifyAudit(ctx context.Context, against ...Head) (Head, error) 
 	if err := v.reach(Head{}); err != nil {
 		return Head{}, err
 	}
-	err := inTx(ctx, f.db, &sql.TxOptions{ReadOnly: true}, func(tx *sql.Tx) error {
+	err := inTx(ctx, f.db, f.snapshot, func(tx *sql.Tx) error {
 		for r, err := range auditRows(ctx, tx) {
 			if err != nil {
 				return err
@@ -29,7 +29,7 @@ func (f *Fleet) VerifyAudit(ctx context.Context, against ...Head) (Head, error) 
 				return err
 			}
 		}
-		last, _, err := readHead(ctx, tx)
+		last, _, err := readHead(ctx, tx, "")
 		if err != nil {
 			return err
 		}

@@ -17,12 +17,12 @@ const ClockTolerance = 5 * time.Second
 // until it commits.
 type writer struct {
 	*Fleet
-	tx         *sql.Tx
-	ctx        context.Context // of the statements
-	now        time.Time
-	at         string // now, as text
-	head       Head
-	statements map[string]*sql.Stmt
+	tx       *sql.Tx
+	ctx      context.Context // of the statements
+	now      time.Time
+	at       string // now, as text
+	head     Head
+	prepared map[string]*sql.Stmt
 }
 
 // write runs do in a transaction. Everything do does becomes true together with
@@ -31,11 +31,20 @@ func (f *Fleet) write(ctx context.Context, do func(*writer) error) error {
 	if f.session == "" {
 		return errors.New("registry: opened read-only")
 	}
-	return inTx(ctx, f.db, nil, func(tx *sql.Tx) error {
-		// The driver starts a goroutine per statement for a context that can
-		// end, which would double the cost of a bulk enrolment. The transaction
-		// itself still ends with ctx.
-		w := &writer{Fleet: f, tx: tx, ctx: context.WithoutCancel(ctx), statements: make(map[string]*sql.Stmt)}
+	for try := 1; ; try++ {
+		err := f.tryWrite(ctx, do)
+		if err == nil || try == tries || !f.again(err) {
+			return err
+		}
+	}
+}
+
+// tries is how often a change is tried that the database undid for another's sake.
+const tries = 5
+
+func (f *Fleet) tryWrite(ctx context.Context, do func(*writer) error) error {
+	return inTx(ctx, f.db, f.change, func(tx *sql.Tx) error {
+		w := &writer{Fleet: f, tx: tx, ctx: f.statements(ctx), prepared: make(map[string]*sql.Stmt)}
 		if err := w.begin(); err != nil {
 			return err
 		}
@@ -50,7 +59,7 @@ func (f *Fleet) write(ctx context.Context, do func(*writer) error) error {
 // ends the graces that are over.
 func (w *writer) begin() (err error) {
 	var last time.Time
-	if w.head, last, err = readHead(w.ctx, w.tx); err != nil {
+	if w.head, last, err = readHead(w.ctx, w.tx, w.forUpdate); err != nil {
 		return err
 	}
 	w.now = w.Fleet.now().UTC().Round(0)
@@ -62,6 +71,9 @@ func (w *writer) begin() (err error) {
 		w.now = last
 	}
 	w.at = timeText(w.now)
+	if !w.endsGraces {
+		return nil
+	}
 	return w.expire()
 }
 
@@ -72,14 +84,21 @@ func (w *writer) end() error {
 	return err
 }
 
-// exec runs one statement, prepared at its first use, and returns how many rows
-// it changed.
+// exec runs one statement and returns how many rows it changed. The embedded
+// database prepares it at its first use; the client of the other one keeps the
+// statements of a connection prepared by itself.
 func (w *writer) exec(query string, args ...any) (rows int64, err error) {
-	s, err := w.prepare(query)
-	if err != nil {
-		return 0, err
+	execute := w.tx.ExecContext
+	if w.embedded {
+		s, err := w.prepare(query)
+		if err != nil {
+			return 0, err
+		}
+		execute = func(ctx context.Context, _ string, args ...any) (sql.Result, error) {
+			return s.ExecContext(ctx, args...)
+		}
 	}
-	result, err := s.ExecContext(w.ctx, args...)
+	result, err := execute(w.ctx, query, args...)
 	if err != nil {
 		return 0, fmt.Errorf("registry: %w", err)
 	}
@@ -92,11 +111,11 @@ func (w *writer) row(query string, args ...any) *sql.Row {
 }
 
 func (w *writer) prepare(query string) (s *sql.Stmt, err error) {
-	if s = w.statements[query]; s != nil {
+	if s = w.prepared[query]; s != nil {
 		return s, nil
 	}
 	if s, err = w.tx.PrepareContext(w.ctx, query); err == nil {
-		w.statements[query] = s
+		w.prepared[query] = s
 	}
 	return s, err
 }
