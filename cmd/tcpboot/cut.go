@@ -21,7 +21,7 @@ var cutVerb = &cli.Command{
 	Description: "IMAGE is the unsigned application, build/<project>.bin of ESP-IDF. The release\n" +
 		"exists when this returns; boards get it when `release publish` offers it.",
 	Flags: []cli.Flag{
-		&cli.StringFlag{Name: "version", Usage: "call it `V`: 1.4.0", Required: true},
+		&cli.StringFlag{Name: "version", Usage: "call it `V`: 1.4.0"},
 		&cli.StringFlag{Name: "hardware", Usage: "it is for hardware `H` of tcpboot.yaml"},
 		&cli.StringSliceFlag{Name: "channel", Usage: "it may be offered on channel `CH` (default: the site's; may be repeated)"},
 		&cli.UintFlag{Name: "counter", Usage: "its anti-rollback count is `N`", DefaultText: "the next"},
@@ -32,6 +32,9 @@ var cutVerb = &cli.Command{
 
 func releaseCut(s *session) error {
 	if err := wantArgs(s.cli, 1, "an image"); err != nil {
+		return err
+	}
+	if err := wantFlag(s.cli, "version"); err != nil {
 		return err
 	}
 	q, err := s.cutRequest(s.cli.Args().First())

@@ -22,7 +22,7 @@ var fetchVerb = &cli.Command{
 		"stays silent has nothing for that MAC, or does not know it.",
 	Flags: []cli.Flag{
 		&cli.StringFlag{Name: "server", Usage: "ask the server at `HOST:PORT` (default: server of tcpboot.yaml)"},
-		&cli.StringFlag{Name: "mac", Usage: "be the board `MAC`", Required: true},
+		&cli.StringFlag{Name: "mac", Usage: "be the board `MAC`"},
 		&cli.PathFlag{Name: "out", Usage: "keep the image in `FILE`"},
 		&cli.DurationFlag{Name: "timeout", Usage: "take silence of `DURATION` for an answer", Value: 10 * time.Second},
 	},
@@ -31,6 +31,9 @@ var fetchVerb = &cli.Command{
 
 func fetch(s *session) error {
 	if err := wantArgs(s.cli, 0, "no arguments"); err != nil {
+		return err
+	}
+	if err := wantFlag(s.cli, "mac"); err != nil {
 		return err
 	}
 	m, err := fleet.ParseMAC(s.cli.String("mac"))

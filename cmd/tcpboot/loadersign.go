@@ -19,13 +19,16 @@ var loaderSignVerb = &cli.Command{
 		"unsigned it stops at every start.",
 	Flags: []cli.Flag{
 		&cli.StringFlag{Name: "hardware", Usage: "it is for hardware `H` of tcpboot.yaml"},
-		&cli.PathFlag{Name: "out", Usage: "write the signed image to `FILE`", Required: true},
+		&cli.PathFlag{Name: "out", Usage: "write the signed image to `FILE`"},
 	},
 	Action: readingSite(loaderSign),
 }
 
 func loaderSign(s *session) error {
 	if err := wantArgs(s.cli, 1, "an image"); err != nil {
+		return err
+	}
+	if err := wantFlag(s.cli, "out"); err != nil {
 		return err
 	}
 	image, err := readImage(s.cli.Args().First())

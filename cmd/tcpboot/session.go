@@ -165,3 +165,12 @@ func wantArgs(c *cli.Context, n int, what string) error {
 	}
 	return nil
 }
+
+// wantFlag refuses to go on without a flag. It does what cli's Required would,
+// which is not told apart from failures and explains itself on stdout.
+func wantFlag(c *cli.Context, name string) error {
+	if c.String(name) == "" {
+		return usagef("%s: --%s is needed", c.Command.HelpName, name)
+	}
+	return nil
+}
