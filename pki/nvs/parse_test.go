@@ -178,6 +178,13 @@ func TestParseRefusesSizes(t *testing.T) {
 	}
 }
 
+func TestDamageErrorNamesTheFirst(t *testing.T) {
+	_, err := Parse(make([]byte, 0x3000))
+	if want := "page 0: state 0x00000000: unknown (and 2 more)"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // A board may have its pages in any order.
 func TestParseSortsPages(t *testing.T) {
 	image := sample(t)
