@@ -2,9 +2,9 @@ package nvs
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -136,31 +136,39 @@ func TestNothingSecretPrints(t *testing.T) {
 	copy(h[:], secret)
 	var k Keys
 	copy(k.key[:], secret)
-	for _, v := range []any{
-		String(secret), Blob(secret), k, &k, h, []Keys{k}, []HMACKey{h},
-		Entry{"n", "k", String(secret)}, &Entry{"n", "k", Blob(secret)}, []Entry{{"n", "k", String(secret)}},
-		map[string]Value{"k": Blob(secret)}, struct{ V Value }{String(secret)},
-	} {
-		var log strings.Builder
-		slog.New(slog.NewTextHandler(&log, nil)).Info("", "v", v)
-		var logJSON strings.Builder
-		slog.New(slog.NewJSONHandler(&logJSON, nil)).Info("", "v", fmt.Sprint(v))
-		texts := []string{log.String(), logJSON.String()}
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
-			texts = append(texts, fmt.Sprintf(verb, v))
-		}
-		for _, got := range texts {
-			for _, leak := range []string{secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret), "104 117 110", "104, 117", "0x68, 0x75"} {
-				if strings.Contains(got, leak) {
-					t.Errorf("%T printed %s", v, got)
-				}
-			}
-		}
-	}
-	if b, err := json.Marshal(k); err != nil || string(b) != "{}" {
-		t.Errorf("keys as JSON: %s, %v", b, err)
-	}
 	e := Entry{"n", "k", String(secret)}
+	for _, v := range []any{String(secret), Blob(secret), k, &k, h, &h, e, &e} {
+		checkHidden(t, v, secret, logged(v, func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) }))
+		checkHidden(t, v, secret, logged(v, func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) }))
+	}
+	for _, v := range []any{
+		String(secret), Blob(secret), k, &k, h, e, &e,
+		[]Keys{k}, []HMACKey{h}, []Entry{e}, map[string]Value{"k": Blob(secret)}, struct{ V Value }{String(secret)},
+	} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+			checkHidden(t, v, secret, fmt.Sprintf(verb, v))
+		}
+	}
+}
+
+func logged(v any, handler func(io.Writer) slog.Handler) string {
+	var log strings.Builder
+	slog.New(handler(&log)).Info("", "v", v)
+	return log.String()
+}
+
+// checkHidden looks for the secret in the forms in which Go prints bytes.
+func checkHidden(t *testing.T, v any, secret, got string) {
+	t.Helper()
+	for _, leak := range []string{secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret), "104 117 110", "104,117", "0x68, 0x75", "aHVudGVy"} {
+		if strings.Contains(got, leak) {
+			t.Errorf("%T printed %s", v, got)
+		}
+	}
+}
+
+func TestEntriesPrintTheirNames(t *testing.T) {
+	e := Entry{"n", "k", String("hunter2")}
 	if got := fmt.Sprintln(e, Entry{Namespace: "n", Key: "k"}, Entry{"n", "k", Blob{}}, e.Value, U16(8123)); got != "n/k string n/k without a value n/k blob string of 7 bytes 8123\n" {
 		t.Errorf("got %s", got)
 	}
