@@ -43,7 +43,7 @@ var auditVerb = &cli.Command{
 	}, {
 		Name:   "export",
 		Usage:  "write a signed copy of the trail, to be kept elsewhere",
-		Flags:  []cli.Flag{&cli.PathFlag{Name: "out", Usage: "write to `FILE`", Required: true}},
+		Flags:  []cli.Flag{&cli.PathFlag{Name: "out", Usage: "write to `FILE`"}},
 		Action: readingSite(auditExport),
 	}},
 }
@@ -141,6 +141,9 @@ func proveCopy(path string, keys []cose.Key) (seal auditSeal, err error) {
 
 func auditExport(s *session) error {
 	if err := wantArgs(s.cli, 0, "no arguments"); err != nil {
+		return err
+	}
+	if err := wantFlag(s.cli, "out"); err != nil {
 		return err
 	}
 	signer, err := s.keys.open("release")
