@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -158,6 +159,14 @@ func (s *session) number(q *release.Request) error {
 	channels := s.cli.StringSlice("channel")
 	if len(channels) == 0 {
 		channels = []string{s.site.Settings.Channel}
+	}
+	for i, ch := range channels {
+		if err := fleet.CheckName("channel", ch); err != nil {
+			return usageError{err}
+		}
+		if slices.Contains(channels[:i], ch) {
+			return usagef("--channel %s stands twice", ch)
+		}
 	}
 	var count *uint32
 	if s.cli.IsSet("counter") {
