@@ -82,7 +82,7 @@ func Hostapd(s HostapdServer, devices iter.Seq2[fleet.Device, error], create fun
 		}
 	}
 	return write("eap_user", true, create, func(w io.Writer) error {
-		return listUsers(w, devices, s.EAP)
+		return withState(w, stateUser, func(w io.Writer) error { return listUsers(w, devices, s.EAP) })
 	})
 }
 

@@ -30,7 +30,8 @@ type lab struct {
 	port   uint16
 	output *log
 	server *os.Process
-	silent bool // its accepts name nobody: hostapd's do not
+	ended  chan error // gets what the server ended with
+	silent bool       // its accepts name nobody: hostapd's do not
 }
 
 // start exports what srv says of boards, lets change alter the folder, and runs
@@ -136,21 +137,40 @@ func (l *lab) launch(cmd *exec.Cmd, ready string) (*lab, error) {
 		return l, err
 	}
 	l.server = cmd.Process
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	l.ended = make(chan error, 1)
+	go func() { l.ended <- cmd.Wait(); close(l.ended) }()
 	patience := time.After(30 * time.Second)
 	for !l.output.has(ready) {
 		select {
 		case <-l.output.grew:
-		case err := <-ended:
+		case err := <-l.ended:
 			return l, errors.Join(errors.New("ended before it was ready"), err)
 		case <-patience:
 			cmd.Process.Kill()
 			return l, errors.New("not ready after 30 s")
 		}
 	}
-	l.t.Cleanup(func() { cmd.Process.Kill(); <-ended })
+	l.t.Cleanup(l.end)
 	return l, nil
+}
+
+// end ends the server, if it has not.
+func (l *lab) end() {
+	l.server.Kill()
+	<-l.ended
+}
+
+// wait waits until the server has said the words.
+func (l *lab) wait(t *testing.T, words string) {
+	t.Helper()
+	patience := time.After(30 * time.Second)
+	for !l.output.has(words) {
+		select {
+		case <-l.output.grew:
+		case <-patience:
+			t.Fatalf("%q not said after 30 s\n%s", words, l.output)
+		}
+	}
 }
 
 // A log is what the server printed so far. It says on grew that there is more.

@@ -38,6 +38,11 @@
 // Tcpboot-Old-Until, the Unix second at which they cease to count; the server
 // compares it with its clock at each login.
 //
+// The last line is tcpboot-state- and the SHA-256 of the lines before, in hex. It
+// lets nobody in. A server that is asked by that name (Status-Server with it as
+// User-Name) repeats it (Reply-Message) if it has read that very list: so [Reload]
+// proves that a revocation is in force.
+//
 // A login is admitted when the User-Name inside the method, the Calling-Station-Id
 // (in any usual spelling) and the key of the line are one MAC, when the line
 // allows the method, and when the certificate (right CN, listed serial) or the
@@ -108,7 +113,7 @@ func Export(s Server, devices iter.Seq2[fleet.Device, error], create func(name s
 		}
 	}
 	return write("authorize", true, create, func(w io.Writer) error {
-		return list(w, "authorize", devices, s.EAP)
+		return withState(w, stateBoard, func(w io.Writer) error { return list(w, "authorize", devices, s.EAP) })
 	})
 }
 

@@ -2,8 +2,14 @@ package radius_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -12,8 +18,36 @@ import (
 	"github.com/tcpboot/tcpboot/pki/radius"
 )
 
-// A new file authorize counts after a HUP: the revoked board is out, the enrolled
-// one in, and nobody else notices.
+// put replaces files of the folder that the server runs on, those whose names
+// are given, and returns the state of the list.
+func (l *lab) put(t *testing.T, from *memory, list string, others ...string) fleet.Digest {
+	t.Helper()
+	if err := os.Chmod(l.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(others, list) {
+		replace(l.dir, name, from.files[name].Bytes())
+	}
+	l.give()
+	return must(radius.State(bytes.NewReader(from.files[list].Bytes())))
+}
+
+func (l *lab) query() radius.Query {
+	return radius.Query{Server: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), l.port), Secret: secret}
+}
+
+// freeradius is the running FreeRADIUS of the lab.
+func (l *lab) freeradius() radius.Running {
+	return radius.Running{
+		Ask: l.query().FreeRADIUS,
+		Signal: func(context.Context) error {
+			return errors.Join(radius.Touch(l.dir, time.Now()), l.server.Signal(syscall.SIGHUP))
+		},
+	}
+}
+
+// After Reload the revoked board is out, the enrolled one in, and nobody else
+// notices. The server has only just started: it takes no HUP so soon.
 func TestReload(t *testing.T) {
 	t.Parallel()
 	s := newSite()
@@ -26,51 +60,213 @@ func TestReload(t *testing.T) {
 		{"before, the added board", added.by(useTLS), reject, ""},
 	})
 	lost.in(fleet.Revoked)
-	w := new(bytes.Buffer)
-	if err := radius.Authorize(w, devices(lost, stays, added)); err != nil {
+	var m memory
+	if err := radius.Export(s.server(all), devices(lost, stays, added), m.create); err != nil {
 		t.Fatal(err)
 	}
-	l.reload(t, w.Bytes())
+	state := l.put(t, &m, "authorize")
+	if inForce, err := l.query().FreeRADIUS(t.Context(), state); inForce || err != nil {
+		t.Fatalf("before the reload: in force %t, error %v", inForce, err)
+	}
+	if err := radius.Reload(t.Context(), l.freeradius(), state); err != nil {
+		t.Fatalf("%v\n%s", err, l.output)
+	}
 	l.logins([]row{
 		{"the lost board, EAP-TLS", lost.by(useTLS), reject, ""},
 		{"the lost board, PEAP", lost.by(usePEAP), reject, ""},
+		{"the lost board, TTLS-PAP", lost.by(usePAP), reject, ""},
 		{"the other board", stays.by(useTLS), accept, ""},
 		{"the added board", added.by(usePEAP), accept, ""},
+		{"the name of the state, EAP-TLS", stays.by(useTLS, as("tcpboot-state-"+state.Hex())), reject, ""},
+		{"the name of the state, PEAP", stays.by(usePEAP, as("tcpboot-state-"+state.Hex())), reject, ""},
+		{"the name of the state as a station too", stays.by(usePAP, as("tcpboot-state-"+state.Hex()), from("tcpboot-state-"+state.Hex())), reject, ""},
+	})
+	quiet := l.freeradius()
+	quiet.Signal = func(context.Context) error { return errors.New("signalled for nothing") }
+	if err := radius.Reload(t.Context(), quiet, state); err != nil {
+		t.Errorf("in force already: %v", err)
+	}
+}
+
+// The same for hostapd, where a list of dead certificates has to follow.
+func TestReloadHostapd(t *testing.T) {
+	t.Parallel()
+	s := newSite()
+	lost := s.enroll("246f28aa1001", all, 0)
+	stays := s.enroll("246f28aa1002", all, 0)
+	l := startHostapd(t, s.hostapd(all), devices(lost, stays), nil)
+	l.logins([]row{
+		{"before, the lost board", lost.by(useTLS), accept, ""},
+		{"before, the lost board as the other", lost.by(useTLS, as("246f28aa1002")), accept, ""},
+	})
+	lost.in(fleet.Revoked)
+	var m memory
+	if err := radius.Hostapd(s.hostapd(all, lost.Credential), devices(lost, stays), m.create); err != nil {
+		t.Fatal(err)
+	}
+	state := l.put(t, &m, "eap_user", "boards-ca.pem")
+	if inForce, err := l.query().Hostapd(t.Context(), state); inForce || err != nil {
+		t.Fatalf("before the reload: in force %t, error %v", inForce, err)
+	}
+	r := radius.Running{
+		Ask:    l.query().Hostapd,
+		Signal: func(context.Context) error { return l.server.Signal(syscall.SIGHUP) },
+		Settle: radius.HostapdCRLDelay,
+	}
+	if err := radius.Reload(t.Context(), r, state); err != nil {
+		t.Fatalf("%v\n%s", err, l.output)
+	}
+	l.logins([]row{
+		{"the lost board, EAP-TLS", lost.by(useTLS), reject, ""},
+		{"the lost board as the other", lost.by(useTLS, as("246f28aa1002")), reject, ""},
+		{"the lost board, PEAP", lost.by(usePEAP), reject, ""},
+		{"the other board", stays.by(useTLS), accept, ""},
 	})
 }
 
-// reload puts another authorize in place and makes the server read it. It takes
-// no HUP soon after its start, nor within five seconds of another.
-func (l *lab) reload(t *testing.T, authorize []byte) {
-	t.Helper()
-	if err := os.Chmod(l.dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	replace(l.dir, "authorize", authorize)
-	l.give()
-	again := time.NewTicker(6 * time.Second)
-	defer again.Stop()
-	patience := time.After(60 * time.Second)
-	for l.hup(t); !l.output.has(`Reloaded module "boards"`); {
-		select {
-		case <-l.output.grew:
-		case <-again.C:
-			l.hup(t)
-		case <-patience:
-			t.Fatalf("not reloaded after a minute\n%s", l.output)
+// A clock that passes when it is slept by.
+type clock struct{ now time.Time }
+
+func (c *clock) set(r radius.Running) radius.Running {
+	c.now = day
+	r.Now = func() time.Time { return c.now }
+	r.Sleep = func(ctx context.Context, d time.Duration) error { c.now = c.now.Add(d); return ctx.Err() }
+	return r
+}
+
+// A reload that does not happen is never taken for one.
+func TestReloadFails(t *testing.T) {
+	t.Parallel()
+	s := newSite()
+	lost := s.enroll("246f28aa1001", all, 0)
+	state := func() fleet.Digest {
+		var m memory
+		if err := radius.Export(s.server(all), devices(), m.create); err != nil {
+			t.Fatal(err)
 		}
+		return must(radius.State(bytes.NewReader(m.files["authorize"].Bytes())))
+	}()
+	refuse := errors.New("no such unit")
+	for _, row := range []struct {
+		name   string
+		change func(*lab, *radius.Running)
+		want   string
+	}{
+		{"the signal does nothing", func(_ *lab, r *radius.Running) {
+			r.Signal = func(context.Context) error { return nil }
+		}, "another list"},
+		{"the signal cannot be given", func(_ *lab, r *radius.Running) {
+			r.Signal = func(context.Context) error { return refuse }
+		}, "no such unit"},
+		{"the server has ended", func(l *lab, r *radius.Running) {
+			l.end()
+			r.Signal = func(context.Context) error { return nil }
+		}, "refused"},
+		{"a wrong secret", func(l *lab, r *radius.Running) {
+			q := l.query()
+			q.Secret = "another-secret"
+			r.Ask = q.FreeRADIUS
+			r.Patience = time.Nanosecond
+		}, "no answer"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			l := start(t, s.server(all), devices(lost), nil)
+			r := new(clock).set(l.freeradius())
+			row.change(l, &r)
+			err := radius.Reload(t.Context(), r, state)
+			if !errors.Is(err, radius.ErrStillAdmitted) || !strings.Contains(err.Error(), row.want) || !strings.Contains(err.Error(), "still admitted") {
+				t.Errorf("error %v, want ErrStillAdmitted and %q", err, row.want)
+			}
+		})
 	}
 }
 
-// hup sends a HUP. The server looks at the file only when it also sees that one
-// of its configuration files is new.
-func (l *lab) hup(t *testing.T) {
-	t.Helper()
-	now := time.Now()
-	if err := os.Chtimes(filepath.Join(l.dir, "radiusd.conf"), now, now); err != nil {
+// A server that hangs is given up on when the caller gives up.
+func TestReloadHangs(t *testing.T) {
+	t.Parallel()
+	s := newSite()
+	l := start(t, s.server(all), devices(), nil)
+	if err := l.server.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.server.Signal(syscall.SIGHUP); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	err := radius.Reload(ctx, l.freeradius(), fleet.Digest{})
+	if !errors.Is(err, radius.ErrStillAdmitted) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v, want ErrStillAdmitted and %v", err, context.DeadlineExceeded)
+	}
+}
+
+// Who is asked, how often, and when the signal is given.
+func TestReloadPace(t *testing.T) {
+	silent := errors.New("no answer")
+	for _, row := range []struct {
+		name    string
+		ask     func(second float64, signals int) (bool, error)
+		signals int
+		ok      bool
+	}{
+		{"in force at once", func(float64, int) (bool, error) { return true, nil }, 0, true},
+		{"after one signal", func(_ float64, n int) (bool, error) { return n == 1, nil }, 1, true},
+		{"the first signal is lost", func(_ float64, n int) (bool, error) { return n == 2, nil }, 2, true},
+		{"busy for long after the signal", func(s float64, n int) (bool, error) { return s > 30, silent }, 1, true},
+		{"never, with an answer", func(float64, int) (bool, error) { return false, nil }, 10, false},
+		{"never, without", func(float64, int) (bool, error) { return false, silent }, 1, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var c clock
+			var signals int
+			r := c.set(radius.Running{
+				Ask: func(context.Context, fleet.Digest) (bool, error) {
+					return row.ask(c.now.Sub(day).Seconds(), signals)
+				},
+				Signal: func(context.Context) error { signals++; return nil },
+			})
+			err := radius.Reload(t.Context(), r, fleet.Digest{})
+			if (err == nil) != row.ok || signals != row.signals {
+				t.Errorf("error %v, %d signals; want ok %t, %d", err, signals, row.ok, row.signals)
+			}
+			if took := c.now.Sub(day); took > time.Minute+time.Second {
+				t.Errorf("took %s", took)
+			}
+		})
+	}
+}
+
+// A HUP is given to RADIUS servers and to nobody who has the number of one.
+func TestHUP(t *testing.T) {
+	t.Parallel()
+	s := newSite()
+	l := start(t, s.server(all), devices(), nil)
+	file := filepath.Join(t.TempDir(), "pid")
+	hup := func(text string) error {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return radius.HUP(file)
+	}
+	if err := hup(fmt.Sprintf("%d\n", l.server.Pid)); err != nil {
+		t.Error(err)
+	}
+	l.wait(t, "Received HUP")
+	other := exec.Command("cat")
+	in := must(other.StdinPipe())
+	if err := other.Start(); err != nil {
 		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"another program": fmt.Sprint(other.Process.Pid), "nothing": "", "a group": "-1", "ourselves": "0", "init": "1", "no number": "x",
+	} {
+		if err := hup(text); err == nil {
+			t.Errorf("%s: a HUP was sent", name)
+		}
+	}
+	in.Close()
+	if err := other.Wait(); err != nil {
+		t.Errorf("the other program: %v", err)
+	}
+	if err := radius.HUP(file + "x"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no file: error %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package radius
 import (
 	"bufio"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,20 @@ const stateName = "tcpboot-state-"
 // The entry, in the forms of the two servers. In that of hostapd PEAP leads to an
 // identity inside, which must be that of a board with a password: to know the
 // name of the entry is worth nothing.
-const stateUser = "\"%s%s\"\tPEAP\n"
+const (
+	stateBoard = "%s%s\n"
+	stateUser  = "\"%s%s\"\tPEAP\n"
+)
+
+// withState writes what fill writes, then the entry in the given form.
+func withState(w io.Writer, form string, fill func(io.Writer) error) error {
+	sum := sha256.New()
+	if err := fill(io.MultiWriter(w, sum)); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, form, stateName, hex.EncodeToString(sum.Sum(nil)))
+	return err
+}
 
 var errNoState = errors.New("list of boards: cut short, or not made by this program")
 
@@ -44,7 +58,7 @@ func State(list io.Reader) (state fleet.Digest, err error) {
 		last = append(last[:0], line...)
 	}
 	sum.Sum(state[:0])
-	for _, line := range []string{stateUser} {
+	for _, line := range []string{stateBoard, stateUser} {
 		if string(last) == fmt.Sprintf(line, stateName, state.Hex()) {
 			return state, nil
 		}

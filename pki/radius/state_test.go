@@ -16,10 +16,13 @@ func lists(t *testing.T, boards ...*board) map[string][]byte {
 	t.Helper()
 	s := newSite()
 	var m memory
-	if err := radius.Hostapd(s.hostapd(fleet.PEAP), devices(boards...), m.create); err != nil {
+	if err := errors.Join(
+		radius.Export(s.server(all), devices(boards...), m.create),
+		radius.Hostapd(s.hostapd(fleet.PEAP), devices(boards...), m.create),
+	); err != nil {
 		t.Fatal(err)
 	}
-	return map[string][]byte{"eap_user": m.files["eap_user"].Bytes()}
+	return map[string][]byte{"eap_user": m.files["eap_user"].Bytes(), "authorize": m.files["authorize"].Bytes()}
 }
 
 // A list has the state of its boards, and any other text has none.

@@ -2,7 +2,6 @@ package radius
 
 import (
 	"bufio"
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -14,15 +13,14 @@ import (
 	"github.com/tcpboot/tcpboot/templates"
 )
 
-// listUsers writes the boards that may log in, as hostapd's eap_user, then the
-// line that bears the digest of all before it.
+// listUsers writes the opening comment and the boards that may log in by one of
+// the methods offered, as hostapd's eap_user.
 func listUsers(w io.Writer, devices iter.Seq2[fleet.Device, error], offered fleet.EAP) error {
 	head, err := templates.Hostapd.ReadFile("hostapd/eap_user")
 	if err != nil {
 		return err
 	}
-	sum := sha256.New()
-	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<16)
+	out := bufio.NewWriterSize(w, 1<<16)
 	out.Write(head) // an error stays in out until Flush
 	for d, err := range inOrder(devices) {
 		if err != nil {
@@ -36,11 +34,7 @@ func listUsers(w io.Writer, devices iter.Seq2[fleet.Device, error], offered flee
 			return err
 		}
 	}
-	if err := out.Flush(); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w, stateUser, stateName, hex.EncodeToString(sum.Sum(nil)))
-	return err
+	return out.Flush()
 }
 
 // appendUser appends the lines of d to b, or nothing when d may not log in: one

@@ -1,0 +1,61 @@
+package radius
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
+
+// A Query asks a running server, as one of its Clients, whether a list of boards
+// is the one it goes by.
+type Query struct {
+	Server netip.AddrPort
+	Secret string
+}
+
+// FreeRADIUS asks a server that was started on what Export wrote. An error means
+// that it is not known.
+func (q Query) FreeRADIUS(ctx context.Context, state fleet.Digest) (bool, error) {
+	name := stateName + state.Hex()
+	answer, err := exchange(ctx, q.Server, q.Secret, packet{statusServer, []attribute{
+		{userName, []byte(name)},
+		{nasIdentifier, []byte("tcpboot")},
+	}})
+	if err != nil {
+		return false, fmt.Errorf("RADIUS server: %w", err)
+	}
+	if answer.code != accessAccept {
+		return false, fmt.Errorf("RADIUS server %s: answers with code %d, want %d", q.Server, answer.code, accessAccept)
+	}
+	return string(answer.get(replyMessage)) == name, nil
+}
+
+// Hostapd asks a server that was started on what Hostapd wrote. An error means
+// that it is not known. The answer is about the boards; by which CRL they are
+// judged cannot be asked, see HostapdCRLDelay.
+func (q Query) Hostapd(ctx context.Context, state fleet.Digest) (bool, error) {
+	name := stateName + state.Hex()
+	answer, err := exchange(ctx, q.Server, q.Secret, packet{accessRequest, []attribute{
+		{userName, []byte(name)},
+		{nasIdentifier, []byte("tcpboot")},
+		{eapMessage, eapIdentity(name)},
+	}})
+	if err != nil {
+		return false, fmt.Errorf("RADIUS server: %w", err)
+	}
+	switch answer.code {
+	case accessChallenge: // would go on: it knows the name
+		return true, nil
+	case accessReject:
+		return false, nil
+	}
+	return false, fmt.Errorf("RADIUS server %s: answers with code %d, want %d or %d", q.Server, answer.code, accessChallenge, accessReject)
+}
+
+// eapIdentity is how a station says its name (RFC 3748, 5.1).
+func eapIdentity(name string) []byte {
+	const response, identity = 2, 1
+	return append([]byte{response, 0, 0, byte(5 + len(name)), identity}, name...)
+}
