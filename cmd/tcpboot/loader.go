@@ -25,11 +25,11 @@ var loaderVerb = &cli.Command{
 		Description: "Into a new folder (--out), or into a loader's source tree (--project). The values\n" +
 			"come from the board's delivery, which holds its secrets.",
 		BashComplete: completeMACs,
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.PathFlag{Name: "out", Usage: "write a new folder `DIR`"},
 			&cli.PathFlag{Name: "project", Usage: "write into the loader's source tree `DIR`"},
 			&cli.IntFlag{Name: "level", Usage: "0: the loader of 2017; 1: a loader on a current ESP-IDF that refuses unsigned updates (default: the board's)"},
-		},
+		}, nvsFlags...),
 		Action: readingSite(loaderExport),
 	}, loaderSignVerb},
 }
@@ -74,6 +74,9 @@ func (s *session) loaderFiles(d fleet.Device) (delivery.Files, error) {
 	level := d.Loader.Level
 	if s.cli.IsSet("level") {
 		level = s.cli.Int("level")
+	}
+	if err := s.addNVS(files, d); err != nil {
+		return nil, err
 	}
 	h, err := s.hardware(d.Hardware)
 	if err != nil {

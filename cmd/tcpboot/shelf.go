@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/registry"
@@ -26,8 +27,20 @@ type shelf struct {
 	seen    marks
 	catalog *release.Catalog
 	offers  []fleet.Offer
-	blobs   map[fleet.Digest]*server.Blob // by manifest
+	images  map[fleet.Digest]*shelved // by manifest
 }
+
+// A shelved is one release's image, taken in once for all boards that want it.
+// One that cannot be taken in is not tried again for every board that asks.
+type shelved struct {
+	mu    sync.Mutex
+	blob  *server.Blob
+	err   error
+	tried time.Time
+}
+
+// again is how long a release that could not be taken in is left alone.
+const again = 10 * time.Second
 
 // marks are what changes when the site does.
 type marks struct {
@@ -52,7 +65,7 @@ func (s *shelf) refresh(ctx context.Context) (changed bool, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.catalog != nil && now == s.seen {
+	if now == s.seen {
 		return false, nil
 	}
 	offers, err := s.fleet.Offers(ctx)
@@ -65,37 +78,59 @@ func (s *shelf) refresh(ctx context.Context) (changed bool, err error) {
 	return true, unread
 }
 
-// forget drops the images that nothing offers any more.
+// forget drops the images that nothing offers any more, and old failures.
 func (s *shelf) forget() {
-	kept := map[fleet.Digest]*server.Blob{}
+	kept := map[fleet.Digest]*shelved{}
 	for _, o := range s.offers {
-		if b := s.blobs[o.Manifest]; b != nil {
-			kept[o.Manifest] = b
+		if image := s.images[o.Manifest]; image != nil && image.good() {
+			kept[o.Manifest] = image
 		}
 	}
-	s.blobs = kept
+	s.images = kept
 }
 
 // Pick is server.Shelf: what d is to have now.
 func (s *shelf) Pick(ctx context.Context, d fleet.Device) (*server.Blob, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	choice, err := s.catalog.Pick(d, s.offers)
+	manifest, image, err := s.choose(d)
 	if errors.Is(err, release.ErrNothing) {
 		return nil, server.ErrNothing
 	}
 	if err != nil {
 		return nil, err
 	}
-	if b := s.blobs[choice.Release.Digest]; b != nil {
-		return b, nil
-	}
-	b, err := s.load(ctx, choice.Release.Digest)
+	return image.take(func() (*server.Blob, error) { return s.load(ctx, manifest) })
+}
+
+func (s *shelf) choose(d fleet.Device) (fleet.Digest, *shelved, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	choice, err := s.catalog.Pick(d, s.offers)
 	if err != nil {
-		return nil, err
+		return fleet.Digest{}, nil, err
 	}
-	s.blobs[choice.Release.Digest] = b
-	return b, nil
+	manifest := choice.Release.Digest
+	if s.images[manifest] == nil {
+		s.images[manifest] = &shelved{}
+	}
+	return manifest, s.images[manifest], nil
+}
+
+// take returns the image, loading it where nobody has; boards that want the same
+// one wait for it, those that want another do not.
+func (i *shelved) take(load func() (*server.Blob, error)) (*server.Blob, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.blob == nil && (i.err == nil || time.Since(i.tried) > again) {
+		i.blob, i.err = load()
+		i.tried = time.Now()
+	}
+	return i.blob, i.err
+}
+
+func (i *shelved) good() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.blob != nil
 }
 
 func (s *shelf) load(ctx context.Context, manifest fleet.Digest) (*server.Blob, error) {

@@ -13,7 +13,6 @@ import (
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/cose"
 	"github.com/tcpboot/tcpboot/release/espimage"
-	"github.com/tcpboot/tcpboot/release/server"
 	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
@@ -112,7 +111,7 @@ func (s *session) shelf() (*shelf, error) {
 		return nil, err
 	}
 	return &shelf{
-		fleet: s.fleet, layout: layout, catalog: nil, blobs: map[fleet.Digest]*server.Blob{},
+		fleet: s.fleet, layout: layout, catalog: release.NewCatalog(), images: map[fleet.Digest]*shelved{},
 		verify: func(r *release.Release) error { _, err := release.Verify(r, trust); return err },
 		slot: func(hardware string) int64 {
 			h := s.site.Settings.Hardware[hardware]
