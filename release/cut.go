@@ -67,15 +67,6 @@ func Cut(q Request) (*Release, error) {
 	return r, r.sign(q.Sequences, q.Audit, q.Key)
 }
 
-// Notes says what about the request deserves a second look, though Cut takes it.
-func (q *Request) Notes() []string {
-	im, err := espimage.Parse(q.Image)
-	if err != nil || im.Descriptor.Version == q.Version {
-		return nil
-	}
-	return []string{fmt.Sprintf("the image calls itself version %q, the release is %q", im.Descriptor.Version, q.Version)}
-}
-
 // Restate returns a release of the same bytes under new sequences: for another
 // channel, or for a deliberate step back. The counter stays. r must have been
 // verified: its statement is signed again as it is.
@@ -119,21 +110,25 @@ func (r *Release) add(name string, image []byte, chunkSize int) (Component, erro
 }
 
 // Check says why boards of the hardware could not run or hold the image, before
-// numbers and signatures are spent on it.
-func (q *Request) Check() error {
-	_, err := q.scheme()
-	return err
+// numbers and signatures are spent on it, and notes what deserves a second look
+// though Cut takes it.
+func (q *Request) Check() (notes []string, err error) {
+	im, _, err := q.check()
+	if err == nil && im.Descriptor.Version != q.Version {
+		notes = append(notes, fmt.Sprintf("the image calls itself version %q, the release is %q", im.Descriptor.Version, q.Version))
+	}
+	return notes, err
 }
 
-// scheme checks the image and returns the scheme that signs it.
-func (q *Request) scheme() (espimage.Scheme, error) {
+// check checks the image and returns the scheme that signs it.
+func (q *Request) check() (*espimage.Image, espimage.Scheme, error) {
 	im, err := espimage.CheckRelease(q.Image)
 	if err != nil {
-		return "", badImage(err)
+		return nil, "", badImage(err)
 	}
 	scheme, err := q.Hardware.check(im)
 	if err != nil {
-		return "", badImage(err)
+		return nil, "", badImage(err)
 	}
-	return scheme, nil
+	return im, scheme, nil
 }

@@ -170,18 +170,23 @@ func TestCutWithoutKey(t *testing.T) {
 	}
 }
 
-func TestNotes(t *testing.T) {
-	q := request(t)
-	if notes := q.Notes(); len(notes) != 0 {
-		t.Errorf("got %q", notes)
-	}
-	q.Version = "1.2.1"
-	if notes := q.Notes(); len(notes) != 1 || !strings.Contains(notes[0], `"1.2.0"`) {
-		t.Errorf("got %q", notes)
-	}
-	q.Image = nil
-	if notes := q.Notes(); len(notes) != 0 {
-		t.Errorf("got %q", notes)
+func TestCheck(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*Request)
+		note   string
+		err    error
+	}{
+		"good":          {asIs, "", nil},
+		"other version": {func(q *Request) { q.Version = "1.2.1" }, `calls itself version "1.2.0"`, nil},
+		"no image":      {func(q *Request) { q.Image = nil }, "", BadImage},
+		"no room":       {func(q *Request) { q.Hardware.Slot = 24575 }, "", BadImage},
+	} {
+		q := request(t)
+		tt.change(&q)
+		notes, err := q.Check()
+		if got := strings.Join(notes, "; "); !errors.Is(err, tt.err) || !strings.Contains(got, tt.note) || (got == "") != (tt.note == "") {
+			t.Errorf("%s: got %q, %v; want %q, %v", name, got, err, tt.note, tt.err)
+		}
 	}
 }
 

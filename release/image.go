@@ -21,11 +21,11 @@ type Hardware struct {
 
 // signImage returns the image with its signatures.
 func (q *Request) signImage() ([]byte, error) {
-	scheme, err := q.scheme()
+	im, scheme, err := q.check()
 	if err != nil {
 		return nil, err
 	}
-	signed, err := signAs(scheme, q.Image, q.App)
+	signed, err := signAs(scheme, im, q.App)
 	if err != nil {
 		return nil, badImage(err)
 	}
@@ -60,18 +60,18 @@ func (h Hardware) check(im *espimage.Image) (espimage.Scheme, error) {
 
 func revision(n uint16) string { return fmt.Sprintf("%d.%d", n/100, n%100) }
 
-func signAs(scheme espimage.Scheme, image []byte, keys []sign.App) ([]byte, error) {
+func signAs(scheme espimage.Scheme, im *espimage.Image, keys []sign.App) ([]byte, error) {
 	signers, err := signersFor(scheme, keys)
 	if err != nil {
 		return nil, err
 	}
 	if scheme != espimage.V1 {
-		return espimage.Sign(image, signers...)
+		return im.Sign(signers...)
 	}
 	if len(signers) != 1 {
 		return nil, fmt.Errorf("%d app keys: Secure Boot V1 has room for one signature", len(keys))
 	}
-	return espimage.SignV1(image, signers[0])
+	return im.SignV1(signers[0])
 }
 
 // signersFor makes sure that each key is of the kind that the scheme takes.

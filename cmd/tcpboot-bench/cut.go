@@ -133,7 +133,7 @@ func (c *cutter) cut(path string, i int) error {
 		Counter:  fleet.Counter{Count: 1}, Sequences: map[string]uint64{"stable": uint64(i + 1)},
 		App: []sign.App{app}, Key: c.key,
 	}
-	if err := q.Check(); err != nil {
+	if _, err := q.Check(); err != nil {
 		return err
 	}
 	r, err := release.Cut(q)

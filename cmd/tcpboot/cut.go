@@ -42,9 +42,6 @@ func releaseCut(s *session) error {
 	if err != nil {
 		return err
 	}
-	for _, note := range q.Notes() {
-		say(s.cli, "note: %s", note)
-	}
 	layout, err := s.layout()
 	if err != nil {
 		return err
@@ -79,9 +76,6 @@ func (s *session) cutRequest(path string) (*release.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := espimage.CheckRelease(image); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
 	if err := fleet.CheckName("version", c.String("version")); err != nil {
 		return nil, usageError{err}
 	}
@@ -89,8 +83,12 @@ func (s *session) cutRequest(path string) (*release.Request, error) {
 	if q.Hardware, err = s.hardware(c.String("hardware")); err != nil {
 		return nil, err
 	}
-	if err := q.Check(); err != nil {
+	notes, err := q.Check()
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, note := range notes {
+		say(c, "note: %s", note)
 	}
 	if q.App, err = s.appKeys(q.Hardware.Scheme); err != nil {
 		return nil, err

@@ -27,9 +27,8 @@ type Block struct {
 	Err      error        // why the block is no good signature by Key; nil: it is
 }
 
-// encodeBlock makes the block in which key signs content.
-func (s *suite) encodeBlock(key crypto.Signer, content []byte) ([]byte, error) {
-	digest := s.digest(content)
+// encodeBlock makes the block in which key signs what has that digest.
+func (s *suite) encodeBlock(key crypto.Signer, digest []byte) ([]byte, error) {
 	sig, err := s.sign(key, digest)
 	if err != nil {
 		return nil, err
@@ -47,8 +46,9 @@ func (s *suite) encodeBlock(key crypto.Signer, content []byte) ([]byte, error) {
 	return b, nil
 }
 
-// judge reads block b and checks that it signs content.
-func judge(b, content []byte) (Scheme, fleet.Digest, error) {
+// judge reads block b and checks that it signs what has that digest, by the
+// block's suite.
+func judge(b []byte, digestBy func(*suite) []byte) (Scheme, fleet.Digest, error) {
 	s, err := suiteOf(b)
 	if err != nil {
 		return "", fleet.Digest{}, err
@@ -66,7 +66,7 @@ func judge(b, content []byte) (Scheme, fleet.Digest, error) {
 		return s.scheme, id, fmt.Errorf("key: %w", err)
 	case !zero(zeros) || !zero(b[blockEnd:]):
 		return s.scheme, id, errors.New("unused bytes are not zero")
-	case !bytes.Equal(digest, s.digest(content)):
+	case !bytes.Equal(digest, digestBy(s)):
 		return s.scheme, id, errors.New("digest is not that of the image")
 	case !s.verify(pub, digest, sig):
 		return s.scheme, id, errors.New("signature is wrong")

@@ -14,7 +14,8 @@ const minPageBits, maxPageBits, defaultPageBits = 13, 18, 16
 // unsigned application whose hash is appended, which a chip can map, and which
 // nothing follows but 0xff up to the next multiple of 4096. In particular it
 // refuses a file that is signed already: a second signature would lie where no
-// chip looks, behind the first.
+// chip looks, behind the first. The image it returns can be signed; file must not
+// be changed before.
 func CheckRelease(file []byte) (*Image, error) {
 	im, err := Parse(file)
 	if err != nil {
@@ -27,6 +28,7 @@ func CheckRelease(file []byte) (*Image, error) {
 			return nil, err
 		}
 	}
+	im.content = file[:im.Length]
 	return im, nil
 }
 

@@ -66,6 +66,8 @@ type Image struct {
 	Descriptor Descriptor
 
 	Length int // bytes of the file that are the image
+
+	content []byte // these bytes, where CheckRelease has found them fit to be signed
 }
 
 // A Segment is a part of an image, loaded or mapped at Address. Nothing is

@@ -125,13 +125,14 @@ func (im *Image) parseEnd(file []byte, end int) error {
 }
 
 func (im *Image) checksum(file []byte) byte {
-	sum := byte(checksumSeed)
+	word := uint32(checksumSeed)
 	for _, s := range im.Segments {
-		for _, b := range file[s.Offset : s.Offset+s.Length] {
-			sum ^= b
+		for data := file[s.Offset:][:s.Length]; len(data) >= 4; data = data[4:] { // of a multiple of 4
+			word ^= le.Uint32(data)
 		}
 	}
-	return sum
+	word ^= word >> 16
+	return byte(word ^ word>>8)
 }
 
 // revision prints a revision as people write it: 3.0 for 300.

@@ -18,6 +18,17 @@ func Sign(file []byte, keys ...crypto.Signer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return im.Sign(keys...)
+}
+
+var errUnchecked = errors.New("the image was not checked for release")
+
+// Sign is what the function Sign does, for an image that CheckRelease has
+// returned.
+func (im *Image) Sign(keys ...crypto.Signer) ([]byte, error) {
+	if im.content == nil {
+		return nil, errUnchecked
+	}
 	s, err := commonSuite(keys)
 	if err != nil {
 		return nil, err
@@ -25,19 +36,20 @@ func Sign(file []byte, keys ...crypto.Signer) ([]byte, error) {
 	if err := Allowed(im.Chip, ^uint16(0), s.scheme); err != nil {
 		return nil, err
 	}
-	content := fill(file[:im.Length], align(im.Length))
-	var sector []byte
+	at := align(im.Length)
+	signed := fill(im.content, at+sectorSize)
+	digest := s.digest(signed[:at])
 	for i, key := range keys {
-		b, err := s.encodeBlock(key, content)
+		b, err := s.encodeBlock(key, digest)
 		if err == nil {
-			_, _, err = judge(b, content)
+			_, _, err = judge(b, func(*suite) []byte { return digest })
 		}
 		if err != nil {
 			return nil, fmt.Errorf("key %d of %d: %w", i+1, len(keys), err)
 		}
-		sector = append(sector, b...)
+		copy(signed[at+i*blockSize:], b)
 	}
-	return append(content, fill(sector, sectorSize)...), nil
+	return signed, nil
 }
 
 // commonSuite returns the suite of all keys.

@@ -218,3 +218,24 @@ func changed(file []byte, offset int, mask byte) []byte {
 	file[offset] ^= mask
 	return file
 }
+
+// What was parsed but not checked for release, or comes from elsewhere, has
+// nothing that could be signed.
+func TestSignWantsACheckedImage(t *testing.T) {
+	parsed, err := Parse(Build(Spec{Chip: "esp32", Size: 9000}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, im := range []*Image{parsed, {}} {
+		if _, err := im.Sign(key); !errors.Is(err, errUnchecked) {
+			t.Errorf("Sign: %v", err)
+		}
+		if _, err := im.SignV1(key); !errors.Is(err, errUnchecked) {
+			t.Errorf("SignV1: %v", err)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"slices"
 )
 
 // sizeV1 is the size of a V1 signature: a zero word, r, s.
@@ -24,6 +25,15 @@ func SignV1(file []byte, key crypto.Signer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return im.SignV1(key)
+}
+
+// SignV1 is what the function SignV1 does, for an image that CheckRelease has
+// returned.
+func (im *Image) SignV1(key crypto.Signer) ([]byte, error) {
+	if im.content == nil {
+		return nil, errUnchecked
+	}
 	if err := Allowed(im.Chip, ^uint16(0), V1); err != nil {
 		return nil, err
 	}
@@ -34,7 +44,7 @@ func SignV1(file []byte, key crypto.Signer) ([]byte, error) {
 	if err := checkV1(pub); err != nil {
 		return nil, err
 	}
-	digest := sha256.Sum256(file[:im.Length])
+	digest := sha256.Sum256(im.content)
 	der, err := key.Sign(entropy(key), digest[:], crypto.SHA256)
 	if err != nil {
 		return nil, err
@@ -43,13 +53,18 @@ func SignV1(file []byte, key crypto.Signer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	signed := append(make([]byte, 0, im.Length+sizeV1), file[:im.Length]...)
-	signed = append(signed, 0, 0, 0, 0)
-	signed = append(signed, sig...)
-	if _, err := VerifyV1(signed, pub); err != nil {
-		return nil, err
+	if !goodV1(pub, digest, sig) {
+		return nil, errV1
 	}
-	return signed, nil
+	return slices.Concat(im.content, make([]byte, 4), sig), nil
+}
+
+var errV1 = errors.New("V1 signature is wrong")
+
+// goodV1 reports whether sig is r and s of key's signature over digest.
+func goodV1(key *ecdsa.PublicKey, digest [sha256.Size]byte, sig []byte) bool {
+	r, s := new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])
+	return ecdsa.Verify(key, digest[:], r, s)
 }
 
 // entropy returns what makes key sign deterministically, where it can.
@@ -74,13 +89,11 @@ func VerifyV1(file []byte, key *ecdsa.PublicKey) (*Image, error) {
 		return im, err
 	}
 	version, sig := le.Uint32(file[im.Length:]), file[im.Length+4:]
-	digest := sha256.Sum256(file[:im.Length])
-	r, s := new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])
 	switch {
 	case version != 0:
 		return im, fmt.Errorf("V1 signature at offset %#x: version %d, want 0", im.Length, version)
-	case !ecdsa.Verify(key, digest[:], r, s):
-		return im, errors.New("V1 signature is wrong")
+	case !goodV1(key, sha256.Sum256(file[:im.Length]), sig):
+		return im, errV1
 	}
 	return im, nil
 }

@@ -84,7 +84,7 @@ func Inspect(file []byte) (*Report, error) {
 		if blank(b) {
 			continue
 		}
-		scheme, key, err := judge(b, content)
+		scheme, key, err := judge(b, func(s *suite) []byte { return s.digest(content) })
 		r.Blocks = append(r.Blocks, Block{Position: i, Scheme: scheme, Key: key, Err: err})
 	}
 	return r, nil
