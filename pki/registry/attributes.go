@@ -46,6 +46,9 @@ func (w *writer) change(mac fleet.MAC, change Change) error {
 	if err := w.update(d); err != nil {
 		return err
 	}
+	if d.EAP != before.EAP || d.VLAN != before.VLAN {
+		w.touch(mac)
+	}
 	return w.audit("device.change", mac.String(), detail)
 }
 

@@ -74,6 +74,7 @@ func (w *writer) rotate(mac fleet.MAC, a fleet.Admission, reason string, grace t
 	if _, err := w.exec("UPDATE device SET changed = $1 WHERE mac = $2", w.at, mac.String()); err != nil {
 		return err
 	}
+	w.touch(mac)
 	return w.audit("credential.rotate", mac.String(), detail)
 }
 
@@ -136,6 +137,11 @@ func (w *writer) expire() error {
 		if err != nil {
 			return err
 		}
+		var mac fleet.MAC
+		if err := parseHex(mac[:], e.mac); err != nil {
+			return err
+		}
+		w.touch(mac)
 		if err := w.audit("credential.expire", e.mac, map[string]string{"serial": e.serial}); err != nil {
 			return err
 		}

@@ -39,7 +39,7 @@ func child(name string) error {
 	if _, err := fmt.Sscan(os.Getenv("REGISTRY_TEST_NUMBER"), &n); err != nil {
 		return err
 	}
-	f, err := registry.Open(context.Background(), os.Getenv("REGISTRY_TEST_URL"), registry.Options{Who: name})
+	f, err := registry.Open(context.Background(), os.Getenv("REGISTRY_TEST_URL"), registry.Options{Who: name, RADIUS: os.Getenv("REGISTRY_TEST_RADIUS")})
 	if err != nil {
 		return err
 	}

@@ -89,6 +89,16 @@ type Options struct {
 	// ReadOnly opens without the means to change anything. It works beside a
 	// writer, and needs read access to the file, its -wal and its -shm alone.
 	ReadOnly bool
+
+	// RADIUS is the path of a database for a RADIUS server on this machine to
+	// read, on a site whose registry is SQLite; "" when there is none. It is made,
+	// mode 0640, when it does not exist; the server needs a way to it and read
+	// access. Every change keeps it up to date, and so a board that is revoked is
+	// out of it, on disk, before Revoke returns. When that fails nothing is
+	// changed. When a change was made but what it admits anew could not be
+	// written, the error says so: those boards stay out until the registry is
+	// opened again. It is not looked at when ReadOnly.
+	RADIUS string
 }
 
 // A Fleet is all devices of one site, and the audit trail. It may be used by
@@ -102,6 +112,8 @@ type Fleet struct {
 
 	// What a role of PostgreSQL may not do is left out.
 	seesHashes, endsGraces bool
+
+	mirror *mirror // nil when there is none
 }
 
 // A place is where databases lie: a file, or a server.
@@ -169,6 +181,11 @@ func Open(ctx context.Context, url string, o Options) (*Fleet, error) {
 			return nil, errors.Join(fmt.Errorf("registry %s: %w", where, err), db.Close())
 		}
 	}
+	if o.RADIUS != "" && !o.ReadOnly {
+		if err := f.reflect(ctx, o.RADIUS); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
 	return f, nil
 }
 
@@ -177,7 +194,11 @@ func (f *Fleet) Close() error {
 	if f.embedded && f.session != "" {
 		emptyLog(f.db)
 	}
-	return f.db.Close()
+	err := f.db.Close()
+	if f.mirror != nil {
+		err = errors.Join(err, f.mirror.db.Close())
+	}
+	return err
 }
 
 func (o Options) check() error {

@@ -19,6 +19,7 @@ func (f *Fleet) Activate(ctx context.Context, macs []fleet.MAC) error {
 		case rows == 0:
 			return w.refuse(mac, "activate")
 		}
+		w.touch(mac)
 		return w.audit("device.activate", mac.String(), nil)
 	})
 }
@@ -46,6 +47,7 @@ func (w *writer) revoke(mac fleet.MAC, reason string) error {
 	if err := w.endCredentials(mac, reason); err != nil {
 		return err
 	}
+	w.touch(mac)
 	return w.audit("device.revoke", mac.String(), map[string]string{"reason": reason})
 }
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
 )
 
 // ClockTolerance is how far the clock may stand behind the last audit row. It
@@ -23,6 +25,7 @@ type writer struct {
 	at       string // now, as text
 	head     Head
 	prepared map[string]*sql.Stmt
+	touched  []fleet.MAC // whose admission changes
 }
 
 // write runs do in a transaction. Everything do does becomes true together with
@@ -32,7 +35,10 @@ func (f *Fleet) write(ctx context.Context, do func(*writer) error) error {
 		return errors.New("registry: opened read-only")
 	}
 	for try := 1; ; try++ {
-		err := f.tryWrite(ctx, do)
+		withheld, err := f.tryWrite(ctx, do)
+		if withheld {
+			err = f.reflected(ctx, err)
+		}
 		if err == nil || try == tries || !f.again(err) {
 			return err
 		}
@@ -42,8 +48,10 @@ func (f *Fleet) write(ctx context.Context, do func(*writer) error) error {
 // tries is how often a change is tried that the database undid for another's sake.
 const tries = 5
 
-func (f *Fleet) tryWrite(ctx context.Context, do func(*writer) error) error {
-	return inTx(ctx, f.db, f.change, func(tx *sql.Tx) error {
+// tryWrite reports whether boards were withheld from the mirror, whatever became
+// of the change.
+func (f *Fleet) tryWrite(ctx context.Context, do func(*writer) error) (withheld bool, err error) {
+	err = inTx(ctx, f.db, f.change, func(tx *sql.Tx) error {
 		w := &writer{Fleet: f, tx: tx, ctx: f.statements(ctx), prepared: make(map[string]*sql.Stmt)}
 		if err := w.begin(); err != nil {
 			return err
@@ -51,8 +59,26 @@ func (f *Fleet) tryWrite(ctx context.Context, do func(*writer) error) error {
 		if err := do(w); err != nil {
 			return err
 		}
-		return w.end()
+		if err := w.end(); err != nil || f.mirror == nil || len(w.touched) == 0 {
+			return err
+		}
+		withheld = true
+		return f.mirror.withhold(w.ctx, w.touched)
 	})
+	return withheld, err
+}
+
+// touch says that the admission of a board changes.
+func (w *writer) touch(mac fleet.MAC) { w.touched = append(w.touched, mac) }
+
+// reflected puts what the registry admits back into the mirror, after a change
+// that was made or not.
+func (f *Fleet) reflected(ctx context.Context, made error) error {
+	err := f.settle(context.WithoutCancel(ctx))
+	if err == nil || made != nil {
+		return errors.Join(made, err)
+	}
+	return fmt.Errorf("registry: the change is made, but boards that it admits cannot log in yet: %w", err)
 }
 
 // begin reads where the audit trail stands, sets the time of the change, and
