@@ -40,7 +40,7 @@ func cmdRefused(ts *testscript.TestScript, neg bool, args []string) {
 	if out := ts.ReadFile("stdout"); out != "" {
 		ts.Fatalf("a refusal answered:\n%s", out)
 	}
-	if said := ts.ReadFile("stderr"); !strings.HasPrefix(said, "tcpboot: ") {
+	if said := ts.ReadFile("stderr"); !strings.Contains("\n"+said, "\ntcpboot: ") {
 		ts.Fatalf("a refusal said:\n%s", said)
 	}
 	if after := tree(ts, "."); !slices.Equal(before, after) {
