@@ -22,6 +22,39 @@
 //
 // PBES2 has no check of its own: a wrong passphrase and a damaged file look
 // alike, and both are ErrPassphrase.
+//
+// # Key stores
+//
+// Every other scheme names a key store: a token, an HSM, a cloud. Its key never
+// comes here. An executable named after the scheme is asked for each signature:
+//
+//	pkcs11:module-path=/usr/lib/softhsm/libsofthsm2.so;token=boards;object=ca?pin-source=file:/etc/tcpboot/boards.pin
+//	└────┘ └───────────────────────────────────────────────────────────────────────────────────────────────────────┘
+//	sigstore-kms-pkcs11                        the key, as that helper knows it
+//
+// Helpers speak version 1 of the plug-in protocol of sigstore (package
+// cliplugin in github.com/sigstore/sigstore/pkg/signature/kms), so the same
+// helpers serve other programs, and other people's helpers serve us. A helper is
+// run once for each question: the first argument is "v1", the second a JSON
+// object with the key's name, the method and, to sign, a digest; one JSON object
+// comes back on standard output. The protocol knows no RSA-PSS.
+//
+// sigstore's own client is not used: it looks for helpers on PATH, lets them
+// answer without end and write to our terminal, hands them our whole
+// environment, and exits the program when one fails. Here a helper
+//
+//   - lies in the folder that the Keyring names, else beside this program or in
+//     /usr/lib/tcpboot: a regular file that nobody but root and the user could
+//     have put there;
+//   - gets the few environment variables that its key store needs;
+//   - must answer in time, in few bytes, and end with status 0, or is killed with
+//     all that it started;
+//   - is not believed: each signature is verified with the public key that was
+//     read when the key was opened, before it is given out.
+//
+// The arguments of a process can be read by every user of the machine. So a key
+// URI that bears a secret is refused before anything is run: a PIN lies in a
+// file, which the URI names.
 package custody
 
 import (

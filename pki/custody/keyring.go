@@ -2,11 +2,13 @@ package custody
 
 import (
 	"crypto"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // A Keyring opens keys by URI:
@@ -14,52 +16,93 @@ import (
 //	keys/boards-ca.pem              a file, relative to Dir
 //	file:keys/boards-ca.pem         the same
 //	file:///media/stick/root.pem    a file elsewhere
+//	pkcs11:token=boards;object=ca?… a key store, through its helper
 //
-// Every other scheme names a key store outside the site, which takes a helper
-// executable to reach. What follows such a scheme may hold a PIN, so errors
-// repeat the scheme alone.
+// What follows another scheme than file: may, against the rules, hold a PIN, so
+// errors repeat the scheme alone.
 type Keyring struct {
 	Dir         string      // the site
-	Passphrases Passphrases // asked once for each key that is opened
+	Passphrases Passphrases // asked once for each key file that is opened
+
+	// Helpers is the folder of the helper executables, an absolute path. Empty
+	// stands for the folder of this program, then /usr/lib/tcpboot.
+	Helpers string
+
+	// Environ is what helpers may get of the environment, as os.Environ has it:
+	// they get HOME and the variables of their kind of key store.
+	Environ []string
+
+	// Timeout is how long one signature may take in a key store; zero stands for
+	// a minute, in which a person can touch a token. A new key may take five
+	// times as long.
+	Timeout time.Duration
 }
 
-// Open returns the key that uri names, opened with the passphrase of role. The
-// file must be readable by its owner alone. errors.Is(err, ErrPassphrase) says
-// that another passphrase may help.
+// Open returns the key that uri names. A file is opened with the passphrase of
+// role and must be readable by its owner alone; errors.Is(err, ErrPassphrase)
+// says that another passphrase may help. A key in a store signs digests of
+// SHA-256, SHA-384 and SHA-512, RSA by PKCS #1 v1.5, from several goroutines if
+// need be, and knows no passphrase.
 func (k Keyring) Open(uri string, role Role) (crypto.Signer, error) {
-	path, err := k.path(uri)
+	key, err := k.open(uri, role)
 	if err != nil {
 		return nil, fmt.Errorf("key for %s: %w", role, err)
-	}
-	text, err := readPrivate(path)
-	if err != nil {
-		return nil, fmt.Errorf("key for %s: %w", role, err)
-	}
-	passphrase, err := k.Passphrases(role)
-	if err != nil {
-		return nil, fmt.Errorf("key for %s: %w", role, err)
-	}
-	key, err := Unseal(text, passphrase)
-	if err != nil {
-		return nil, fmt.Errorf("key for %s: %s: %w", role, path, err)
 	}
 	return key, nil
 }
 
+// OpenPinned is Open for a key whose public half is known already, from a
+// certificate for instance. It refuses every other key.
+func (k Keyring) OpenPinned(uri string, role Role, public crypto.PublicKey) (crypto.Signer, error) {
+	key, err := k.Open(uri, role)
+	if err != nil {
+		return nil, err
+	}
+	if !equal(key.Public(), public) {
+		return nil, fmt.Errorf("key for %s: another key than the one that the site knows", role)
+	}
+	return key, nil
+}
+
+func (k Keyring) open(uri string, role Role) (crypto.Signer, error) {
+	if Store(uri) != "" {
+		return k.openStored(uri)
+	}
+	path, err := k.path(uri)
+	if err != nil {
+		return nil, err
+	}
+	text, err := readPrivate(path)
+	if err != nil {
+		return nil, err
+	}
+	passphrase, err := k.Passphrases(role)
+	if err != nil {
+		return nil, err
+	}
+	key, err := Unseal(text, passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return key, nil
+}
+
+func equal(a, b crypto.PublicKey) bool {
+	key, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && key.Equal(b)
+}
+
 // path returns the file that uri names.
 func (k Keyring) path(uri string) (string, error) {
-	path := uri
-	if scheme, rest, ok := strings.Cut(uri, ":"); ok {
-		if scheme != "file" {
-			return "", schemeError(scheme)
+	path := strings.TrimPrefix(uri, "file:")
+	if path == uri && strings.Contains(uri, ":") {
+		return "", errors.New("not a key URI: want a path, file: and a path, or the scheme of a key store")
+	}
+	if local, ok := strings.CutPrefix(path, "//"); ok && path != uri {
+		if !strings.HasPrefix(local, "/") {
+			return "", fmt.Errorf("%s: a file URI with a host: want file:PATH or file:///PATH", uri)
 		}
-		path = rest
-		if local, ok := strings.CutPrefix(rest, "//"); ok {
-			if !strings.HasPrefix(local, "/") {
-				return "", fmt.Errorf("%s: a file URI with a host: want file:PATH or file:///PATH", uri)
-			}
-			path = local
-		}
+		path = local
 	}
 	if path == "" {
 		return "", fmt.Errorf("key URI %q: no path", uri)
@@ -68,15 +111,6 @@ func (k Keyring) path(uri string) (string, error) {
 		return path, nil
 	}
 	return filepath.Join(k.Dir, path), nil
-}
-
-func schemeError(scheme string) error {
-	for _, r := range scheme {
-		if (r < 'a' || r > 'z') && (r < '0' || r > '9') {
-			return fmt.Errorf("not a key URI: want a path, or file: and a path")
-		}
-	}
-	return fmt.Errorf("%s: keys are opened by a helper executable, sigstore-kms-%s, and this tcpboot runs none: keep the key in a file", scheme, scheme)
 }
 
 // readPrivate reads a key file after checking that nobody but its owner can.

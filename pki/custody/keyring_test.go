@@ -54,7 +54,8 @@ func TestKeyringOpenRefuses(t *testing.T) {
 		"nothing":                   {"", App, "no path"},
 		"a file URI of nothing":     {"file:", App, "no path"},
 		"a file URI with a host":    {"file://host/keys/app.pem", App, "a host"},
-		"PKCS#11":                   {"pkcs11:token=lab;object=app?pin-value=1234", App, "pkcs11: keys are opened by a helper executable, sigstore-kms-pkcs11"},
+		"PKCS#11":                   {"pkcs11:token=lab;object=app?pin-value=1234", App, "pkcs11: a PIN or password in a key URI"},
+		"no helper":                 {"pkcs11:token=lab;object=app", App, "its helper, sigstore-kms-pkcs11, is not in"},
 		"AWS":                       {"awskms:///1234", App, "sigstore-kms-awskms"},
 		"a PIN before a colon":      {"pin 1234:x", App, "not a key URI"},
 	} {

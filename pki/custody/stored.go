@@ -1,0 +1,128 @@
+package custody
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxAtOnce bounds the helpers that run for one key at a time: small tokens have
+// few sessions.
+const maxAtOnce = 4
+
+// A stored key signs in its key store.
+type stored struct {
+	helper *helper
+	public crypto.PublicKey
+	slots  chan struct{}
+}
+
+func newStored(h *helper, public crypto.PublicKey) *stored {
+	return &stored{h, public, make(chan struct{}, maxAtOnce)}
+}
+
+func (k Keyring) openStored(uri string) (crypto.Signer, error) {
+	h, err := k.helper(uri)
+	if err != nil {
+		return nil, err
+	}
+	public, err := h.publicKey()
+	if err != nil {
+		return nil, err
+	}
+	return newStored(h, public), nil
+}
+
+// Create makes a key of the kind in the key store that uri names, and opens it.
+// It refuses a URI under which there is a key already. The key has proved itself
+// by a signature; when that fails, it stays in the store. A key for a file is
+// made by Generate and written by Seal.
+func (k Keyring) Create(uri string, kind Kind) (crypto.Signer, error) {
+	key, err := k.create(uri, kind)
+	if err != nil {
+		return nil, fmt.Errorf("new key: %w", err)
+	}
+	return key, nil
+}
+
+func (k Keyring) create(uri string, kind Kind) (crypto.Signer, error) {
+	if Store(uri) == "" {
+		return nil, errors.New("the URI names no key store")
+	}
+	if _, known := algorithms[kind]; !known {
+		return nil, fmt.Errorf("kind %q: want %s, %s or %s", string(kind), P256, P384, RSA3072)
+	}
+	h, err := k.helper(uri)
+	if err != nil {
+		return nil, err
+	}
+	public, err := h.createKey(kind)
+	if err != nil {
+		return nil, err
+	}
+	key := newStored(h, public)
+	return key, key.prove(kind)
+}
+
+// prove says why a new key is not what was asked for.
+func (s *stored) prove(kind Kind) error {
+	if made, err := KindOf(s.public); err != nil || made != kind {
+		return s.helper.errorf("made a key of the kind %s, not %s", made, kind)
+	}
+	digest := sha256.Sum256([]byte("tcpboot: a new key proves itself"))
+	_, err := s.Sign(nil, digest[:], crypto.SHA256)
+	return err
+}
+
+// Public returns the key that was read when the key was opened.
+func (s *stored) Public() crypto.PublicKey { return s.public }
+
+// Sign has digest signed. The key store draws its own randomness.
+func (s *stored) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	hash, err := hashOf(digest, opts)
+	if err != nil {
+		return nil, s.helper.wrap(err)
+	}
+	s.slots <- struct{}{}
+	defer func() { <-s.slots }()
+	signature, err := s.helper.sign(digest, hash)
+	if err != nil {
+		return nil, err
+	}
+	if !verifies(s.public, hash, digest, signature) {
+		return nil, s.helper.errorf("its signature is not one of the key's")
+	}
+	return signature, nil
+}
+
+// hashOf says which hash made digest, if the protocol has words for it.
+func hashOf(digest []byte, opts crypto.SignerOpts) (crypto.Hash, error) {
+	if _, pss := opts.(*rsa.PSSOptions); pss {
+		return 0, errors.New("RSA-PSS cannot be asked for")
+	}
+	if opts == nil {
+		return 0, errors.New("signing without a hash")
+	}
+	switch hash := opts.HashFunc(); hash {
+	case crypto.SHA256, crypto.SHA384, crypto.SHA512:
+		if len(digest) != hash.Size() {
+			return 0, fmt.Errorf("a digest of %d bytes is none of %v", len(digest), hash)
+		}
+		return hash, nil
+	}
+	return 0, errors.New("signing with another hash than SHA-256, SHA-384 and SHA-512")
+}
+
+func verifies(public crypto.PublicKey, hash crypto.Hash, digest, signature []byte) bool {
+	switch public := public.(type) {
+	case *ecdsa.PublicKey:
+		return ecdsa.VerifyASN1(public, digest, signature)
+	case *rsa.PublicKey:
+		return rsa.VerifyPKCS1v15(public, hash, digest, signature) == nil
+	}
+	return false
+}
