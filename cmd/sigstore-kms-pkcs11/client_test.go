@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"crypto"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sigstore/sigstore/pkg/signature/kms"
+)
+
+// build makes the program under the name that a client looks for, as the only
+// thing on PATH.
+func build(t *testing.T, name string) {
+	t.Helper()
+	dir := t.TempDir()
+	out, err := exec.Command("go", "build", "-o", filepath.Join(dir, name), ".").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Setenv("PATH", dir)
+}
+
+// The client is sigstore's own, the one in cosign, which puts nothing but a hash
+// and a reference in.
+func TestSigstoresClient(t *testing.T) {
+	token := newToken(t)
+	build(t, "sigstore-kms-token")
+	ctx := t.Context()
+	key, err := kms.Get(ctx, "token://"+token.key("object=ca;id=01"), crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := key.SupportedAlgorithms(); strings.Join(got, " ") != "ecdsa-sha2-256-nistp256 ecdsa-sha2-384-nistp384 rsa-sign-pkcs1-3072-sha256" {
+		t.Errorf("algorithms: %v", got)
+	}
+	made, err := key.CreateKey(ctx, key.DefaultAlgorithm())
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := key.PublicKey()
+	if err != nil || !made.(interface{ Equal(crypto.PublicKey) bool }).Equal(read) {
+		t.Fatalf("another key comes back: %v, %v", read, err)
+	}
+	message := []byte("a release")
+	sig, err := key.SignMessage(bytes.NewReader(message))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := key.VerifySignature(bytes.NewReader(sig), bytes.NewReader(message)); err != nil {
+		t.Error(err)
+	}
+	if err := key.VerifySignature(bytes.NewReader(sig), strings.NewReader("another")); err == nil {
+		t.Error("verified for another message")
+	}
+	if _, err := key.CreateKey(ctx, "ed25519"); err == nil || !strings.Contains(err.Error(), "want one of") {
+		t.Errorf("got %v, want the helper's own words", err)
+	}
+}
+
+// A token's library that prints does not spoil the answer. The test binary plays
+// the program whose library does.
+func TestAnswersStandAlone(t *testing.T) {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), noisy+"=1")
+	var noise bytes.Buffer
+	cmd.Stderr = &noise
+	out, err := cmd.Output()
+	if err != nil || string(out) != "{}" || noise.String() != "token inserted\n" {
+		t.Errorf("%v: answer %q, talk %q", err, out, noise.String())
+	}
+}
+
+const noisy = "TEST_WITH_A_NOISY_LIBRARY"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(noisy) == "" {
+		os.Exit(m.Run())
+	}
+	answers, err := takeStdout()
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("token inserted")
+	fmt.Fprint(answers, "{}")
+}
+
+// The program answers an error, and its status says so too.
+func TestStatus(t *testing.T) {
+	build(t, "helper")
+	cmd := exec.Command("helper", "v1", "{}")
+	out, _ := cmd.Output()
+	if cmd.ProcessState.ExitCode() != 1 || !bytes.HasPrefix(out, []byte(`{"errorMessage":`)) {
+		t.Errorf("status %d, %q", cmd.ProcessState.ExitCode(), out)
+	}
+}
