@@ -31,6 +31,7 @@ type lab struct {
 	output *log
 	server *os.Process
 	ended  chan error // gets what the server ended with
+	root   bool       // it stays the user that we are
 	silent bool       // its accepts name nobody: hostapd's do not
 }
 
@@ -130,7 +131,7 @@ func (l *lab) run() (*lab, error) {
 func (l *lab) launch(cmd *exec.Cmd, ready string) (*lab, error) {
 	l.t.Helper()
 	cmd.Stdout, cmd.Stderr = l.output, l.output
-	if os.Geteuid() == 0 {
+	if os.Geteuid() == 0 && !l.root {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	}
 	if err := cmd.Start(); err != nil {

@@ -11,11 +11,9 @@ import (
 
 // A packet is what tcpboot itself says to a RADIUS server or an access point, or
 // is told by one (RFC 2865, RFC 5997, RFC 5176): three questions and their
-// answers. Every question bears a Message-Authenticator, the first attribute.
-//
-// This is not a library for RADIUS: there is one that is used, but it knows
-// nothing of Message-Authenticators, without which servers of today answer none
-// of these questions.
+// answers. Every question bears a Message-Authenticator, the first attribute,
+// without which servers of today answer none of them. (The common library for
+// RADIUS in Go, layeh.com/radius, knows nothing of it, and has had no release.)
 type packet struct {
 	code       byte
 	attributes []attribute
