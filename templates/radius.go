@@ -9,5 +9,5 @@ import "embed"
 //
 //go:embed radius/dictionary radius/radiusd.conf radius/clients.conf
 //go:embed radius/eap.conf radius/policy.conf radius/servers.conf
-//go:embed radius/authorize radius/fragment
+//go:embed radius/authorize radius/fragment radius/sql.conf
 var RADIUS embed.FS

@@ -22,6 +22,11 @@
 //	radius.key      its private key, not encrypted                    (secret)
 //	boards-ca.pem   the CAs whose board certificates are looked at
 //
+// A server that reads the boards from a database has sql.conf instead of
+// authorize: the same facts under the same names, a row each, so that the
+// policies are the same. Then nothing is rendered when a board changes, and a
+// board that is revoked in the registry is refused at its next attempt.
+//
 // # The file authorize
 //
 // It has a line for each board that is Active and may log in, in the order of
@@ -85,6 +90,12 @@ type Server struct {
 
 	Clients []Client  // none: it starts, and answers nobody
 	EAP     fleet.EAP // the methods that the site offers
+
+	// Database is where the server reads the boards itself, at each login:
+	// "postgres://USER@HOST/NAME?…" with the registry, by a user of the group
+	// tcpboot_radius, or "sqlite:PATH" with what the registry keeps for it, relative
+	// to the folder. Empty: the boards are written into the file authorize.
+	Database string
 }
 
 // A Client is a network of access points or switches that may ask the server.
@@ -101,7 +112,8 @@ type Client struct {
 // create is called once for each file, with its name and whether it holds a
 // secret. Export closes a file when it is complete. After an error the files do
 // not belong together and the last one, incomplete, has not been closed: throw
-// all of them away.
+// all of them away. For a server that reads a database, devices is not looked at,
+// and may be nil.
 func Export(s Server, devices iter.Seq2[fleet.Device, error], create func(name string, secret bool) (io.WriteCloser, error)) error {
 	files, err := s.files()
 	if err != nil {
@@ -111,6 +123,9 @@ func Export(s Server, devices iter.Seq2[fleet.Device, error], create func(name s
 		if err := write(f.name, f.secret, create, f.writeTo); err != nil {
 			return err
 		}
+	}
+	if s.Database != "" {
+		return nil
 	}
 	return write("authorize", true, create, func(w io.Writer) error {
 		return withState(w, stateBoard, func(w io.Writer) error { return list(w, "authorize", devices, s.EAP) })
@@ -161,13 +176,21 @@ func (s Server) files() ([]file, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
+	source, err := s.source()
+	if err != nil {
+		return nil, err
+	}
 	files := []file{
 		{name: "boards-ca.pem", data: cas},
 		{name: "radius.pem", data: chain},
 		{name: "radius.key", secret: true, data: key},
 	}
-	for _, name := range []string{"dictionary", "radiusd.conf", "clients.conf", "eap.conf", "policy.conf", "servers.conf"} {
-		data, err := s.render(name)
+	names := []string{"dictionary", "radiusd.conf", "clients.conf", "eap.conf", "policy.conf", "servers.conf"}
+	if s.Database != "" {
+		names = append(names, "sql.conf")
+	}
+	for _, name := range names {
+		data, err := s.render(name, source)
 		if err != nil {
 			return nil, err
 		}
@@ -177,7 +200,7 @@ func (s Server) files() ([]file, error) {
 }
 
 // render fills in one template.
-func (s Server) render(name string) ([]byte, error) {
+func (s Server) render(name string, boards source) ([]byte, error) {
 	t, err := template.ParseFS(templates.RADIUS, "radius/"+name)
 	if err != nil {
 		return nil, err
@@ -187,6 +210,10 @@ func (s Server) render(name string) ([]byte, error) {
 		"Address": s.Address,
 		"Port":    s.Port,
 		"Clients": s.Clients,
+		"SQL":     s.Database != "",
+		"Driver":  boards.Driver,
+		"Server":  boards.Server,
+		"File":    boards.File,
 		"TLS":     s.EAP.Has(fleet.TLS),
 		"PEAP":    s.EAP.Has(fleet.PEAP),
 		"TTLS":    s.EAP.Has(fleet.TTLS),
