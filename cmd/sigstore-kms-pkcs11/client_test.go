@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/sigstore/sigstore/pkg/signature/kms"
@@ -60,6 +61,30 @@ func TestSigstoresClient(t *testing.T) {
 	if _, err := key.CreateKey(ctx, "ed25519"); err == nil || !strings.Contains(err.Error(), "want one of") {
 		t.Errorf("got %v, want the helper's own words", err)
 	}
+}
+
+// SoftHSM fails when several processes log in at once, so they must not.
+func TestManyAtOnce(t *testing.T) {
+	token := newToken(t)
+	build(t, "sigstore-kms-token")
+	key, err := kms.Get(t.Context(), "token://"+token.key("object=ca;id=01"), crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := key.CreateKey(t.Context(), key.DefaultAlgorithm()); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 8 {
+				if _, err := key.SignMessage(strings.NewReader("a release")); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // A token's library that prints does not spoil the answer. The test binary plays

@@ -62,32 +62,46 @@ func rootsAlone(path string, mode fs.FileMode, uid uint32) error {
 	return nil
 }
 
-// readPIN reads the file that holds a PIN, on one line. Its owner must be alone
-// in reading it. An error tells nothing of what is in it.
-func readPIN(path string) (string, error) {
-	f, err := os.Open(path)
+// A pinFile is an open file that holds a PIN. While it is open, other processes
+// wait that open the same.
+type pinFile struct {
+	*os.File
+	pin string
+}
+
+// openPIN opens and reads the file that holds a PIN, on one line. Its owner must
+// be alone in reading it. An error tells nothing of what is in it.
+func openPIN(path string) (*pinFile, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a pipe would keep us waiting
 	if err != nil {
-		return "", fmt.Errorf("pin-source: %w", err)
+		return nil, fmt.Errorf("pin-source: %w", err)
 	}
-	defer f.Close()
+	pin, err := lockAndRead(f)
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("pin-source: %s: %w", path, err)
+	}
+	return &pinFile{f, pin}, nil
+}
+
+func lockAndRead(f *os.File) (pin string, err error) {
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("pin-source: %w", err)
+		return "", err
 	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("pin-source: %s: not a regular file", path)
+		return "", errors.New("not a regular file")
 	case info.Mode().Perm()&0o077 != 0:
-		return "", fmt.Errorf("pin-source: %s: mode %04o: others can read it; want 0600", path, info.Mode().Perm())
+		return "", fmt.Errorf("mode %04o: others can read it; want 0600", info.Mode().Perm())
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxPIN+2))
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		return "", fmt.Errorf("waiting for its turn: %w", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxPIN+3))
 	if err != nil {
-		return "", fmt.Errorf("pin-source: %w", err)
+		return "", err
 	}
-	pin, err := parsePIN(text)
-	if err != nil {
-		return "", fmt.Errorf("pin-source: %s: %w", path, err)
-	}
-	return pin, nil
+	return parsePIN(text)
 }
 
 func parsePIN(text []byte) (string, error) {

@@ -22,7 +22,8 @@
 //	             is there, a new key gets both. id is written as RFC 7512 has it,
 //	             %0a%10, or in hex, 0a10
 //	pin-source   file: and the absolute path of a file that holds the PIN and
-//	             that nobody but its owner can read. Without it, no login
+//	             that nobody but its owner can read. Without it, no login.
+//	             Runs with the same file take turns
 //
 // Nothing else may stand in the URI, least of all pin-value: arguments can be
 // read by every user of the machine.

@@ -49,27 +49,55 @@ func (t *token) SupportedAlgorithms() (names []string) {
 	return names
 }
 
-// open logs in to the token.
-func (t *token) open() (*pkcs11.PKCS11, error) {
+// A session is a token that we are logged in to.
+type session struct {
+	*pkcs11.PKCS11
+	pin *pinFile // nil without login
+}
+
+// Close logs out, then lets the next process in.
+func (s *session) Close() error {
+	err := s.PKCS11.Close()
+	if s.pin != nil {
+		s.pin.Close()
+	}
+	return err
+}
+
+// open logs in to the token. Processes that do so with one PIN take turns: a
+// login changes the token, and SoftHSM, for one, fails when it finds a token that
+// another process is changing.
+func (t *token) open() (*session, error) {
 	if err := checkModule(t.key.module); err != nil {
 		return nil, err
 	}
-	where := url.Values{"module-path": {t.key.module}}
-	for name, value := range map[string]string{"token": t.key.token, "serial": t.key.serial, "slot-id": t.key.slot} {
+	options := apiv1.Options{Type: apiv1.PKCS11, URI: t.key.tokenName()}
+	if t.key.pinFile == "" {
+		p, err := pkcs11.New(context.Background(), options)
+		return &session{p, nil}, err
+	}
+	pin, err := openPIN(t.key.pinFile)
+	if err != nil {
+		return nil, err
+	}
+	options.Pin = pin.pin
+	p, err := pkcs11.New(context.Background(), options)
+	if err != nil {
+		pin.Close()
+		return nil, err
+	}
+	return &session{p, pin}, nil
+}
+
+// tokenName is what the library below knows the token by.
+func (k keyURI) tokenName() string {
+	values := url.Values{"module-path": {k.module}}
+	for name, value := range map[string]string{"token": k.token, "serial": k.serial, "slot-id": k.slot} {
 		if value != "" {
-			where.Set(name, value)
+			values.Set(name, value)
 		}
 	}
-	options := apiv1.Options{Type: apiv1.PKCS11}
-	if t.key.pinFile != "" {
-		pin, err := readPIN(t.key.pinFile)
-		if err != nil {
-			return nil, err
-		}
-		options.Pin = pin
-	}
-	options.URI = uri.New(pkcs11.Scheme, where).String()
-	return pkcs11.New(context.Background(), options)
+	return uri.New(pkcs11.Scheme, values).String()
 }
 
 // name is what the library below knows the key by.
@@ -87,7 +115,7 @@ func objectName(id []byte, object string) string {
 }
 
 // signer is the key, once the token is open.
-func (t *token) signer(p *pkcs11.PKCS11) (crypto.Signer, error) {
+func (t *token) signer(p *session) (crypto.Signer, error) {
 	key, err := p.CreateSigner(&apiv1.CreateSignerRequest{SigningKey: t.key.name()})
 	if err != nil {
 		return nil, err
@@ -192,7 +220,7 @@ func (t *token) CreateKey(_ context.Context, algorithm string) (crypto.PublicKey
 	return made.PublicKey, nil
 }
 
-func (t *token) checkFree(p *pkcs11.PKCS11) error {
+func (t *token) checkFree(p *session) error {
 	for _, name := range []string{objectName(t.key.id, ""), objectName(nil, t.key.object)} {
 		_, err := p.GetPublicKey(&apiv1.GetPublicKeyRequest{Name: name})
 		if err == nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sigstore/sigstore/pkg/signature"
+	"golang.org/x/sys/unix"
 )
 
 // openssl verifies what the token signs, with the public key that it shows.
@@ -147,6 +148,13 @@ func TestPINFile(t *testing.T) {
 	}
 	if answer := askPublic(t, strings.Replace(key, token.pinFile, filepath.Dir(token.pinFile), 1)); !strings.Contains(answer.ErrorMessage, "not a regular file") {
 		t.Errorf("a folder: %q", answer.ErrorMessage)
+	}
+	pipe := filepath.Join(filepath.Dir(token.pinFile), "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if answer := askPublic(t, strings.Replace(key, token.pinFile, pipe, 1)); !strings.Contains(answer.ErrorMessage, "not a regular file") {
+		t.Errorf("a pipe: %q", answer.ErrorMessage)
 	}
 	if answer := askPublic(t, strings.Replace(key, "/pin", "/nip", 1)); !strings.Contains(answer.ErrorMessage, "no such file") {
 		t.Errorf("no file: %q", answer.ErrorMessage)
