@@ -287,7 +287,6 @@ func TestWhereHelpersLie(t *testing.T) {
 		"a relative folder":     {func(_ *testing.T, k *Keyring, _ string) { k.Helpers = "bin" }, "absolute path"},
 		"the folder here":       {func(_ *testing.T, k *Keyring, _ string) { k.Helpers = "." }, "absolute path"},
 		"another folder":        {func(t *testing.T, k *Keyring, _ string) { k.Helpers = t.TempDir() }, "its helper, sigstore-kms-pkcs11, is not in"},
-		"on PATH alone":         {onPath, "its helper, sigstore-kms-pkcs11, is not in"},
 		"a link":                {linked, "not a regular file"},
 		"a folder":              {folder, "not a regular file"},
 		"a folder above of all": {below, "others than its owner can write to it"},
@@ -304,6 +303,22 @@ func TestWhereHelpersLie(t *testing.T) {
 	}
 }
 
+// A program on PATH, or in the working folder, is nobody's helper.
+func TestHelperOnPATH(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "sigstore-kms-on-path-alone")
+	check(t, os.WriteFile(path, []byte("#!/bin/sh\necho >"+dir+"/ran\n"), 0o700))
+	t.Setenv("PATH", dir)
+	t.Chdir(dir)
+	_, err := Keyring{Environ: os.Environ()}.Open("on-path-alone:ca", Boards)
+	if err == nil || !strings.Contains(err.Error(), "is not in ") || !strings.Contains(err.Error(), " or /usr/lib/tcpboot") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "ran")); err == nil {
+		t.Error("it was run")
+	}
+}
+
 func chmod(mode fs.FileMode, folder bool) func(*testing.T, *Keyring, string) {
 	return func(t *testing.T, _ *Keyring, path string) {
 		if folder {
@@ -311,11 +326,6 @@ func chmod(mode fs.FileMode, folder bool) func(*testing.T, *Keyring, string) {
 		}
 		check(t, os.Chmod(path, mode))
 	}
-}
-
-func onPath(t *testing.T, k *Keyring, path string) {
-	t.Setenv("PATH", filepath.Dir(path)+":"+os.Getenv("PATH"))
-	k.Helpers, k.Environ = "", os.Environ()
 }
 
 func linked(t *testing.T, _ *Keyring, path string) {

@@ -16,7 +16,7 @@ func newKeyring(t *testing.T) Keyring {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := Keyring{Dir: t.TempDir(), Passphrases: passphrases}
+	k := Keyring{Dir: t.TempDir(), Passphrases: passphrases, Helpers: t.TempDir()}
 	if err := os.Mkdir(filepath.Join(k.Dir, "keys"), 0o700); err != nil {
 		t.Fatal(err)
 	}
