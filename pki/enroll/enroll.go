@@ -25,6 +25,7 @@
 package enroll
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -42,7 +43,7 @@ import (
 
 // Boards share a transaction and a sync by the batch, and so many batches are
 // under way at once. Both bound the secrets in memory.
-const batch, atOnce = 1000, 2
+const batchSize, atOnce = 1000, 2
 
 // An Enroller enrols boards of one site and rotates their credentials.
 type Enroller struct {
@@ -60,6 +61,7 @@ type Enroller struct {
 	// Progress, unless nil, is told after each batch how many boards are done.
 	Progress func(done, total int)
 
+	batch    int        // boards of a batch; zero: batchSize
 	changing sync.Mutex // batches take turns here: a database lets them wait in steps
 }
 
@@ -102,7 +104,7 @@ func (e *Enroller) enrollAll(ctx context.Context, todo []fleet.Device) error {
 	done := 0
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
-	for part := range slices.Chunk(todo, batch) {
+	for part := range slices.Chunk(todo, cmp.Or(e.batch, batchSize)) {
 		g.Go(func() error {
 			if err := e.enrollBatch(ctx, part); err != nil {
 				return err
@@ -193,8 +195,13 @@ func (e *Enroller) issue(d *fleet.Device) (delivery.Files, error) {
 // rotation, which had been cut off after its moment, instead of making another.
 func (e *Enroller) Rotate(ctx context.Context, m fleet.MAC, reason string, grace time.Duration) (finished bool, err error) {
 	d, err := e.Fleet.Device(ctx, m)
-	if err != nil {
+	switch {
+	case err != nil:
 		return false, err
+	case d.State == fleet.Revoked:
+		return false, revoked(d)
+	case d.State == fleet.Pending: // nothing is staged for a board that cannot be rotated
+		return false, &registry.StateError{MAC: m, State: d.State, Change: "rotate"}
 	}
 	if finished, err := e.finish(d); finished || err != nil {
 		return finished, err

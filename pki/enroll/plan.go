@@ -60,9 +60,13 @@ func (e *Enroller) planOne(r Request, in *input) (d fleet.Device, skip bool, err
 	case !enrolled, has.State == fleet.Pending:
 		return e.device(r), false, in.nameFree(r)
 	case has.State == fleet.Revoked:
-		return d, false, &registry.RevokedError{MAC: r.MAC, Time: has.Changed, Reason: has.Reason}
+		return d, false, revoked(has)
 	}
 	return has, true, different(has, r)
+}
+
+func revoked(d fleet.Device) error {
+	return &registry.RevokedError{MAC: d.MAC, Time: d.Changed, Reason: d.Reason}
 }
 
 // device is what the request asks for, with the defaults filled in.
