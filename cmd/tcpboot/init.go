@@ -60,15 +60,18 @@ func initSite(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	dir := c.Path("site")
-	if dir == "" {
-		dir = "."
-	}
-	begun, err := begin(dir, settings)
+	dir, err := filepath.Abs(c.Path("site")) // of "": here
 	if err != nil {
 		return err
 	}
+	if err := mayBegin(dir); err != nil {
+		return err
+	}
 	passphrases, err := newPassphrases(c)
+	if err != nil {
+		return err
+	}
+	begun, err := begin(dir, settings)
 	if err != nil {
 		return err
 	}
@@ -121,22 +124,30 @@ func forgetInit(s *site.Site) error {
 	return nil
 }
 
-// begin makes the folders, and clears away what a killed init left.
-func begin(dir string, settings site.Settings) (*site.Site, error) {
-	probe := &site.Site{Dir: dir}
-	_, noMark := os.Stat(probe.Path(unfinished))
-	if noMark != nil {
-		for _, precious := range []string{"tcpboot.db", "keys/boards-ca.pem", "releases/index.json"} {
-			if _, err := os.Stat(probe.Path(precious)); err == nil && !isSite(dir) {
-				return nil, &remnantsError{probe.Path(precious)}
-			}
+// mayBegin refuses a folder that is a site, or that may have been one.
+func mayBegin(dir string) error {
+	there := func(name string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return err == nil
+	}
+	if there(site.SettingsFile) {
+		return fmt.Errorf("%w: %s", site.ErrExists, filepath.Join(dir, site.SettingsFile))
+	}
+	for _, precious := range []string{"tcpboot.db", "keys/boards-ca.pem", "releases/index.json"} {
+		if there(precious) && !there(unfinished) {
+			return &remnantsError{filepath.Join(dir, precious)}
 		}
 	}
+	return nil
+}
+
+// begin makes the folders, and clears away what a killed init left.
+func begin(dir string, settings site.Settings) (*site.Site, error) {
 	s, err := site.Create(dir, settings)
 	if err != nil {
 		return nil, err
 	}
-	if noMark == nil {
+	if _, err := os.Stat(s.Path(unfinished)); err == nil {
 		for _, name := range []string{"tcpboot.db", "tcpboot.db-wal", "tcpboot.db-shm"} {
 			if err := os.Remove(s.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return nil, err
@@ -144,11 +155,6 @@ func begin(dir string, settings site.Settings) (*site.Site, error) {
 		}
 	}
 	return s, site.WriteFile(s.Path(unfinished), nil, 0o600)
-}
-
-func isSite(dir string) bool {
-	_, err := os.Stat(dir + "/" + site.SettingsFile)
-	return err == nil
 }
 
 // A remnantsError says that a folder holds a site's parts, but no settings.
