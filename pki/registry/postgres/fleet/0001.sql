@@ -154,7 +154,8 @@ CROSS JOIN LATERAL (VALUES
 	(4, 'Tcpboot-NT-Hash',     CASE WHEN methods <> 'tls' THEN '0x' || lower(nt_hash) END),
 	(5, 'Tcpboot-Old-Serial',  CASE WHEN methods LIKE 'tls%' THEN old_serial END),
 	(6, 'Tcpboot-Old-NT-Hash', CASE WHEN methods <> 'tls' THEN '0x' || lower(old_nt_hash) END),
-	(7, 'Tcpboot-Old-Until',   least(4294967295, extract(epoch FROM (substr(old_until, 1, 19) || 'Z')::timestamptz)::bigint)::text)
+	(7, 'Tcpboot-Old-Until',   CASE WHEN old_until IS NOT NULL
+		THEN least(4294967295, extract(epoch FROM (substr(old_until, 1, 19) || 'Z')::timestamptz)::bigint)::text END)
 ) AS fact (id, attribute, value)
 WHERE board.methods IS NOT NULL AND fact.value IS NOT NULL;
 
