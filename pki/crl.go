@@ -26,6 +26,10 @@ var reasonCodes = map[string]int{
 	"retired":  5, // cessationOfOperation
 }
 
+// ReasonCode returns what RFC 5280 calls the reason; zero, unspecified, for a
+// word that it has no code for.
+func (r Revocation) ReasonCode() int { return reasonCodes[r.Reason] }
+
 // CRL renders the revocations as the CRL with the given number, in DER, and
 // says which thisUpdate it bears: previous + 1 s, or an hour before now when
 // that is later. previous is the thisUpdate of the CRL before, zero when there
@@ -85,7 +89,7 @@ func crlEntries(list []Revocation) ([]x509.RevocationListEntry, error) {
 		entries[i] = x509.RevocationListEntry{
 			SerialNumber:   new(big.Int).SetBytes(r.Serial[:]),
 			RevocationTime: r.Time.UTC().Truncate(time.Second),
-			ReasonCode:     reasonCodes[r.Reason],
+			ReasonCode:     r.ReasonCode(),
 		}
 	}
 	bySerial := func(x, y x509.RevocationListEntry) int { return x.SerialNumber.Cmp(y.SerialNumber) }

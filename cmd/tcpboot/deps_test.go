@@ -24,6 +24,7 @@ var mayImport = map[string]string{
 	"pki/delivery":       "pki pki/nvs menuconfig/kconfig templates",
 	"pki/registry":       "pki",
 	"pki/radius":         "pki templates",
+	"pki/ocsp":           "pki",
 	"pki/enroll":         "pki pki/delivery pki/registry",
 	"release":            "release/cose release/sitedoc release/espimage release/sign",
 	"release/espimage":   "",
