@@ -117,11 +117,11 @@ func (s HostapdServer) files() (files []file, err error) {
 func (s HostapdServer) checkHostapd() error {
 	switch {
 	case !s.Address.IsUnspecified():
-		return fmt.Errorf("RADIUS address %s: hostapd listens on every address of its machine: want 0.0.0.0 or ::", s.Address)
+		return fmt.Errorf("RADIUS address %s: hostapd listens on every address of its machine: want :: or 0.0.0.0", s.Address)
 	case len(s.Clients) == 0:
 		return errors.New("RADIUS clients: none: hostapd does not start without one")
 	case s.Address.Is4() && slices.ContainsFunc(s.Clients, func(c Client) bool { return c.Net.Addr().Is6() }):
-		return errors.New("RADIUS clients: one has an IPv6 network, but the RADIUS address is 0.0.0.0: want ::")
+		return errors.New("RADIUS clients: one has an IPv6 network, but the RADIUS address is 0.0.0.0, not ::, which is both")
 	}
 	return nil
 }

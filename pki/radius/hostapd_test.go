@@ -235,7 +235,7 @@ func TestHostapdRefuses(t *testing.T) {
 	}{
 		{"an address of its own", func(h *radius.HostapdServer) { h.Address = netip.MustParseAddr("127.0.0.1") }, "every address"},
 		{"no client", func(h *radius.HostapdServer) { h.Clients = nil }, "without one"},
-		{"an IPv6 client on IPv4", func(h *radius.HostapdServer) { h.Clients[0].Net = netip.MustParsePrefix("fd00::/8") }, "want ::"},
+		{"an IPv6 client on IPv4", func(h *radius.HostapdServer) { h.Clients[0].Net = netip.MustParsePrefix("fd00::/8") }, "not ::"},
 		{"a secret with a line end", func(h *radius.HostapdServer) { h.Clients[0].Secret = "hunter2-\n" }, "letters, digits"},
 		{"no root", func(h *radius.HostapdServer) { h.BoardsRoot = nil }, "boards root"},
 		{"another root", func(h *radius.HostapdServer) { h.BoardsRoot = pki.CertificatePEM(other.boards.Root) }, "boards root"},
