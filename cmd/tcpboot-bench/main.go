@@ -46,6 +46,7 @@ type options struct {
 	slow    int
 	hold    float64
 	boards  int
+	dir     string
 }
 
 func main() {
@@ -85,6 +86,7 @@ func parse(args []string) (o options, err error) {
 	flags.IntVar(&o.slow, "slow", 5000, "serve: slow clients; 0: none")
 	flags.Float64Var(&o.hold, "hold", 15, "serve: seconds to measure the slow clients")
 	flags.IntVar(&o.boards, "boards", 20_000, "enroll: how many")
+	flags.StringVar(&o.dir, "dir", "", "enroll, cut: write below `DIR` (default: where temporary files lie)")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
