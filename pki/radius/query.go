@@ -15,6 +15,24 @@ type Query struct {
 	Secret string
 }
 
+// Query is how a program on the server's own machine asks it. The error says
+// which client is missing: only clients are answered.
+func (s Server) Query() (Query, error) {
+	address := s.Address
+	if address.IsUnspecified() {
+		address = netip.MustParseAddr("127.0.0.1")
+		if s.Address.Is6() {
+			address = netip.IPv6Loopback()
+		}
+	}
+	for _, c := range smallestFirst(s.Clients) {
+		if c.Net.Contains(address) {
+			return Query{netip.AddrPortFrom(address, s.Port), c.Secret}, nil
+		}
+	}
+	return Query{}, fmt.Errorf("RADIUS clients: none has the address %s, from which the server is asked for its state", address)
+}
+
 // FreeRADIUS asks a server that was started on what Export wrote. An error means
 // that it is not known.
 func (q Query) FreeRADIUS(ctx context.Context, state fleet.Digest) (bool, error) {

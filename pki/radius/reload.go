@@ -54,6 +54,10 @@ const (
 // list: from then on nobody gets in whom it does not hold. Every error wraps
 // ErrStillAdmitted.
 //
+// It is about boards alone: other clients, certificates or methods need a restart
+// of the server, also to answer at all where it was started on a folder in which
+// the list had no state yet.
+//
 // A signal may be lost, or ignored, so it is given again and again, but only to
 // a server that answers: one that is busy reading a long list would read it
 // twice, and FreeRADIUS keeps each copy for a while.

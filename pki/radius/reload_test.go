@@ -124,6 +124,55 @@ func TestReloadHostapd(t *testing.T) {
 	})
 }
 
+// The state is all that can be asked, and clients alone are answered.
+func TestStatusTellsNothingElse(t *testing.T) {
+	t.Parallel()
+	s := newSite()
+	b := s.enroll("246f28aa1001", all, 101)
+	l := start(t, s.server(all), devices(b), nil)
+	for _, row := range []struct{ name, question, secret, want, never string }{
+		{"nothing", "", secret, "Received Access-Accept", "Reply-Message"},
+		{"a board", `User-Name = "246f28aa1001"`, secret, "Received Access-Accept", "Reply-Message"},
+		{"a board behind the name", `User-Name = "tcpboot-state-246f28aa1001"`, secret, "Received Access-Accept", "Reply-Message"},
+		{"another state", `User-Name = "tcpboot-state-` + strings.Repeat("0", 64) + `"`, secret, "Received Access-Accept", "Reply-Message"},
+		{"with another secret", "", "another-secret", "Sent Status-Server", "Received"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command(program(t, "radclient", "freeradius-utils"), "-r", "1", "-t", "2", fmt.Sprintf("127.0.0.1:%d", l.port), "status", row.secret)
+			cmd.Stdin = strings.NewReader("Message-Authenticator = 0x00\n" + row.question + "\n")
+			out, err := cmd.CombinedOutput() // fails when there is no answer
+			if !strings.Contains(string(out), row.want) || strings.Contains(string(out), row.never) {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+func TestQuery(t *testing.T) {
+	s := newSite()
+	for _, row := range []struct {
+		name, address string
+		clients       []radius.Client
+		want          radius.Query
+	}{
+		{"everywhere", "0.0.0.0", []radius.Client{{Net: netip.MustParsePrefix("127.0.0.0/8"), Secret: "a"}},
+			radius.Query{Server: netip.MustParseAddrPort("127.0.0.1:1812"), Secret: "a"}},
+		{"everywhere, IPv6", "::", []radius.Client{{Net: netip.MustParsePrefix("127.0.0.0/8"), Secret: "a"}, {Net: netip.MustParsePrefix("::1/128"), Secret: "b"}},
+			radius.Query{Server: netip.MustParseAddrPort("[::1]:1812"), Secret: "b"}},
+		{"one address, the smaller network", "10.1.2.3", []radius.Client{{Net: netip.MustParsePrefix("10.0.0.0/8"), Secret: "a"}, {Net: netip.MustParsePrefix("10.1.0.0/16"), Secret: "b"}},
+			radius.Query{Server: netip.MustParseAddrPort("10.1.2.3:1812"), Secret: "b"}},
+		{"no client of this machine", "0.0.0.0", []radius.Client{{Net: netip.MustParsePrefix("10.0.0.0/8"), Secret: "a"}}, radius.Query{}},
+	} {
+		srv := s.server(all)
+		srv.Address, srv.Clients = netip.MustParseAddr(row.address), row.clients
+		got, err := srv.Query()
+		if got != row.want || (err == nil) != (row.want != radius.Query{}) {
+			t.Errorf("%s: got %v, error %v; want %v", row.name, got, err, row.want)
+		}
+	}
+}
+
 // A clock that passes when it is slept by.
 type clock struct{ now time.Time }
 
