@@ -85,7 +85,17 @@ func writeForEver(f *registry.Fleet, n int) error {
 // TestKill kills a writer again and again. What it acknowledged is there, and at
 // most the one change more that it could not acknowledge any longer.
 func TestKill(t *testing.T) {
-	url := create(t)
+	t.Run("SQLite", func(t *testing.T) {
+		url := create(t)
+		kill(t, url)
+		if got := shell(t, url, "PRAGMA integrity_check"); got != "ok" {
+			t.Errorf("integrity: %s", got)
+		}
+	})
+	t.Run("PostgreSQL", func(t *testing.T) { kill(t, createOn(t, registrytest.Server(t))) })
+}
+
+func kill(t *testing.T, url string) {
 	acknowledged, before := make(map[string]int), uint64(0)
 	for round := range 8 {
 		cmd, lines := start(t, "write", url, round*10_000)
@@ -136,9 +146,6 @@ func checkKilled(t *testing.T, url string, acknowledged map[string]int, rows uin
 			t.Errorf("%s: %d steps acknowledged, %d in the trail, is %q (%v)", mac, steps, trail[mac], d.State, err)
 		}
 	}
-	if got := shell(t, url, "PRAGMA integrity_check"); got != "ok" {
-		t.Errorf("integrity: %s", got)
-	}
 	return head.Sequence
 }
 
@@ -169,7 +176,11 @@ func enrolAll(f *registry.Fleet, n int) error {
 // TestProcesses lets processes enrol the same boards at once. Each board is won
 // once, and what admits it is what its winner delivered.
 func TestProcesses(t *testing.T) {
-	url := create(t)
+	t.Run("SQLite", func(t *testing.T) { compete(t, create(t)) })
+	t.Run("PostgreSQL", func(t *testing.T) { compete(t, createOn(t, registrytest.Server(t))) })
+}
+
+func compete(t *testing.T, url string) {
 	type process struct {
 		cmd   *exec.Cmd
 		lines *bufio.Scanner

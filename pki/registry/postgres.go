@@ -119,19 +119,53 @@ func (s server) create(ctx context.Context) error {
 	return absent(initialize(ctx, db, postgresFleet, postgresVisits))
 }
 
-func (s server) open(ctx context.Context, kind string, readOnly bool) (*sql.DB, error) {
+// openFleet opens a registry that exists.
+func (s server) openFleet(ctx context.Context, readOnly bool) (*sql.DB, error) {
+	return s.open(ctx, postgresFleet, readOnly)
+}
+
+func (s server) open(ctx context.Context, store store, readOnly bool) (*sql.DB, error) {
 	db, err := s.connect(readOnly)
 	if err != nil {
 		return nil, err
-	}
-	store := postgresFleet
-	if kind == postgresVisits.kind {
-		store = postgresVisits
 	}
 	if err := migrate(ctx, db, store, readOnly); err != nil {
 		return nil, errors.Join(absent(err), db.Close())
 	}
 	return db, nil
+}
+
+// Grant states anew what the group roles of a registry on PostgreSQL may do, and
+// makes those that do not exist, where the session may make roles. Create and
+// every migration do the same; Grant is for roles that somebody else made later.
+// The session must own the registry. The roles are
+//
+//	tcpboot_admin     everything but the schema, which is its owner's
+//	tcpboot_enrol     enrol, rotate, change and revoke boards; sign CRLs
+//	tcpboot_publish   number, publish and withdraw releases
+//	tcpboot_serve     read devices and offers, write visits
+//	tcpboot_radius    read the views radcheck and radreply, and nothing else
+//
+// People and machines log in by roles of their own, which are members of these.
+// NT hashes are shown to admin, enrol and radius alone; a Fleet opened by another
+// role has devices without them. Group roles belong to the whole server: where
+// two sites share one, let each of its databases be entered by its own members
+// only (REVOKE CONNECT … FROM PUBLIC).
+func Grant(ctx context.Context, url string) error {
+	if !isServer(url) {
+		return errors.New("registry: roles are for PostgreSQL: a file has an owner and a mode")
+	}
+	db, err := server(url).open(ctx, postgresFleet, false)
+	if err != nil {
+		return fmt.Errorf("registry %s: %w", server(url), err)
+	}
+	defer db.Close()
+	return inTx(ctx, db, nil, func(tx *sql.Tx) error {
+		if err := run(ctx, tx, inPostgres.lockSchema); err != nil {
+			return err
+		}
+		return run(ctx, tx, inPostgres.grants)
+	})
 }
 
 // absent gives the error of a database that does not exist the form that a file

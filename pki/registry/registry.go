@@ -58,13 +58,30 @@
 // database put back to an older state, is found only by comparing with a [Head]
 // kept elsewhere, which is why manifests and CRLs carry one.
 //
+// # PostgreSQL
+//
+// Where several machines change the fleet the registry lies in a PostgreSQL
+// database, in a schema of its own, tcpboot. The methods, their promises and the
+// SQL behind them are the same; a contract test runs on both. Beyond that the
+// server keeps duties apart, see [Grant]; writes the name of the role that has
+// logged in, and no other, into the trail; and holds the [Visits] too. A RADIUS
+// server reads the views radcheck and radreply.
+//
+// The URL holds no password. libpq's ways of keeping one work (PGPASSFILE,
+// PGSERVICE), and so do certificates (sslcert, sslkey). Across a network the
+// server must prove its name, unless the URL says otherwise (sslmode).
+//
+// What is erased from a table stays in PostgreSQL's dead rows until they are
+// vacuumed, in its log and in its backups: NT hashes of dead credentials too.
+//
 // # Files
 //
 // The embedded store is one SQLite file, mode 0600, with its write-ahead log
 // beside it (-wal, -shm); all three belong together. Erased means overwritten: a
 // page that held an NT hash is written anew, and closing the Fleet empties the
 // log, unless somebody is reading just then. The visits of boards lie in a file of their own,
-// [Visits], so that an image server needs no write access to the registry.
+// [Visits], so that an image server needs no write access to the registry. What a
+// RADIUS server may see lies in a third one, see Options.RADIUS.
 package registry
 
 import (
@@ -119,7 +136,7 @@ type Fleet struct {
 // A place is where databases lie: a file, or a server.
 type place interface {
 	create(ctx context.Context) error
-	open(ctx context.Context, kind string, readOnly bool) (*sql.DB, error)
+	openFleet(ctx context.Context, readOnly bool) (*sql.DB, error)
 }
 
 // locate reads a registry's URL. Its error keeps the URL to itself, because that
@@ -165,7 +182,7 @@ func Open(ctx context.Context, url string, o Options) (*Fleet, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	db, err := where.open(ctx, fleetStore.kind, o.ReadOnly)
+	db, err := where.openFleet(ctx, o.ReadOnly)
 	if err != nil {
 		return nil, fmt.Errorf("registry %s: %w", where, err)
 	}

@@ -20,7 +20,7 @@ func (f file) create(ctx context.Context) error {
 	return createDatabase(ctx, string(f), fleetStore)
 }
 
-func (f file) open(ctx context.Context, _ string, readOnly bool) (*sql.DB, error) {
+func (f file) openFleet(ctx context.Context, readOnly bool) (*sql.DB, error) {
 	return openDatabase(ctx, string(f), fleetStore, readOnly)
 }
 

@@ -1,12 +1,14 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -31,9 +33,13 @@ type Visits struct {
 	unasked atomic.Int64 // visits appended since the boards were counted last
 }
 
-// OpenVisits opens the visits at path for reading and writing, and makes the
-// file, mode 0600, when there is none. Close it.
+// OpenVisits opens visits for reading and writing. path is that of a file, which
+// is made, mode 0600, when there is none; or the URL of a registry on PostgreSQL,
+// which has a table for them. Close it.
 func OpenVisits(ctx context.Context, path string) (*Visits, error) {
+	if isServer(path) {
+		return openVisits(ctx, path, false)
+	}
 	// Another server may be faster, and then the file is whole.
 	if err := createDatabase(ctx, path, visitsStore); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("visits %s: %w", path, err)
@@ -48,6 +54,13 @@ func ReadVisits(ctx context.Context, path string) (*Visits, error) {
 }
 
 func openVisits(ctx context.Context, path string, readOnly bool) (*Visits, error) {
+	if isServer(path) {
+		db, err := server(path).open(ctx, postgresVisits, readOnly)
+		if err != nil {
+			return nil, fmt.Errorf("visits %s: %w", server(path), err)
+		}
+		return &Visits{db: db, limit: maxVisits}, nil
+	}
 	db, err := openDatabase(ctx, path, visitsStore, readOnly)
 	if err != nil {
 		return nil, fmt.Errorf("visits %s: %w", path, err)
@@ -62,6 +75,8 @@ func (v *Visits) Close() error { return v.db.Close() }
 // remembered changes nothing, so servers need not agree on an order. Text beyond
 // 256 bytes and what is no UTF-8 is cut off.
 func (v *Visits) Append(ctx context.Context, visits []fleet.Visit) error {
+	// In one order, so that two servers never wait for each other.
+	visits = slices.SortedStableFunc(slices.Values(visits), func(a, b fleet.Visit) int { return bytes.Compare(a.MAC[:], b.MAC[:]) })
 	return inTx(ctx, v.db, nil, func(tx *sql.Tx) error {
 		for _, visit := range visits {
 			if err := appendVisit(ctx, tx, visit); err != nil {
