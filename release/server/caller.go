@@ -88,7 +88,7 @@ func (c *caller) look() (a answer) {
 	case !c.request.Complete():
 		return answer{why: "incomplete"}
 	}
-	c.aside(func() { a = c.choose() })
+	c.asking.aside(func() { a = c.choose() })
 	return a
 }
 
@@ -115,6 +115,8 @@ func (c *caller) pick(a answer) answer {
 	switch {
 	case errors.Is(err, ErrNothing):
 		a.why = "nothing"
+	case errors.Is(err, ErrNotYet):
+		a.why, a.again = "fetching", c.Limits.Retry // in case nobody calls Recheck
 	case err != nil:
 		return c.trouble(a, "shelf", err)
 	default:
@@ -126,9 +128,12 @@ func (c *caller) pick(a answer) answer {
 	return a
 }
 
+// trouble has the client ask again, and says why once, not at every try.
 func (c *caller) trouble(a answer, who string, err error) answer {
-	c.Log.Error("cannot answer", "mac", c.request.MAC(), "asked", who, "error", err)
 	a.why, a.again = "trouble", c.Limits.Retry
+	if c.parked != a.why {
+		c.Log.Error("cannot answer", "mac", c.request.MAC(), "asked", who, "error", err)
+	}
 	return a
 }
 

@@ -15,9 +15,10 @@
 // erase flash after each lost connection and hang on an early FIN, so silence is
 // the only harmless "no": the connection is parked, without wear, and served
 // when there is something to serve. Parked are boards that are unknown, revoked
-// or not yet active, those for which nothing is published, those that come back
-// so quickly that the image must be what fails (see Limits.QuickReturns), those
-// that wait for a download slot, and clients that never complete a MAC.
+// or not yet active, those for which nothing is published, those whose image is
+// still being fetched, those that come back so quickly that the image must be
+// what fails (see Limits.QuickReturns), those that wait for a download slot, and
+// clients that never complete a MAC.
 //
 // # What a client may cost
 //
@@ -49,7 +50,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"runtime"
 	"sync"
 	"time"
 
@@ -63,14 +63,20 @@ type Registry interface {
 }
 
 // A Shelf knows the images. Pick returns what d is to have now; ErrNothing when
-// there is nothing for it; after any other error the server asks again later.
-// The same image must be the same Blob: it is open once for all boards.
+// there is nothing for it; ErrNotYet when it must be fetched first; after any
+// other error the server asks again later. Pick must not wait for an image: boards
+// that want another would wait with it. The same image must be the same Blob: it
+// is open once for all boards.
 type Shelf interface {
 	Pick(ctx context.Context, d fleet.Device) (*Blob, error)
 }
 
 // ErrNothing says that a shelf has nothing for a device.
 var ErrNothing = errors.New("nothing published")
+
+// ErrNotYet says that a shelf is fetching the image for a device. Whoever owns
+// the shelf calls Recheck when it is there.
+var ErrNotYet = errors.New("image not at hand yet")
 
 // A Server answers boards. Registry and Shelf are needed; set all fields before
 // the first Serve.
@@ -85,7 +91,8 @@ type Server struct {
 	once    sync.Once
 	pool    *pool
 	returns *returns
-	desk    chan struct{}
+	asking  desk
+	telling desk // apart, so that a slow log keeps no board from its answer
 
 	mu        sync.Mutex
 	listeners []net.Listener
@@ -103,7 +110,7 @@ func (s *Server) prepare() {
 		}
 		s.pool = newPool(s.Limits)
 		s.returns = newReturns(s.Limits, s.Now)
-		s.desk = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
+		s.asking, s.telling = newDesk(), newDesk()
 	})
 }
 
@@ -164,7 +171,8 @@ func (s *Server) full() {
 }
 
 // Recheck makes the server ask again for every parked board. Call it when the
-// site has changed: a release was published, a device enrolled or moved.
+// site has changed: a release was published, a device enrolled or moved, an image
+// fetched.
 func (s *Server) Recheck() {
 	s.prepare()
 	s.pool.recheck()
@@ -191,18 +199,4 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) Status() Status {
 	s.prepare()
 	return s.pool.status()
-}
-
-// aside runs f on a goroutine of its own and waits for it. The deep stack of a
-// database or a log handler then lasts no longer than the call, and the
-// thousands of goroutines that wait for boards keep their small ones. It also
-// bounds how many ask at once, when Recheck wakes everybody.
-func (s *Server) aside(f func()) {
-	s.desk <- struct{}{}
-	done := make(chan struct{})
-	go func() {
-		defer func() { <-s.desk; close(done) }()
-		f()
-	}()
-	<-done
 }

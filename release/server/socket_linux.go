@@ -25,14 +25,33 @@ func descriptors() int {
 
 // memory returns a file that holds b and that nobody can change: it has no name,
 // can get none, and is open for reading only. It lies among the temporary files
-// because sendfile takes a disk's page cache in larger pieces than memory files.
-func memory(b []byte) (*os.File, error) {
-	fd, err := unix.Open(os.TempDir(), unix.O_TMPFILE|unix.O_EXCL|unix.O_RDWR|unix.O_CLOEXEC, 0o400)
-	if err != nil {
-		fd, err = unix.MemfdCreate("image", unix.MFD_CLOEXEC)
+// because sendfile takes a disk's page cache in larger pieces than memory files,
+// and in one of those where that disk is full or knows no such files.
+func memory(b []byte) (*os.File, error) { return keep(b, onDisk, inMemory) }
+
+func onDisk() (fd int, err error) {
+	return unix.Open(os.TempDir(), unix.O_TMPFILE|unix.O_EXCL|unix.O_RDWR|unix.O_CLOEXEC, 0o400)
+}
+
+func inMemory() (fd int, err error) { return unix.MemfdCreate("image", unix.MFD_CLOEXEC) }
+
+// keep returns a file that holds b at the first place that takes it.
+func keep(b []byte, places ...func() (fd int, err error)) (*os.File, error) {
+	var errs []error
+	for _, place := range places {
+		f, err := fill(place, b)
+		if err == nil {
+			return f, nil
+		}
+		errs = append(errs, err)
 	}
+	return nil, errors.Join(errs...)
+}
+
+func fill(place func() (fd int, err error), b []byte) (*os.File, error) {
+	fd, err := place()
 	if err != nil {
-		return nil, os.NewSyscallError("memfd_create", err)
+		return nil, fmt.Errorf("make a file for the image: %w", err)
 	}
 	w := os.NewFile(uintptr(fd), "image")
 	defer w.Close()

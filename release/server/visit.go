@@ -36,7 +36,7 @@ func (c *caller) record(v visit) {
 	if v.err != nil {
 		line = append(line, slog.Any("error", v.err))
 	}
-	c.aside(func() { // a parked connection lives on
+	c.telling.aside(func() { // a parked connection lives on
 		c.Log.LogAttrs(c.ctx, level(v.verdict), "visit", line...)
 		if c.Visits != nil && v.device.MAC != (fleet.MAC{}) {
 			c.Visits(said)
