@@ -6,6 +6,7 @@ import (
 	"crypto/sha1" // the boot protocol's
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -239,14 +240,24 @@ func password(ts *testscript.TestScript, delivery string) string {
 	return ""
 }
 
-// background starts cmd and waits until it prints ready. end stops it by TERM
-// and returns all that it said.
+// background starts a script's peer and waits until it prints ready.
 func background(ts *testscript.TestScript, cmd *exec.Cmd, ready string) (end func() (said string, err error)) {
-	r, w, err := os.Pipe()
+	end, err := start(cmd, ready)
 	ts.Check(err)
+	return end
+}
+
+// start starts cmd and waits until it prints ready. end stops it by TERM and
+// returns all that it said.
+func start(cmd *exec.Cmd, ready string) (end func() (said string, err error), err error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
 	cmd.Stdout, cmd.Stderr = w, w
-	ts.Check(cmd.Start())
-	w.Close()
+	if err := cmd.Start(); err != nil {
+		return nil, errors.Join(err, r.Close(), w.Close())
+	}
 	var said strings.Builder
 	isReady, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -261,6 +272,7 @@ func background(ts *testscript.TestScript, cmd *exec.Cmd, ready string) (end fun
 			}
 		}
 	}()
+	w.Close() // cmd has its own: the lines end when it does
 	end = func() (string, error) {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		<-ended
@@ -268,9 +280,8 @@ func background(ts *testscript.TestScript, cmd *exec.Cmd, ready string) (end fun
 	}
 	select {
 	case <-isReady:
-		return end
+		return end, nil
 	case <-ended:
-		ts.Fatalf("%s ended before it was ready: %v\n%s", cmd.Path, cmd.Wait(), &said)
-		return nil
+		return nil, fmt.Errorf("%s ended before it was ready: %w\n%s", cmd.Path, cmd.Wait(), &said)
 	}
 }
