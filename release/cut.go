@@ -111,7 +111,7 @@ func (r *Release) add(name string, image []byte, chunkSize int) (Component, erro
 
 // Check says why boards of the hardware could not run or hold the image, before
 // numbers and signatures are spent on it, and notes what deserves a second look
-// though Cut takes it.
+// though Cut takes it. The error names the field and its offset.
 func (q *Request) Check() (notes []string, err error) {
 	im, _, err := q.check()
 	if err == nil && im.Descriptor.Version != q.Version {
@@ -124,11 +124,8 @@ func (q *Request) Check() (notes []string, err error) {
 func (q *Request) check() (*espimage.Image, espimage.Scheme, error) {
 	im, err := espimage.CheckRelease(q.Image)
 	if err != nil {
-		return nil, "", badImage(err)
+		return nil, "", err
 	}
 	scheme, err := q.Hardware.check(im)
-	if err != nil {
-		return nil, "", badImage(err)
-	}
-	return im, scheme, nil
+	return im, scheme, err
 }

@@ -23,7 +23,7 @@ type Hardware struct {
 func (q *Request) signImage() ([]byte, error) {
 	im, scheme, err := q.check()
 	if err != nil {
-		return nil, err
+		return nil, badImage(err)
 	}
 	signed, err := signAs(scheme, im, q.App)
 	if err != nil {
