@@ -29,6 +29,9 @@ func hints(err error) (all []string) {
 	if e := new(purgedError); errors.As(err, &e) {
 		add("`tcpboot rotate MAC` makes new ones")
 	}
+	if e := new(foreignError); errors.As(err, &e) {
+		add("name an empty folder with --out, or remove what is there")
+	}
 	if e := new(trackedError); errors.As(err, &e) {
 		add("untrack it (git rm --cached) and add it to .gitignore")
 	}

@@ -4,15 +4,12 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/radius"
-	"github.com/tcpboot/tcpboot/pki/registry"
-	"github.com/tcpboot/tcpboot/pki/site"
 )
 
 var radiusVerb = &cli.Command{
@@ -20,14 +17,18 @@ var radiusVerb = &cli.Command{
 	Usage: "what admits the boards to the network",
 	Subcommands: []*cli.Command{{
 		Name:  "export",
-		Usage: "write a complete FreeRADIUS 3.2 configuration folder",
-		Description: "Start a server on it as it lies:  freeradius -f -d DIR -n radiusd\n" +
-			"The site's own radius/ is rendered again at every change; another DIR is not.",
+		Usage: "write what a RADIUS server reads, and keep it up to date",
+		Description: "Formats:\n" +
+			"  freeradius  a complete FreeRADIUS 3.2 folder; as it lies: freeradius -f -d DIR -n radiusd\n" +
+			"  hostapd     hostapd as the RADIUS server of a small site; within DIR: hostapd hostapd.conf\n" +
+			"  authorize   the boards alone, for a FreeRADIUS that you have\n" +
+			"Every DIR is remembered, and rendered again whenever a board changes.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Usage: "`F`: freeradius, or authorize: the boards alone, for a server you have", Value: "freeradius"},
+			&cli.StringFlag{Name: "format", Usage: "write as `F`", DefaultText: "radius.kind of tcpboot.yaml"},
 			&cli.PathFlag{Name: "out", Usage: "write into `DIR` (default: the site's radius/)"},
+			&cli.StringFlag{Name: "group", Usage: "the server runs in group `G`, which may read the files"},
 		},
-		Action: readingSite(radiusExport),
+		Action: withSite(radiusExport),
 	}},
 }
 
@@ -35,55 +36,46 @@ func radiusExport(s *session) error {
 	if err := wantArgs(s.cli, 0, "no arguments"); err != nil {
 		return err
 	}
-	dir := s.cli.Path("out")
-	if dir == "" {
-		dir = s.site.Path("radius")
-	}
-	switch format := s.cli.String("format"); format {
-	case "freeradius":
-		key, err := s.radiusKey()
-		if err != nil {
-			return err
-		}
-		unlock, err := s.site.Lock("render")
-		if err != nil {
-			return err
-		}
-		defer unlock()
-		if err := s.exportRADIUS(dir, key); err != nil {
-			return err
-		}
-	case "authorize":
-		if err := s.exportAuthorize(dir); err != nil {
-			return err
-		}
-	default:
-		return usagef("--format %q: want freeradius or authorize", format)
-	}
-	return answer(s.cli, map[string]string{"out": dir}, func(w io.Writer) {
-		fmt.Fprintf(w, "RADIUS configuration in %s\n", dir)
-	})
-}
-
-// exportAuthorize writes the boards alone.
-func (s *session) exportAuthorize(dir string) error {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return err
-	}
-	f, err := site.NewFile(filepath.Join(dir, "authorize"), 0o640)
+	e, err := s.askedExport()
 	if err != nil {
 		return err
 	}
-	defer f.Abort()
-	w := bufio.NewWriter(f)
-	active := s.fleet.Devices(s.ctx(), registry.Filter{States: []fleet.State{fleet.Active}})
-	if err := radius.Authorize(w, active); err != nil {
+	if err := s.newExport(e, s.cli.String("group")); err != nil {
 		return err
 	}
-	if err := w.Flush(); err != nil {
+	if err := s.fleet.Record(s.ctx(), "radius.export", e.Dir, jsonText(e)); err != nil {
 		return err
 	}
-	return f.Commit()
+	if e.Format == "hostapd" {
+		eap, err := fleet.ParseEAP(s.site.Settings.RADIUS.EAP)
+		if err != nil {
+			return err
+		}
+		for _, limit := range radius.HostapdLimits(eap) {
+			say(s.cli, "note: %s", limit)
+		}
+	}
+	return answer(s.cli, e, func(w io.Writer) {
+		fmt.Fprintf(w, "RADIUS configuration in %s\n", e.Dir)
+	})
+}
+
+func (s *session) askedExport() (e export, err error) {
+	if e.Format = s.cli.String("format"); e.Format == "" {
+		e.Format = s.site.Settings.RADIUS.Kind
+	}
+	if _, known := formats[e.Format]; !known {
+		return e, usagef("--format %q: want freeradius, hostapd or authorize", e.Format)
+	}
+	out := s.cli.Path("out")
+	switch {
+	case out == "" && e.Format == "authorize":
+		return e, usagef("radius export: --format authorize goes into a server's folder: --out DIR")
+	case out == "":
+		out = s.site.Path("radius")
+	}
+	e.Dir, err = filepath.Abs(out)
+	return e, err
 }
 
 // A bufferedFile is written in large pieces; Close flushes, and commits nothing.

@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/pem"
-	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -15,7 +13,6 @@ import (
 	"github.com/tcpboot/tcpboot/pki"
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/radius"
-	"github.com/tcpboot/tcpboot/pki/registry"
 	"github.com/tcpboot/tcpboot/pki/site"
 )
 
@@ -32,67 +29,10 @@ func (s *session) renderAll() error {
 	return nil
 }
 
-// renderRADIUS renders radius/ again, where `radius export` has made one.
-func (s *session) renderRADIUS() error {
-	unlock, err := s.site.Lock("render")
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	dir := s.site.Path("radius")
-	key, err := os.ReadFile(filepath.Join(dir, "radius.key"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := s.exportRADIUS(dir, key); err != nil {
-		return fmt.Errorf("the registry is changed, but radius/ is not rendered: %w (run `tcpboot radius export`)", err)
-	}
-	return nil
-}
-
-// exportRADIUS writes the FreeRADIUS folder. Every file is complete before the
-// first takes its place; the list of boards comes last.
-func (s *session) exportRADIUS(dir string, key []byte) (err error) {
-	server, err := s.radiusServer(key)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return err
-	}
-	var files []*site.File
-	defer func() {
-		for _, f := range files {
-			f.Abort()
-		}
-	}()
-	active := s.fleet.Devices(s.ctx(), registry.Filter{States: []fleet.State{fleet.Active}})
-	err = radius.Export(server, active, func(name string, secret bool) (io.WriteCloser, error) {
-		f, err := site.NewFile(filepath.Join(dir, name), 0o640)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, f)
-		return buffered(f), nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		if err := f.Commit(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // radiusServer gathers what the configuration says of the server itself.
 func (s *session) radiusServer(key []byte) (radius.Server, error) {
 	set := s.site.Settings
-	listen, err := netip.ParseAddrPort(set.RADIUS.Listen)
+	listen, err := netip.ParseAddrPort(anywhere(set.RADIUS.Listen))
 	if err != nil {
 		return radius.Server{}, fmt.Errorf("tcpboot.yaml: radius.listen: %w", err)
 	}
@@ -117,7 +57,7 @@ func (s *session) radiusServer(key []byte) (radius.Server, error) {
 
 func (s *session) radiusClients() (clients []radius.Client, err error) {
 	for _, c := range s.site.Settings.RADIUS.Clients {
-		network, err := netip.ParsePrefix(c.Address)
+		network, err := parseNetwork(c.Address)
 		if err != nil {
 			return nil, fmt.Errorf("tcpboot.yaml: radius client %s: %w", c.Name, err)
 		}
@@ -132,6 +72,22 @@ func (s *session) radiusClients() (clients []radius.Client, err error) {
 		clients = append(clients, radius.Client{Name: c.Name, Net: network, Secret: strings.TrimSuffix(string(secret), "\n")})
 	}
 	return clients, nil
+}
+
+// anywhere puts an address before a listen setting without one: ":1812".
+func anywhere(listen string) string {
+	if strings.HasPrefix(listen, ":") {
+		return "0.0.0.0" + listen
+	}
+	return listen
+}
+
+// parseNetwork reads a network, or a single address.
+func parseNetwork(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	return netip.ParsePrefix(s)
 }
 
 // certificates reads files of certs/, one behind the other.
@@ -163,6 +119,11 @@ func (s *session) renderCRL() error {
 		return err
 	}
 	defer unlock()
+	return s.issueCRL()
+}
+
+// issueCRL is renderCRL for those who hold the lock.
+func (s *session) issueCRL() error {
 	boards, err := s.authority(pki.Boards, true)
 	if err != nil {
 		return err
