@@ -31,13 +31,11 @@ func writeDir(final string, files map[string][]byte, perm fs.FileMode, exchange 
 		return err
 	}
 	defer stage.Close()
-	if err := swap(stage.Name(), final, exchange); err != nil {
+	swapped, err := replaceDir(stage.Name(), final, exchange)
+	if !swapped {
 		return errors.Join(err, os.RemoveAll(stage.Name()))
 	}
-	if err := syncDir(filepath.Dir(final)); err != nil {
-		return err // the old folder, now at stage, stays until somebody can sync
-	}
-	return os.RemoveAll(stage.Name())
+	return err // with one, the old folder, now at stage, stays until somebody can sync
 }
 
 // ReplaceDir puts the folder staged, which WriteDir has written, in the place of
@@ -47,13 +45,27 @@ func ReplaceDir(staged, final string) error {
 	if filepath.Dir(staged) != filepath.Dir(final) {
 		return fmt.Errorf("%s and %s are not side by side", staged, final)
 	}
-	if err := swap(staged, final, exchange); err != nil {
-		return err
+	_, err := replaceDir(staged, final, exchange)
+	return err
+}
+
+// replaceDir puts the folder stage in the place of the folder final, and removes
+// the old one once that lasts. The old one lies at stage meanwhile, a name that
+// carries no lock of ours any more: that nobody takes it, fills it and loses it
+// again is because their parent stays locked until it is free.
+func replaceDir(stage, final string, exchange func(a, b string) error) (swapped bool, err error) {
+	unlock, err := lockDir(filepath.Dir(final))
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	if err := swapLocked(stage, final, exchange); err != nil {
+		return false, err
 	}
 	if err := syncDir(filepath.Dir(final)); err != nil {
-		return err
+		return true, err
 	}
-	return os.RemoveAll(staged)
+	return true, os.RemoveAll(stage)
 }
 
 // stageDir writes files to a new folder beside final, locked while the returned
@@ -91,13 +103,17 @@ func claimDir(final string) (*os.File, error) {
 // the next sync of their parent it lasts. What was final, if anything, is then
 // at stage.
 func swap(stage, final string, exchange func(a, b string) error) error {
-	parent := filepath.Dir(final)
-	unlock, err := lockDir(parent)
+	unlock, err := lockDir(filepath.Dir(final))
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	aside := filepath.Join(parent, "."+filepath.Base(final)+".old")
+	return swapLocked(stage, final, exchange)
+}
+
+// swapLocked is swap for a caller who has locked their parent.
+func swapLocked(stage, final string, exchange func(a, b string) error) error {
+	aside := filepath.Join(filepath.Dir(final), "."+filepath.Base(final)+".old")
 	if err := recoverAside(aside, final); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -117,6 +118,33 @@ func TestWriteDirOverOthers(t *testing.T) {
 	}
 	holds(t, elsewhere, oldFiles())
 	onlyIn(t, top, "elsewhere", "file", "link")
+}
+
+// Of many who replace one folder at once, directly or over a staged one, none
+// takes from another what that one is just writing.
+func TestWriteDirAtOnce(t *testing.T) {
+	top := t.TempDir()
+	dir, next := filepath.Join(top, "d"), filepath.Join(top, "d.next")
+	var all sync.WaitGroup
+	for i := range 8 {
+		path := []string{dir, next}[i%2]
+		all.Go(func() {
+			for range 30 {
+				if err := WriteDir(path, newFiles(), 0o600); err != nil {
+					t.Errorf("write %s: %v", path, err)
+				}
+				if path != next {
+					continue
+				}
+				if err := ReplaceDir(next, dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("replace: %v", err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	holds(t, dir, newFiles())
+	onlyIn(t, top, "d")
 }
 
 // After a run was killed the old folder is there or set aside whole, and the

@@ -1,6 +1,9 @@
 package site
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -34,5 +37,31 @@ func TestLockIsHeldByOneAtATime(t *testing.T) {
 	all.Wait()
 	if most.Load() != 1 {
 		t.Errorf("%d held the lock at once", most.Load())
+	}
+}
+
+func TestTryLockFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mark")
+	held, err := TryLockFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := TryLockFile(path); !errors.Is(err, ErrLocked) {
+		t.Errorf("while it is held: %v", err)
+	}
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := TryLockFile(path)
+	if err != nil {
+		t.Fatalf("once it is free: %v", err)
+	}
+	again.Close()
+	link := path + ".link"
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := TryLockFile(link); err == nil {
+		t.Error("a link elsewhere was followed")
 	}
 }

@@ -145,7 +145,8 @@ func readOwn(file string, uid int) ([]byte, error) {
 
 // Create makes the folders of a new site in dir, which may exist. Until Commit
 // it is not a site yet; a run that died in between may call Create again. When
-// dir is a site already the error is ErrExists, and nothing has changed.
+// dir is a site already the error is ErrExists; then, and when others could write
+// to it, nothing has changed.
 func Create(dir string, s Settings) (*Site, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -156,6 +157,9 @@ func Create(dir string, s Settings) (*Site, error) {
 	}
 	if _, err := os.Lstat(filepath.Join(dir, SettingsFile)); err == nil {
 		return nil, fmt.Errorf("%w: %s", ErrExists, filepath.Join(dir, SettingsFile))
+	}
+	if err := checkFolders(dir, os.Geteuid()); err != nil { // before anything is put into it
+		return nil, err
 	}
 	for _, f := range folders {
 		if err := mkdir(filepath.Join(dir, f.name), f.perm); err != nil {

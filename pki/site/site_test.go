@@ -100,6 +100,20 @@ func TestCreateRefuses(t *testing.T) {
 	}
 }
 
+// A folder that others can write to is left as it is.
+func TestCreateRefusesOthersFolder(t *testing.T) {
+	for _, mode := range []fs.FileMode{0o770, 0o777} {
+		dir := t.TempDir()
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Create(dir, small()); err == nil {
+			t.Errorf("mode %o: taken", mode)
+		}
+		onlyIn(t, dir)
+	}
+}
+
 func TestCreateRefusesSettings(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "site")
 	if _, err := Create(dir, Defaults()); err == nil || err.Error() != "ssid: empty" {
