@@ -65,18 +65,19 @@ func initSite(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := mayBegin(dir); err != nil {
+	if err := mayBegin(&site.Site{Dir: dir, Settings: settings}); err != nil {
 		return err
 	}
 	passphrases, err := newPassphrases(c)
 	if err != nil {
 		return err
 	}
-	begun, err := begin(dir, settings)
+	begun, mark, err := begin(dir, settings)
 	if err != nil {
 		return err
 	}
-	m := &maker{ctx: c.Context, cli: c, site: begun, passphrases: passphrases}
+	defer mark.Close()
+	m := &maker{ctx: c.Context, cli: c, site: begun, mark: mark, passphrases: passphrases}
 	if err := m.make(); err != nil {
 		return err
 	}
@@ -112,8 +113,10 @@ func initSettings(c *cli.Context) (site.Settings, error) {
 
 const clientSecretFile = "keys/radius-client.secret"
 
-// unfinished marks a folder in which an init is at work. A folder with keys or a
-// registry but neither settings nor this mark is somebody's, and is left alone.
+// unfinished marks a folder in which an init is at work, which holds a lock on
+// it, or was. Its line is the database that this init began to make: what it
+// names is init's own, and is cleared away by the next one. A folder with keys or
+// a registry but neither settings nor this mark is somebody's, and is left alone.
 const unfinished = ".init"
 
 // forgetInit removes the mark from a site that is made. Every verb that changes
@@ -125,37 +128,101 @@ func forgetInit(s *site.Site) error {
 	return nil
 }
 
-// mayBegin refuses a folder that is a site, or that may have been one.
-func mayBegin(dir string) error {
-	there := func(name string) bool {
-		_, err := os.Stat(filepath.Join(dir, name))
-		return err == nil
+// mayBegin refuses a folder that is a site, or that may have been one, and a
+// database that no earlier init has begun to make here.
+func mayBegin(s *site.Site) error {
+	if exists(s.Path(site.SettingsFile)) {
+		return fmt.Errorf("%w: %s", site.ErrExists, s.Path(site.SettingsFile))
 	}
-	if there(site.SettingsFile) {
-		return fmt.Errorf("%w: %s", site.ErrExists, filepath.Join(dir, site.SettingsFile))
+	begun, err := os.ReadFile(s.Path(unfinished))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	for _, precious := range []string{"tcpboot.db", "keys/boards-ca.pem", "releases/index.json"} {
-		if there(precious) && !there(unfinished) {
-			return &remnantsError{filepath.Join(dir, precious)}
+	if errors.Is(err, fs.ErrNotExist) {
+		for _, precious := range []string{"tcpboot.db", "keys/boards-ca.pem", "releases/index.json"} {
+			if exists(s.Path(precious)) {
+				return &remnantsError{s.Path(precious)}
+			}
+		}
+	}
+	if file := databaseFile(s); exists(file) && s.Settings.Database != strings.TrimSpace(string(begun)) {
+		return &remnantsError{file}
+	}
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+func databaseFile(s *site.Site) string { return strings.TrimPrefix(databaseURL(s), "sqlite:") }
+
+// begin makes the folders, and clears away what a killed init left. Until mark is
+// closed nobody else begins here.
+func begin(dir string, settings site.Settings) (s *site.Site, mark *os.File, err error) {
+	if s, err = site.Create(dir, settings); err != nil {
+		return nil, nil, err
+	}
+	mark, err = site.TryLockFile(s.Path(unfinished))
+	if errors.Is(err, site.ErrLocked) {
+		return nil, nil, fmt.Errorf("%s: another init is at work here", s.Dir)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := startOver(s, mark); err != nil {
+		mark.Close()
+		return nil, nil, err
+	}
+	return s, mark, nil
+}
+
+// startOver clears away what the mark says was begun, and marks what begins now.
+// It looks again whether it may: another init can have come and gone meanwhile.
+func startOver(s *site.Site, mark *os.File) error {
+	if err := mayBegin(s); err != nil {
+		if errors.Is(err, site.ErrExists) {
+			err = errors.Join(err, forgetInit(s)) // the mark is of our making
+		}
+		return err
+	}
+	begun, err := io.ReadAll(mark)
+	if err != nil {
+		return err
+	}
+	if url := strings.TrimSpace(string(begun)); url != "" {
+		earlier := &site.Site{Dir: s.Dir, Settings: site.Settings{Database: url}}
+		if err := removeDatabase(databaseFile(earlier)); err != nil {
+			return err
+		}
+	}
+	if err := mark.Truncate(0); err != nil {
+		return err
+	}
+	if _, err := mark.WriteAt([]byte(s.Settings.Database+"\n"), 0); err != nil {
+		return err
+	}
+	return mark.Sync()
+}
+
+// removeDatabase removes a SQLite database, whole or begun.
+func removeDatabase(file string) error {
+	begun, err := filepath.Glob(globQuote(file) + ".new-*")
+	if err != nil {
+		return err
+	}
+	for _, name := range append(begun, file, file+"-wal", file+"-shm") {
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
 	return nil
 }
 
-// begin makes the folders, and clears away what a killed init left.
-func begin(dir string, settings site.Settings) (*site.Site, error) {
-	s, err := site.Create(dir, settings)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := os.Stat(s.Path(unfinished)); err == nil {
-		for _, name := range []string{"tcpboot.db", "tcpboot.db-wal", "tcpboot.db-shm"} {
-			if err := os.Remove(s.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return nil, err
-			}
-		}
-	}
-	return s, site.WriteFile(s.Path(unfinished), nil, 0o600)
+// globQuote is the pattern that matches path alone.
+func globQuote(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
 // A remnantsError says that a folder holds a site's parts, but no settings.
@@ -194,6 +261,7 @@ type maker struct {
 	ctx         context.Context
 	cli         *cli.Context
 	site        *site.Site
+	mark        *os.File // of the init at work
 	passphrases custody.Passphrases
 	keys        map[string]crypto.Signer
 	authorities map[pki.Hierarchy]*pki.Authority
@@ -382,6 +450,9 @@ func (m *maker) makeReleases() error {
 
 func (m *maker) makeRegistry() error {
 	f, err := registry.Create(m.ctx, databaseURL(m.site), registry.Options{Who: whoami(), Now: time.Now})
+	if errors.Is(err, fs.ErrExist) { // somebody made it since we looked: it is not ours to clear away
+		err = errors.Join(err, m.mark.Truncate(0))
+	}
 	if err != nil {
 		return err
 	}
