@@ -17,6 +17,7 @@ import (
 // TestREADME types the README's transcripts, one after the other, and compares
 // what comes out. A line "…" stands for any lines, a "…" in a line for anything.
 func TestREADME(t *testing.T) {
+	t.Parallel()
 	r := newReader(t)
 	for _, step := range r.steps("../../README.md") {
 		got := r.enter(step.command)
