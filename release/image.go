@@ -17,6 +17,7 @@ type Hardware struct {
 	MinRevision uint16          // lowest chip revision among the boards, 100·major + minor
 	Slot        int64           // bytes of the partition that takes the signed image; 0: not known
 	Scheme      espimage.Scheme // zero: the one that the chip takes by default
+	Project     string          // that images must carry; empty: any
 }
 
 // signImage returns the image with its signatures.
@@ -43,6 +44,9 @@ func (h Hardware) check(im *espimage.Image) (espimage.Scheme, error) {
 	}
 	if im.Chip != h.Chip {
 		return "", fmt.Errorf("header at offset 12: image for %s, hardware %s is %s", im.Chip, h.Name, h.Chip)
+	}
+	if h.Project != "" && im.Descriptor.Project != h.Project {
+		return "", fmt.Errorf("descriptor at offset 80: image of project %q, hardware %s wants %q", im.Descriptor.Project, h.Name, h.Project)
 	}
 	if im.MinRevision > h.MinRevision {
 		return "", fmt.Errorf("header at offset 15: image needs chip revision %s, hardware %s begins with %s",

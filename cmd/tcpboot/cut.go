@@ -56,6 +56,9 @@ func releaseCut(s *session) error {
 	if err != nil {
 		return err
 	}
+	if err := s.verifyWhole(r); err != nil {
+		return fmt.Errorf("what was cut does not hold against the site's own keys: %w", err)
+	}
 	if err := layout.Store(s.ctx(), r); err != nil { // now the release exists
 		return err
 	}
@@ -110,7 +113,7 @@ func (s *session) hardware(name string) (h release.Hardware, err error) {
 		return h, err
 	}
 	set := s.site.Settings.Hardware[name]
-	h = release.Hardware{Name: name, MinRevision: set.Revision(), Slot: int64(set.SlotSize())}
+	h = release.Hardware{Name: name, MinRevision: set.Revision(), Slot: int64(set.SlotSize()), Project: set.Project}
 	if h.Chip, err = fleet.ParseChip(set.Chip); err != nil {
 		return h, fmt.Errorf("tcpboot.yaml: hardware %s: %w", name, err)
 	}

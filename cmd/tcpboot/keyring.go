@@ -57,6 +57,11 @@ type keyring struct {
 }
 
 func newKeyring(c *cli.Context, dir string, uris map[string]string) (*keyring, error) {
+	for name := range uris {
+		if _, known := siteKeyNamed(name); !known {
+			return nil, fmt.Errorf("tcpboot.yaml: keys.%s: no key has that name (`tcpboot key list` shows them)", name)
+		}
+	}
 	k := &keyring{store: custody.Keyring{Dir: dir}, uris: uris, opened: map[string]crypto.Signer{}}
 	if file := c.Path("passphrase-file"); file != "" {
 		passphrases, err := readPassphrases(file)

@@ -101,23 +101,40 @@ func byHardware(found []*release.Release) (groups [][]*release.Release) {
 }
 
 // statementFor returns a statement of the release that boards on channel will
-// take: the one that is offered there, or one with a higher sequence, made now
-// where there is none.
+// take: the one that is offered there, or one with a higher sequence than any
+// that ever was, made now where there is none. What is offered is proved first.
 func (s *session) statementFor(statements []*release.Release, channel string) (*release.Release, error) {
+	r, err := s.chooseStatement(statements, channel)
+	if err != nil {
+		return nil, err
+	}
+	layout, err := s.layout()
+	if err != nil {
+		return nil, err
+	}
+	whole, err := layout.Load(s.ctx(), r.Digest)
+	if err != nil {
+		return nil, err
+	}
+	return r, s.verifyWhole(whole)
+}
+
+func (s *session) chooseStatement(statements []*release.Release, channel string) (*release.Release, error) {
+	hardware := statements[0].Manifest.Hardware
 	offers, err := s.fleet.Offers(s.ctx())
 	if err != nil {
 		return nil, err
 	}
-	var last uint64
 	for _, o := range offers {
-		if o.Hardware == statements[0].Manifest.Hardware && o.Channel == channel {
-			last = o.Sequence
-			for _, r := range statements {
-				if r.Digest == o.Manifest {
-					return r, nil
-				}
+		for _, r := range statements {
+			if o.Hardware == hardware && o.Channel == channel && r.Digest == o.Manifest {
+				return r, nil
 			}
 		}
+	}
+	last, err := s.fleet.Published(s.ctx(), hardware, channel)
+	if err != nil {
+		return nil, err
 	}
 	for _, r := range statements {
 		if r.Manifest.Sequences[channel] > last {

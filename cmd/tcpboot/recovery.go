@@ -7,12 +7,13 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 
 	"github.com/tcpboot/tcpboot/pki/custody"
+	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/site"
+	"github.com/tcpboot/tcpboot/release/cose"
 )
 
 // The recovery copy is one text file: for each key a line "# NAME", then the key
@@ -21,7 +22,7 @@ import (
 const (
 	recoveryFile = "recovery.pem"
 	recoveryCode = "recovery.code"   // where the code lies when nobody looked on
-	recoveryDone = ".recovery-proof" // the copy's digest, once its code opened it
+	recoveryDone = ".recovery-proof" // the digest of the copy that its code has opened
 )
 
 // makeRecovery writes the recovery copy of all keys.
@@ -96,20 +97,41 @@ func (s *session) checkRecovery(copyFile string, code []byte) (opened int, err e
 			return 0, fmt.Errorf("%s: key %s: %w", copyFile, k.name, err)
 		}
 	}
-	return len(siteKeys), site.WriteFile(s.site.Path(recoveryDone), []byte("proved\n"), 0o600)
+	return len(siteKeys), site.WriteFile(s.site.Path(recoveryDone), []byte(fleet.Sum(text).String()+"\n"), 0o600)
 }
 
-// matchesPublic compares a key with what the site shows of it in certs/.
+// matchesPublic compares a key with what the site shows of it.
 func (s *session) matchesPublic(name string, got crypto.PublicKey) error {
-	want, err := s.public(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // the release key's public half is in the site document
+	if name == "release" {
+		return s.namedInSiteDocument(got)
 	}
+	want, err := s.public(name)
 	if err != nil {
 		return err
 	}
 	if !want.(interface{ Equal(crypto.PublicKey) bool }).Equal(got) {
-		return errors.New("is not the one the site uses")
+		return errNotOurs
 	}
 	return nil
+}
+
+var errNotOurs = errors.New("is not the one the site uses")
+
+// namedInSiteDocument compares the release key with those that the site document
+// lets sign.
+func (s *session) namedInSiteDocument(got crypto.PublicKey) error {
+	key, err := cose.KeyOf(got)
+	if err != nil {
+		return err
+	}
+	trust, err := s.trust()
+	if err != nil {
+		return err
+	}
+	for _, k := range trust.Site.Keys {
+		if k.Key == key {
+			return nil
+		}
+	}
+	return errNotOurs
 }

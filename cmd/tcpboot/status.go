@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -101,7 +102,9 @@ func lookAtCertificates(s *session, st *siteStatus) error {
 }
 
 func lookAtRecovery(s *session, st *siteStatus) error {
-	if _, err := os.Stat(s.site.Path(recoveryDone)); err != nil {
+	copied, copyErr := os.ReadFile(s.site.Path(recoveryFile))
+	proof, err := os.ReadFile(s.site.Path(recoveryDone))
+	if err != nil || copyErr == nil && fleet.Sum(copied).String() != strings.TrimSpace(string(proof)) {
 		st.Attention = append(st.Attention, "the recovery copy is not proved: tcpboot key check --recovery")
 	}
 	if _, err := os.Stat(s.site.Path(recoveryCode)); err == nil {
