@@ -54,6 +54,10 @@
 // password proves it. The Calling-Station-Id is what a station says of itself:
 // comparing it stops a credential that was copied to another board by mistake.
 //
+// The line is looked up again before the accept, and must bear the credentials
+// it bore: a station that has proved itself may hold its last message back until
+// its board is revoked.
+//
 // # hostapd
 //
 // For a small site hostapd can be the RADIUS server: [Hostapd] writes its files
