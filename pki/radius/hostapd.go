@@ -52,6 +52,7 @@ func HostapdLimits(e fleet.EAP) (limits []string) {
 	return append(limits,
 		"The station's address is not compared: a credential copied to another board works there.",
 		"An anonymous identity outside a tunnel is refused, and an accept does not say which board it is for.",
+		"A login that was under way when its board was revoked may be accepted yet, for a minute. A restart of hostapd in place of a HUP prevents that.",
 		"A rotation has no grace.")
 }
 
@@ -116,6 +117,8 @@ func (s HostapdServer) files() (files []file, err error) {
 // checkHostapd refuses what a Server may say and hostapd cannot do.
 func (s HostapdServer) checkHostapd() error {
 	switch {
+	case s.Database != "":
+		return errors.New("RADIUS database: hostapd reads files alone")
 	case !s.Address.IsUnspecified():
 		return fmt.Errorf("RADIUS address %s: hostapd listens on every address of its machine: want :: or 0.0.0.0", s.Address)
 	case len(s.Clients) == 0:

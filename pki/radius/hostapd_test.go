@@ -234,6 +234,7 @@ func TestHostapdRefuses(t *testing.T) {
 		want   string
 	}{
 		{"an address of its own", func(h *radius.HostapdServer) { h.Address = netip.MustParseAddr("127.0.0.1") }, "every address"},
+		{"a database", func(h *radius.HostapdServer) { h.Database = "sqlite:radius.db" }, "files alone"},
 		{"no client", func(h *radius.HostapdServer) { h.Clients = nil }, "without one"},
 		{"an IPv6 client on IPv4", func(h *radius.HostapdServer) { h.Clients[0].Net = netip.MustParsePrefix("fd00::/8") }, "not ::"},
 		{"a secret with a line end", func(h *radius.HostapdServer) { h.Clients[0].Secret = "hunter2-\n" }, "letters, digits"},

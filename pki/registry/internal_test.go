@@ -22,6 +22,8 @@ func TestMigrationsStay(t *testing.T) {
 	}{
 		{fleetStore, []string{"8acd75a6810c933b8256d2c2e920a95c2d2e280657eb05a2ef72002cb122d843"}},
 		{visitsStore, []string{"dbbae015fbfa118d15926e842761d9876f3b1dd1790aab93211b565f4c68702b"}},
+		{postgresFleet, []string{"3bdf33d93ae7a79fba2b12163d50e6cfa5395473504ae82e76ae581e9ae59015"}},
+		{postgresVisits, []string{"ff492ed1e041886d899672dc9dc415f75c89cf344990f59efb7345fd7e8f0db7"}},
 	} {
 		var got []string
 		for _, m := range row.store.migrations {

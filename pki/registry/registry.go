@@ -97,7 +97,8 @@ import (
 // Options say who opens a registry, and how.
 type Options struct {
 	// Who is written into the audit rows: the operating-system user, as a rule.
-	// It must be set unless ReadOnly is.
+	// It must be set unless ReadOnly is. PostgreSQL knows who has logged in, so
+	// there the rows bear the name of the role instead.
 	Who string
 
 	// Now is the clock. Nil means time.Now.
