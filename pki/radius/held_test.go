@@ -138,3 +138,37 @@ func TestHeldLogin(t *testing.T) {
 		}
 	}
 }
+
+// With hostapd it ends with the restart, also for a board with a VLAN: at a HUP
+// hostapd 2.10 would give its accept attributes that are no longer there.
+func TestHeldLoginHostapd(t *testing.T) {
+	t.Parallel()
+	s := newSite()
+	lost := s.enroll("246f28aa1001", all, 101)
+	l := startHostapd(t, s.hostapd(all), devices(lost), nil)
+	bin := program(t, "eapol_test", "eapoltest")
+	count := newRelay(t, l.port, 0)
+	through := func(r *relay) outcome {
+		via := &lab{t: t, port: r.port}
+		return must(via.login(t.Context(), bin, lost.by(usePEAP)))
+	}
+	if o := through(count); o.verdict != accept {
+		t.Fatalf("%s\n%s", o.verdict, o.output)
+	}
+	r := newRelay(t, l.port, count.seen())
+	got := make(chan outcome, 1)
+	go func() { got <- through(r) }()
+	<-r.held
+	lost.in(fleet.Revoked)
+	var m memory
+	if err := radius.Hostapd(s.hostapd(all, lost.Credential), devices(lost), m.create); err != nil {
+		t.Fatal(err)
+	}
+	if err := radius.Reload(t.Context(), l.hostapd(), l.put(t, &m, "eap_user", "boards-ca.pem")); err != nil {
+		t.Fatal(err)
+	}
+	close(r.release)
+	if o := <-got; o.verdict == accept {
+		t.Errorf("%s\n%s", o.verdict, l.output)
+	}
+}

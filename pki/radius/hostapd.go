@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"text/template"
-	"time"
 
 	"github.com/tcpboot/tcpboot/pki"
 	"github.com/tcpboot/tcpboot/pki/fleet"
@@ -34,10 +33,6 @@ type HostapdServer struct {
 // check it before rotating.
 var ErrGrace = errors.New("hostapd knows one password for a board, and no time at which a credential ends: no grace")
 
-// HostapdCRLDelay is how long after new files are in place hostapd may still
-// judge certificates by the CRL before.
-const HostapdCRLDelay = 2 * time.Second
-
 // HostapdLimits says, a sentence or two each, what a site that offers the
 // methods e gives up with hostapd: print it for whoever chooses hostapd.
 func HostapdLimits(e fleet.EAP) (limits []string) {
@@ -52,7 +47,7 @@ func HostapdLimits(e fleet.EAP) (limits []string) {
 	return append(limits,
 		"The station's address is not compared: a credential copied to another board works there.",
 		"An anonymous identity outside a tunnel is refused, and an accept does not say which board it is for.",
-		"A login that was under way when its board was revoked may be accepted yet, for a minute. A restart of hostapd in place of a HUP prevents that.",
+		"Every change needs a restart of hostapd, which ends the logins that are under way. A HUP would let them go on, and may crash it.",
 		"A rotation has no grace.")
 }
 

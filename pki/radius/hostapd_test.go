@@ -63,9 +63,7 @@ func startHostapd(t *testing.T, srv radius.HostapdServer, boards iter.Seq2[fleet
 			change(l.dir)
 		}
 		l.give()
-		cmd := exec.Command(program(t, "hostapd", "hostapd"), "hostapd.conf")
-		cmd.Dir = l.dir
-		_, err := l.launch(cmd, "AP-ENABLED")
+		err := l.runHostapd()
 		if err == nil {
 			return l
 		}
@@ -73,6 +71,13 @@ func startHostapd(t *testing.T, srv radius.HostapdServer, boards iter.Seq2[fleet
 			t.Fatalf("hostapd: %v\n%s", err, l.output)
 		}
 	}
+}
+
+func (l *lab) runHostapd() error {
+	cmd := exec.Command(program(l.t, "hostapd", "hostapd"), "hostapd.conf")
+	cmd.Dir = l.dir
+	_, err := l.launch(cmd, "AP-ENABLED")
+	return err
 }
 
 func TestHostapd(t *testing.T) {

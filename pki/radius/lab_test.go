@@ -138,8 +138,9 @@ func (l *lab) launch(cmd *exec.Cmd, ready string) (*lab, error) {
 		return l, err
 	}
 	l.server = cmd.Process
-	l.ended = make(chan error, 1)
-	go func() { l.ended <- cmd.Wait(); close(l.ended) }()
+	ended := make(chan error, 1)
+	l.ended = ended
+	go func() { ended <- cmd.Wait(); close(ended) }()
 	patience := time.After(30 * time.Second)
 	for !l.output.has(ready) {
 		select {

@@ -51,8 +51,8 @@ func (q Query) FreeRADIUS(ctx context.Context, state fleet.Digest) (bool, error)
 }
 
 // Hostapd asks a server that was started on what Hostapd wrote. An error means
-// that it is not known. The answer is about the boards; by which CRL they are
-// judged cannot be asked, see HostapdCRLDelay.
+// that it is not known. Yes also means that the server has read the CRLs that
+// were in place before the list.
 func (q Query) Hostapd(ctx context.Context, state fleet.Digest) (bool, error) {
 	name := stateName + state.Hex()
 	answer, err := exchange(ctx, q.Server, q.Secret, packet{accessRequest, []attribute{

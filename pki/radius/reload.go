@@ -21,13 +21,10 @@ type Running struct {
 	// of Query. It may be asked many times.
 	Ask func(ctx context.Context, state fleet.Digest) (bool, error)
 
-	// Signal makes the server read its files again, by a HUP or a command. For
-	// FreeRADIUS it begins with Touch.
+	// Signal makes the server read its files again. For FreeRADIUS that is Touch,
+	// then a HUP; for hostapd a restart, because version 2.10 frees at a HUP what
+	// the logins under way still use.
 	Signal func(ctx context.Context) error
-
-	// Settle is for how long the server may go by something old after Ask said
-	// yes: HostapdCRLDelay for hostapd, else zero.
-	Settle time.Duration
 
 	// Patience is after how long Reload gives up. Zero means a minute.
 	Patience time.Duration
@@ -68,7 +65,7 @@ func Reload(ctx context.Context, r Running, state fleet.Digest) error {
 	for {
 		inForce, err := r.Ask(ctx, state)
 		if inForce {
-			return stillAdmitted(r.Sleep(ctx, r.Settle))
+			return nil
 		}
 		now := r.Now()
 		if now.Sub(started) >= r.Patience {
@@ -100,9 +97,6 @@ func (r Running) withDefaults() Running {
 }
 
 func stillAdmitted(err error) error {
-	if err == nil {
-		return nil
-	}
 	return fmt.Errorf("%w: %w", ErrStillAdmitted, err)
 }
 
@@ -132,7 +126,7 @@ func Touch(dir string, now time.Time) error {
 }
 
 // HUP sends a HUP to the process whose number stands in the file. A process that
-// is no RADIUS server, which has the number of one that ended, is left alone: it
+// is no FreeRADIUS, which has the number of one that ended, is left alone: it
 // would die of it.
 func HUP(pidFile string) error {
 	text, err := os.ReadFile(pidFile)
@@ -147,8 +141,8 @@ func HUP(pidFile string) error {
 	if err != nil {
 		return fmt.Errorf("%s: process %d: %w", pidFile, pid, err)
 	}
-	if !slices.Contains([]string{"freeradius", "radiusd", "hostapd"}, strings.TrimSpace(string(name))) {
-		return fmt.Errorf("%s: process %d is not a RADIUS server but %.16q", pidFile, pid, strings.TrimSpace(string(name)))
+	if !slices.Contains([]string{"freeradius", "radiusd"}, strings.TrimSpace(string(name))) {
+		return fmt.Errorf("%s: process %d is not FreeRADIUS but %.16q", pidFile, pid, strings.TrimSpace(string(name)))
 	}
 	process, err := os.FindProcess(pid)
 	if err != nil {

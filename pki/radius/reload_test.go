@@ -46,6 +46,18 @@ func (l *lab) freeradius() radius.Running {
 	}
 }
 
+// hostapd is the running hostapd of the lab.
+func (l *lab) hostapd() radius.Running {
+	return radius.Running{
+		Ask: l.query().Hostapd,
+		Signal: func(context.Context) error {
+			l.end()
+			l.output = newLog()
+			return l.runHostapd()
+		},
+	}
+}
+
 // After Reload the revoked board is out, the enrolled one in, and nobody else
 // notices. The server has only just started: it takes no HUP so soon.
 func TestReload(t *testing.T) {
@@ -108,12 +120,7 @@ func TestReloadHostapd(t *testing.T) {
 	if inForce, err := l.query().Hostapd(t.Context(), state); inForce || err != nil {
 		t.Fatalf("before the reload: in force %t, error %v", inForce, err)
 	}
-	r := radius.Running{
-		Ask:    l.query().Hostapd,
-		Signal: func(context.Context) error { return l.server.Signal(syscall.SIGHUP) },
-		Settle: radius.HostapdCRLDelay,
-	}
-	if err := radius.Reload(t.Context(), r, state); err != nil {
+	if err := radius.Reload(t.Context(), l.hostapd(), state); err != nil {
 		t.Fatalf("%v\n%s", err, l.output)
 	}
 	l.logins([]row{
