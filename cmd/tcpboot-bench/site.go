@@ -82,3 +82,4 @@ func (o outbox) Deliver(files map[fleet.MAC]delivery.Files) error {
 func (outbox) Stage(fleet.MAC, delivery.Files) error              { return errNoRotation }
 func (outbox) Staged(fleet.MAC) (s fleet.Serial, _ bool, _ error) { return s, false, errNoRotation }
 func (outbox) Promote(fleet.MAC) error                            { return errNoRotation }
+func (outbox) Discard(fleet.MAC) error                            { return errNoRotation }

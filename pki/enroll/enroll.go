@@ -21,7 +21,13 @@
 //	rotate     one transaction: this is the moment
 //	promote    the staged delivery takes its place
 //
-// A rotation that was cut off after its moment is finished, not repeated.
+// A rotation that was cut off after its moment is finished, and not repeated
+// when it did what is asked: a routine one did, one for a lost board must not
+// leave the last credential in force.
+//
+// Whoever changes what a board is handed holds the lock of the deliveries from
+// before its registry is told until both agree again. So two that enrol or
+// rotate one board take turns, and the later finds what the earlier has done.
 package enroll
 
 import (
@@ -61,6 +67,10 @@ type Enroller struct {
 	// Progress, unless nil, is told after each batch how many boards are done.
 	Progress func(done, total int)
 
+	// Lock, unless nil, waits for the lock of the deliveries, which other
+	// processes want too.
+	Lock func() (unlock func(), err error)
+
 	batch    int        // boards of a batch; zero: batchSize
 	changing sync.Mutex // batches take turns here: a database lets them wait in steps
 }
@@ -81,6 +91,9 @@ type Outbox interface {
 
 	// Promote puts the staged files in place of the delivery.
 	Promote(fleet.MAC) error
+
+	// Discard removes the staged files, if there are any.
+	Discard(fleet.MAC) error
 }
 
 // Enroll enrols the requested boards. It returns the newly active devices and
@@ -92,25 +105,28 @@ func (e *Enroller) Enroll(ctx context.Context, asked []Request) (enrolled, skipp
 	if err != nil {
 		return nil, nil, err
 	}
-	err = e.enrollAll(ctx, todo)
+	overtaken, err := e.enrollAll(ctx, todo)
 	pending := func(d fleet.Device) bool { return d.State != fleet.Active }
-	return slices.DeleteFunc(todo, pending), skipped, err
+	return slices.DeleteFunc(todo, pending), append(skipped, overtaken...), err
 }
 
 // enrollAll takes each batch through its steps; while one waits for the disk,
-// another is worked on. Those devices that are enrolled it makes Active.
-func (e *Enroller) enrollAll(ctx context.Context, todo []fleet.Device) error {
+// another is worked on. Those devices that are enrolled it makes Active;
+// overtaken are those that somebody else enrolled meanwhile, as asked.
+func (e *Enroller) enrollAll(ctx context.Context, todo []fleet.Device) (overtaken []fleet.Device, err error) {
 	var reporting sync.Mutex
 	done := 0
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for part := range slices.Chunk(todo, cmp.Or(e.batch, batchSize)) {
 		g.Go(func() error {
-			if err := e.enrollBatch(ctx, part); err != nil {
+			skipped, err := e.enrollBatch(ctx, part)
+			if err != nil {
 				return err
 			}
 			reporting.Lock()
 			defer reporting.Unlock()
+			overtaken = append(overtaken, skipped...)
 			done += len(part)
 			if e.Progress != nil {
 				e.Progress(done, len(todo))
@@ -118,38 +134,69 @@ func (e *Enroller) enrollAll(ctx context.Context, todo []fleet.Device) error {
 			return nil
 		})
 	}
-	return g.Wait()
+	return overtaken, g.Wait()
 }
 
-func (e *Enroller) enrollBatch(ctx context.Context, devices []fleet.Device) error {
+func (e *Enroller) enrollBatch(ctx context.Context, devices []fleet.Device) (overtaken []fleet.Device, err error) {
 	files, err := e.issueAll(ctx, devices)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	entries := make([]registry.Entry, len(devices))
-	macs := make([]fleet.MAC, len(devices))
-	for i, d := range devices {
-		macs[i], entries[i] = d.MAC, registry.Entry{Device: d, Admission: d.Admissions[0]}
+	unlock, err := e.turn()
+	if err != nil {
+		return nil, err
 	}
-	if err := e.change(func() error { return e.Fleet.Add(ctx, entries) }); err != nil {
+	defer unlock()
+	if overtaken, err = e.overtaken(ctx, devices); err != nil {
+		return nil, err
+	}
+	for _, d := range overtaken {
+		delete(files, d.MAC)
+	}
+	return overtaken, e.carryOut(ctx, devices, files)
+}
+
+// turn waits until no other batch and no other process changes deliveries.
+func (e *Enroller) turn() (done func(), err error) {
+	e.changing.Lock()
+	if e.Lock == nil {
+		return e.changing.Unlock, nil
+	}
+	unlock, err := e.Lock()
+	if err != nil {
+		e.changing.Unlock()
+		return nil, err
+	}
+	return func() { unlock(); e.changing.Unlock() }, nil
+}
+
+// carryOut takes those devices through their steps for which there are files.
+func (e *Enroller) carryOut(ctx context.Context, devices []fleet.Device, files map[fleet.MAC]delivery.Files) error {
+	var entries []registry.Entry
+	var macs []fleet.MAC
+	for _, d := range devices {
+		if files[d.MAC] != nil {
+			macs, entries = append(macs, d.MAC), append(entries, registry.Entry{Device: d, Admission: d.Admissions[0]})
+		}
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	if err := e.Fleet.Add(ctx, entries); err != nil {
 		return err
 	}
 	if err := e.Outbox.Deliver(files); err != nil {
 		return err
 	}
-	if err := e.change(func() error { return e.Fleet.Activate(ctx, macs) }); err != nil { // the moment
+	if err := e.Fleet.Activate(ctx, macs); err != nil { // the moment
 		return err
 	}
 	for i := range devices {
-		devices[i].State = fleet.Active
+		if files[devices[i].MAC] != nil {
+			devices[i].State = fleet.Active
+		}
 	}
 	return nil
-}
-
-func (e *Enroller) change(do func() error) error {
-	e.changing.Lock()
-	defer e.changing.Unlock()
-	return do()
 }
 
 // issueAll issues a credential for each device, on all cores, notes its public
@@ -188,46 +235,4 @@ func (e *Enroller) issue(d *fleet.Device) (delivery.Files, error) {
 		return nil, fmt.Errorf("%s: %w", d.MAC, err)
 	}
 	return files, nil
-}
-
-// Rotate gives an active board a new credential. The old one is dead when it
-// returns, or after grace. finished reports that it completed an earlier
-// rotation, which had been cut off after its moment, instead of making another.
-func (e *Enroller) Rotate(ctx context.Context, m fleet.MAC, reason string, grace time.Duration) (finished bool, err error) {
-	d, err := e.Fleet.Device(ctx, m)
-	switch {
-	case err != nil:
-		return false, err
-	case d.State == fleet.Revoked:
-		return false, revoked(d)
-	case d.State == fleet.Pending: // nothing is staged for a board that cannot be rotated
-		return false, &registry.StateError{MAC: m, State: d.State, Change: "rotate"}
-	}
-	if finished, err := e.finish(d); finished || err != nil {
-		return finished, err
-	}
-	c, err := e.Boards.IssueBoard(m, e.Now())
-	if err != nil {
-		return false, err
-	}
-	files, err := e.Files(c, d)
-	if err != nil {
-		return false, err
-	}
-	if err := e.Outbox.Stage(m, files); err != nil {
-		return false, err
-	}
-	if err := e.Fleet.Rotate(ctx, m, c.Admission(d.EAP), reason, grace); err != nil { // the moment
-		return false, err
-	}
-	return false, e.Outbox.Promote(m)
-}
-
-// finish promotes a staged delivery whose credential is in force already.
-func (e *Enroller) finish(d fleet.Device) (bool, error) {
-	serial, staged, err := e.Outbox.Staged(d.MAC)
-	if err != nil || !staged || len(d.Admissions) == 0 || d.Admissions[0].Serial != serial {
-		return false, err
-	}
-	return true, e.Outbox.Promote(d.MAC)
 }

@@ -61,6 +61,10 @@ func (m *memory) Promote(mac fleet.MAC) error {
 	})
 }
 
+func (m *memory) Discard(mac fleet.MAC) error {
+	return m.do("discard", func() { delete(m.staged, mac) })
+}
+
 func (m *memory) Staged(mac fleet.MAC) (fleet.Serial, bool, error) {
 	f, ok := m.staged[mac]
 	return serialIn(f), ok, nil

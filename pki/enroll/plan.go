@@ -26,6 +26,42 @@ func (e *Enroller) Check(ctx context.Context, asked []Request) error {
 	return err
 }
 
+// CheckHeir is Check for one board that is to be enrolled when the board old is
+// revoked, whose name is free then.
+func (e *Enroller) CheckHeir(ctx context.Context, old fleet.MAC, r Request) error {
+	in, err := e.newInput(ctx, []Request{r})
+	if err != nil {
+		return err
+	}
+	if in.owners[r.Name] == old {
+		delete(in.owners, r.Name)
+	}
+	_, _, err = e.planOne(r, in)
+	return err
+}
+
+// overtaken are those of the planned devices that somebody else has enrolled
+// since, with the attributes that were planned.
+func (e *Enroller) overtaken(ctx context.Context, planned []fleet.Device) (active []fleet.Device, err error) {
+	plan := make(map[fleet.MAC]fleet.Device, len(planned))
+	macs := make([]fleet.MAC, len(planned))
+	for i, d := range planned {
+		macs[i], plan[d.MAC] = d.MAC, d
+	}
+	for has, err := range e.Fleet.Devices(ctx, registry.Filter{MACs: macs, States: []fleet.State{fleet.Active}}) {
+		if err != nil {
+			return nil, err
+		}
+		d := plan[has.MAC]
+		asked := Request{MAC: d.MAC, Name: d.Name, Hardware: d.Hardware, Channel: d.Channel, VLAN: d.VLAN, EAP: d.EAP}
+		if err := different(has, asked); err != nil {
+			return nil, err
+		}
+		active = append(active, has)
+	}
+	return active, nil
+}
+
 // plan checks every request against the others and the registry.
 func (e *Enroller) plan(ctx context.Context, asked []Request) (todo, skipped []fleet.Device, err error) {
 	in, err := e.newInput(ctx, asked)

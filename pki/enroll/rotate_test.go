@@ -109,12 +109,76 @@ func TestRotateRevokedMeanwhile(t *testing.T) {
 	h := newHarness(t)
 	h.enroll(ask(1)...)
 	delivered := serialIn(h.box.delivered[mac(1)])
-	h.box.after = func(string) error { return h.other().Revoke(t.Context(), []fleet.MAC{mac(1)}, "stolen") }
+	h.box.after = func(call string) error {
+		if call != "stage" {
+			return nil
+		}
+		return h.other().Revoke(t.Context(), []fleet.MAC{mac(1)}, "stolen")
+	}
 	var revoked *registry.RevokedError
 	if _, err := h.Rotate(t.Context(), mac(1), "", 0); !errors.As(err, &revoked) {
 		t.Errorf("got %v", err)
 	}
 	if serialIn(h.box.delivered[mac(1)]) != delivered {
 		t.Error("promoted")
+	}
+	if len(h.box.staged) != 0 {
+		t.Error("a private key stays staged")
+	}
+}
+
+// A rotation that was cut off after its moment is finished only when it did what
+// is asked now: after the next one no credential lives longer than it may.
+func TestRotateFinishes(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		earlier, grace time.Duration
+		reason         string
+		finished       bool
+		live           int // credentials, afterwards
+	}{
+		{"routine", 0, 0, "routine", true, 1},
+		{"no reason", 0, 0, "", true, 1},
+		{"in capitals", 0, 0, "ROUTINE", true, 1},
+		{"the same grace", time.Hour, time.Hour, "routine", true, 2},
+		{"a grace that was not asked for", 0, time.Hour, "routine", true, 1},
+		{"no grace any more", time.Hour, 0, "routine", false, 1},
+		{"lost", 0, 0, "lost", false, 1},
+		{"lost in its grace", time.Hour, 0, "lost", false, 1},
+		{"stolen", 0, 0, "stolen", false, 1},
+		{"any other reason", time.Hour, 0, "moved", false, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHarness(t)
+			h.enroll(ask(1)...)
+			h.box.before = at("promote")
+			if _, err := h.Rotate(t.Context(), mac(1), "", tt.earlier); !errors.Is(err, errInjected) {
+				t.Fatalf("got %v", err)
+			}
+			cut := h.device(mac(1)).Admissions[0].Serial
+			h.box.before = func(string) error { h.check(); return nil } // whatever falls dead now
+			finished, err := h.Rotate(t.Context(), mac(1), tt.reason, tt.grace)
+			h.ok(err)
+			h.whole(1)
+			now := h.device(mac(1)).Admissions
+			if finished != tt.finished || (now[0].Serial == cut) != tt.finished || len(now) != tt.live {
+				t.Errorf("finished %v, %d credentials live; want %v, %d", finished, len(now), tt.finished, tt.live)
+			}
+		})
+	}
+}
+
+// After any reason but routine there is no grace, however the reason is spelt.
+func TestRotateGrace(t *testing.T) {
+	h := newHarness(t)
+	h.enroll(ask(1)...)
+	before := h.device(mac(1)).Admissions[0].Serial
+	for _, reason := range []string{"lost", "LOST", "Stolen", "moved", "lost "} {
+		if _, err := h.Rotate(t.Context(), mac(1), reason, time.Hour); err == nil {
+			t.Errorf("%q: a grace", reason)
+		}
+	}
+	if h.device(mac(1)).Admissions[0].Serial != before {
+		t.Error("rotated")
 	}
 }

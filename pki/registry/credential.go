@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/tcpboot/tcpboot/pki"
@@ -29,7 +30,7 @@ func (f *Fleet) Rotate(ctx context.Context, mac fleet.MAC, a fleet.Admission, re
 	switch {
 	case grace < 0:
 		return fmt.Errorf("%s: a grace of %s", mac, grace)
-	case grace > 0 && (reason == "lost" || reason == "stolen"):
+	case grace > 0 && (strings.EqualFold(reason, "lost") || strings.EqualFold(reason, "stolen")):
 		return fmt.Errorf("%s: no grace for a %s board: whoever has it could use it", mac, reason)
 	}
 	if err := checkText("reason", reason); err != nil {

@@ -84,7 +84,7 @@ func passwordHashes(h *harness) {
 
 func noGrace(h *harness) {
 	Enrol(h, h.Fleet, Entry(1))
-	for _, reason := range []string{"lost", "stolen"} {
+	for _, reason := range []string{"lost", "stolen", "LOST", "Stolen"} {
 		h.refused(func() error { return h.Rotate(h.Context(), MAC(1), Admission(1, 1), reason, time.Second) })
 	}
 	h.ok(h.Rotate(h.Context(), MAC(1), Admission(1, 1), "lost", 0))
