@@ -246,7 +246,7 @@ func (s *session) enroller() (*enroll.Enroller, error) {
 	}
 	network := s.network()
 	return &enroll.Enroller{
-		Fleet: s.fleet, Boards: boards, Outbox: s.outbox(), Now: time.Now,
+		Fleet: s.fleet, Boards: boards, Outbox: s.outbox(), Now: time.Now, Lock: s.lockDeliveries,
 		Defaults: fleet.Device{Hardware: s.defaultHardware(), Channel: s.site.Settings.Channel, EAP: eap},
 		Files: func(c *pki.Credential, d fleet.Device) (delivery.Files, error) {
 			return delivery.ForBoard(c, network, radius.Root, d.EAP)

@@ -26,8 +26,11 @@ func hints(err error) (all []string) {
 	if e := new(unknownHardwareError); errors.As(err, &e) {
 		add("add it to tcpboot.yaml, or name its chip: --chip C")
 	}
-	if e := new(purgedError); errors.As(err, &e) {
-		add("`tcpboot rotate MAC` makes new ones")
+	if e := new(noDeliveryError); errors.As(err, &e) {
+		add("use what was delivered elsewhere, or make it new: `tcpboot rotate MAC`")
+	}
+	if e := new(staleDeliveryError); errors.As(err, &e) {
+		add("`tcpboot rotate %s` makes a new one, unless the one in force was delivered elsewhere with --out", e.MAC)
 	}
 	if e := new(foreignError); errors.As(err, &e) {
 		add("name an empty folder with --out, or remove what is there")

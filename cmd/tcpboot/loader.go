@@ -1,12 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -67,7 +64,7 @@ func loaderExport(s *session) error {
 
 // loaderFiles are the board's delivery with the options of its loader's level.
 func (s *session) loaderFiles(d fleet.Device) (delivery.Files, error) {
-	files, err := readDelivery(outbox{s.site.Path("boards")}.place(d.MAC))
+	files, err := s.deliveryInForce(d)
 	if err != nil {
 		return nil, err
 	}
@@ -83,33 +80,6 @@ func (s *session) loaderFiles(d fleet.Device) (delivery.Files, error) {
 		return nil, err
 	}
 	return s.withOptions(files, h, level)
-}
-
-// A purgedError says that a board's delivery is no longer there.
-type purgedError struct{ place string }
-
-func (e *purgedError) Error() string {
-	return e.place + ": the delivery is gone, and its secrets with it"
-}
-
-// readDelivery reads what was delivered for a board.
-func readDelivery(place string) (delivery.Files, error) {
-	files := delivery.Files{}
-	err := filepath.WalkDir(place, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		name, err := filepath.Rel(place, path)
-		if err != nil {
-			return err
-		}
-		files[filepath.ToSlash(name)], err = os.ReadFile(path)
-		return err
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &purgedError{place}
-	}
-	return files, err
 }
 
 // exportNew writes a folder that was not there before.

@@ -85,8 +85,8 @@ func (s *session) nvsKeys() (keys nvs.Keys, encrypt bool, err error) {
 	return nvs.DeriveKeys(efuse), true, nil
 }
 
-// delivered reads a board's credential back out of its delivery, and compares it
-// with what the registry admits.
+// delivered reads a board's credential back out of its delivery, which is of the
+// one in force.
 func delivered(files delivery.Files, d fleet.Device) (*pki.Credential, *x509.Certificate, error) {
 	config, err := kconfig.ReadDefaults(delivery.DefaultsFile, files[delivery.DefaultsFile])
 	if err != nil {
@@ -107,9 +107,6 @@ func delivered(files delivery.Files, d fleet.Device) (*pki.Credential, *x509.Cer
 	key, err := parseBoardKey(files[delivery.KeyFile])
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", delivery.KeyFile, err)
-	}
-	if len(d.Admissions) == 0 || d.Admissions[0].Serial != pki.SerialOf(cert) {
-		return nil, nil, fmt.Errorf("%s: the delivery is not of the credential in force", d.MAC)
 	}
 	return &pki.Credential{MAC: d.MAC, Password: password.Text, Key: key, Certificate: cert, Issued: d.Admissions[0].Issued}, root, nil
 }

@@ -24,7 +24,7 @@ func (s *session) outbox() outbox {
 	if out := s.cli.Path("out"); out != "" {
 		return outbox{out}
 	}
-	return outbox{s.site.Path("boards")}
+	return s.boards()
 }
 
 func (o outbox) place(m fleet.MAC) string { return filepath.Join(o.dir, delivery.Path(m)) }
@@ -62,3 +62,17 @@ func (o outbox) Staged(m fleet.MAC) (serial fleet.Serial, ok bool, err error) {
 }
 
 func (o outbox) Promote(m fleet.MAC) error { return site.ReplaceDir(o.next(m), o.place(m)) }
+
+func (o outbox) Discard(m fleet.MAC) error { return os.RemoveAll(o.next(m)) }
+
+// lockDeliveries waits until nobody else changes deliveries. Who waits stands at
+// a gate meanwhile, so that a long enrolment, which comes again for each batch,
+// lets others in between.
+func (s *session) lockDeliveries() (unlock func(), err error) {
+	pass, err := s.site.Lock("deliver-next")
+	if err != nil {
+		return nil, err
+	}
+	defer pass()
+	return s.site.Lock("deliver")
+}

@@ -63,6 +63,11 @@ func (s *session) toPurge() ([]fleet.MAC, error) {
 // purge removes one delivery. Its files are moved aside first, so that nobody
 // finds half of one.
 func (s *session) purge(m fleet.MAC) (was bool, err error) {
+	unlock, err := s.lockDeliveries()
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
 	place := s.outbox().place(m)
 	aside := filepath.Join(filepath.Dir(place), "."+m.String()+".purged")
 	if err := os.Rename(place, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/tcpboot/tcpboot/pki/enroll"
 	"github.com/tcpboot/tcpboot/pki/fleet"
-	"github.com/tcpboot/tcpboot/pki/registry"
 )
 
 var replaceVerb = &cli.Command{
@@ -33,6 +32,10 @@ func replaceBoard(s *session) error {
 	if err != nil {
 		return err
 	}
+	reason := s.cli.String("reason")
+	if err := checkReason(reason); err != nil {
+		return err
+	}
 	old, err := s.fleet.Device(s.ctx(), macs[0])
 	if err != nil {
 		return err
@@ -42,34 +45,37 @@ func replaceBoard(s *session) error {
 		return err
 	}
 	heir := enroll.Request{Where: "successor", MAC: macs[1], Name: old.Name, Hardware: old.Hardware, Channel: old.Channel, VLAN: old.VLAN, EAP: old.EAP}
-	if err := s.mayEnrol(heir.MAC); err != nil {
+	if err := e.CheckHeir(s.ctx(), old.MAC, heir); err != nil {
 		return err
 	}
 	if old.State != fleet.Revoked {
-		if err := s.fleet.Revoke(s.ctx(), macs[:1], s.cli.String("reason")); err != nil { // the old one is dead
+		if err := s.fleet.Revoke(s.ctx(), macs[:1], reason); err != nil { // the old one is dead
 			return err
 		}
 	}
-	_, _, enrolErr := e.Enroll(s.ctx(), []enroll.Request{heir})
-	if err := errors.Join(enrolErr, s.renderAll()); err != nil {
+	_, skipped, err := e.Enroll(s.ctx(), []enroll.Request{heir})
+	if err != nil {
+		err = fmt.Errorf("%s is revoked, but %s is not in its place yet: %w", old.MAC, heir.MAC, err)
+	}
+	if err := errors.Join(err, s.renderAll()); err != nil {
 		return err
 	}
-	return answer(s.cli, map[string]any{"revoked": macs[0], "enrolled": macs[1], "delivery": s.outbox().place(macs[1])}, func(w io.Writer) {
-		fmt.Fprintf(w, "%s revoked\n%s enrolled in its place, delivery in %s\n", macs[0], macs[1], s.outbox().place(macs[1]))
-	})
+	return s.printReplaced(old, heir.MAC, len(skipped) > 0)
 }
 
-// mayEnrol refuses a successor that cannot be enrolled, before the old board is
-// revoked for it.
-func (s *session) mayEnrol(m fleet.MAC) error {
-	d, err := s.fleet.Device(s.ctx(), m)
-	switch {
-	case errors.Is(err, fleet.ErrUnknown):
-		return nil
-	case err != nil:
-		return err
-	case d.State == fleet.Revoked:
-		return &registry.RevokedError{MAC: m, Time: d.Changed, Reason: d.Reason}
-	}
-	return nil
+// printReplaced tells what was done, and what an earlier run had done already.
+func (s *session) printReplaced(old fleet.Device, heir fleet.MAC, before bool) error {
+	place := s.outbox().place(heir)
+	return answer(s.cli, map[string]any{"revoked": old.MAC, "enrolled": heir, "delivery": place}, func(w io.Writer) {
+		if old.State == fleet.Revoked {
+			fmt.Fprintf(w, "%s is revoked already (%s)\n", old.MAC, old.Reason)
+		} else {
+			fmt.Fprintf(w, "%s revoked\n", old.MAC)
+		}
+		if before {
+			fmt.Fprintf(w, "%s is enrolled already, as asked\n", heir)
+		} else {
+			fmt.Fprintf(w, "%s enrolled in its place, delivery in %s\n", heir, place)
+		}
+	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/tcpboot/tcpboot/pki/enroll"
 	"github.com/tcpboot/tcpboot/pki/fleet"
 )
 
@@ -21,7 +22,7 @@ var rotateVerb = &cli.Command{
 	Flags: []cli.Flag{
 		&cli.DurationFlag{Name: "grace", Usage: "keep the old credential good for `DURATION` too (24h)"},
 		&cli.StringFlag{Name: "older-than", Usage: "rotate every board whose credential is older than `AGE` (720d, 36h)"},
-		&cli.StringFlag{Name: "reason", Usage: "`WHY`, for the audit trail: lost, stolen, routine", Value: "routine"},
+		&cli.StringFlag{Name: "reason", Usage: "`WHY`, for the audit trail: lost, stolen, routine", Value: enroll.Routine},
 		&cli.PathFlag{Name: "out", Usage: "deliver to `DIR` instead of the site's boards/"},
 	},
 	Action: withSite(rotateBoards),
@@ -54,7 +55,7 @@ func rotateBoards(s *session) error {
 	switch {
 	case grace < 0 || grace > maxGrace:
 		return usagef("--grace %s: want 0 to %s", grace, maxGrace)
-	case grace > 0 && (reason == "lost" || reason == "stolen"):
+	case grace > 0 && !enroll.IsRoutine(reason):
 		return usagef("--grace with --reason %s: what others may hold dies at once", reason)
 	}
 	if len(macs) == 0 {
