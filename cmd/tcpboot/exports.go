@@ -24,7 +24,7 @@ import (
 // admitting a lost board because nobody thought of it would be worse than none.
 type export struct {
 	Format string `json:"format"`
-	Dir    string `json:"dir"` // absolute
+	Dir    string `json:"dir"` // absolute; in the file, one inside the site is relative to it
 }
 
 const exportsFile = "radius.exports"
@@ -59,10 +59,23 @@ func (s *session) exports() ([]export, error) {
 	if err := strictJSON(text, &all); err != nil {
 		return nil, fmt.Errorf("%s: %w", exportsFile, err)
 	}
+	for i := range all {
+		if !filepath.IsAbs(all[i].Dir) {
+			all[i].Dir = s.site.Path(all[i].Dir)
+		}
+	}
 	return all, nil
 }
 
+// remember writes the list. A site that is moved takes the exports inside it
+// along; a copy of one must not render into those of the original.
 func (s *session) remember(all []export) error {
+	all = slices.Clone(all)
+	for i := range all {
+		if rel, err := filepath.Rel(s.site.Dir, all[i].Dir); err == nil && filepath.IsLocal(rel) {
+			all[i].Dir = rel
+		}
+	}
 	text, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
 		return err
