@@ -16,7 +16,10 @@ func forCompletion(args []string) (out []string, completing bool) {
 	if len(args) < 2 || args[len(args)-1] != completionFlag {
 		return args, false
 	}
-	if i := slices.Index(args, "--"); i >= 0 {
+	switch i := slices.Index(args, "--"); {
+	case i >= 0 && i == len(args)-2: // the word that is being typed: a flag
+		return slices.Delete(slices.Clone(args), i, i+1), true
+	case i >= 0:
 		return []string{args[0], "completion", completionFlag}, true
 	}
 	return args, true
@@ -28,6 +31,9 @@ func forCompletion(args []string) (out []string, completing bool) {
 func flagsFirst(app *cli.App, args []string) ([]string, error) {
 	p := parting{app: app, verbs: app.Commands}
 	rest := args[1:]
+	if len(rest) > 0 && rest[0] == "help" {
+		rest = append(slices.Clone(rest[1:]), "--help")
+	}
 	for len(rest) > 0 {
 		word := rest[0]
 		rest = rest[1:]

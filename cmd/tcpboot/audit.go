@@ -140,9 +140,6 @@ func proveCopy(path string, keys []cose.Key) (seal auditSeal, err error) {
 }
 
 func auditExport(s *session) error {
-	if err := wantArgs(s.cli, 0, "no arguments"); err != nil {
-		return err
-	}
 	if err := wantFlag(s.cli, "out"); err != nil {
 		return err
 	}

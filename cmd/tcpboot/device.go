@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -105,7 +106,7 @@ func deviceText(w io.Writer, d fleet.Device) {
 	line("pin", d.Pin.Version)
 	line("VLAN", vlanText(d.VLAN))
 	line("EAP", d.EAP.String())
-	line("loader", fmt.Sprintf("level %d %s", d.Loader.Level, d.Loader.Version))
+	line("loader", strings.TrimSpace(fmt.Sprintf("level %d %s", d.Loader.Level, d.Loader.Version)))
 	line("enrolled", d.Enrolled.UTC().Format(time.DateTime))
 	line("changed", d.Changed.UTC().Format(time.DateTime))
 	for _, a := range d.Admissions {

@@ -30,9 +30,6 @@ var fetchVerb = &cli.Command{
 }
 
 func fetch(s *session) error {
-	if err := wantArgs(s.cli, 0, "no arguments"); err != nil {
-		return err
-	}
 	if err := wantFlag(s.cli, "mac"); err != nil {
 		return err
 	}

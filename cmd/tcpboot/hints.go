@@ -24,7 +24,7 @@ func hints(err error) (all []string) {
 		add("to change it: tcpboot device set %s --%s …", e.MAC, flagOf(e.What))
 	}
 	if e := new(unknownHardwareError); errors.As(err, &e) {
-		add("add it to tcpboot.yaml, or name its chip: --chip C")
+		add("add it to tcpboot.yaml; `tcpboot enroll --chip C` does so too")
 	}
 	if e := new(noDeliveryError); errors.As(err, &e) {
 		add("use what was delivered elsewhere, or make it new: `tcpboot rotate MAC`")

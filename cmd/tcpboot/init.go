@@ -54,9 +54,6 @@ var initVerb = &cli.Command{
 }
 
 func initSite(c *cli.Context) error {
-	if err := wantArgs(c, 0, "no arguments; --site DIR says where"); err != nil {
-		return err
-	}
 	settings, err := initSettings(c)
 	if err != nil {
 		return err
@@ -241,18 +238,18 @@ func newPassphrases(c *cli.Context) (custody.Passphrases, error) {
 		return nil, usagef("init: keys want a passphrase: --passphrase-file FILE, or a terminal to ask on")
 	}
 	for {
-		first, err := promptSecret("New passphrase for the site's keys: ")
+		first, err := promptSecret(c.Context, "New passphrase for the site's keys: ")
 		if err != nil {
 			return nil, err
 		}
-		again, err := promptSecret("Once more: ")
+		again, err := promptSecret(c.Context, "Once more: ")
 		if err != nil {
 			return nil, err
 		}
 		if len(first) > 0 && bytes.Equal(first, again) {
 			return func(custody.Role) ([]byte, error) { return first, nil }, nil
 		}
-		fmt.Fprintln(os.Stderr, "They differ, or are empty.")
+		fmt.Fprintln(os.Stderr, "The two differ, or are empty: once more.")
 	}
 }
 
@@ -481,6 +478,6 @@ func flagOrAsk(c *cli.Context, flag, prompt string) (string, error) {
 		return "", usagef("init: --%s is needed", flag)
 	}
 	fmt.Fprint(os.Stderr, prompt)
-	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
-	return strings.TrimRight(line, "\r\n"), err
+	line, err := typed(c.Context, func() ([]byte, error) { return bufio.NewReader(os.Stdin).ReadBytes('\n') }, func() {})
+	return strings.TrimRight(string(line), "\r\n"), err
 }

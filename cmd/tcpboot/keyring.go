@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto"
 	"errors"
 	"fmt"
@@ -70,7 +71,7 @@ func newKeyring(c *cli.Context, dir string, uris map[string]string) (*keyring, e
 		}
 		k.store.Passphrases = passphrases
 	} else if isTerminal(os.Stdin) {
-		k.ask = promptSecret
+		k.ask = func(prompt string) ([]byte, error) { return promptSecret(c.Context, prompt) }
 	}
 	return k, nil
 }
@@ -166,9 +167,35 @@ func (k *keyring) askFor(key siteKey) (crypto.Signer, error) {
 	return nil, custody.ErrPassphrase
 }
 
-// promptSecret asks on the terminal, without echo.
-func promptSecret(prompt string) ([]byte, error) {
+// promptSecret asks on the terminal, without echo, until ctx ends.
+func promptSecret(ctx context.Context, prompt string) ([]byte, error) {
+	terminal := int(os.Stdin.Fd())
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return nil, err
+	}
 	fmt.Fprint(os.Stderr, prompt)
 	defer fmt.Fprintln(os.Stderr)
-	return term.ReadPassword(int(os.Stdin.Fd()))
+	return typed(ctx, func() ([]byte, error) { return term.ReadPassword(terminal) }, func() { _ = term.Restore(terminal, before) })
+}
+
+// typed waits for what a person types, or for the end of ctx: a read from a
+// terminal cannot be called off, so it is left behind.
+func typed(ctx context.Context, read func() ([]byte, error), restore func()) ([]byte, error) {
+	type answer struct {
+		text []byte
+		err  error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		text, err := read()
+		got <- answer{text, err}
+	}()
+	select {
+	case a := <-got:
+		return a.text, a.err
+	case <-ctx.Done():
+		restore()
+		return nil, ctx.Err()
+	}
 }

@@ -82,12 +82,38 @@ type trackedError struct{ path string }
 
 func (e *trackedError) Error() string { return e.path + ": git tracks it, and it would hold secrets" }
 
+// refuseTracked asks git, whose configuration may name programs to run: those of
+// a tree that somebody else made are not run.
 func refuseTracked(project, name string) error {
-	git := exec.Command("git", "-C", project, "ls-files", "--error-unmatch", "--", name)
-	if git.Run() == nil {
-		return &trackedError{filepath.Join(project, name)}
+	if !inGit(project) {
+		return nil
 	}
-	return nil
+	git := exec.Command("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C", project, "ls-files", "--error-unmatch", "--", name)
+	err := git.Run()
+	var status *exec.ExitError
+	switch {
+	case err == nil:
+		return &trackedError{filepath.Join(project, name)}
+	case errors.As(err, &status) && status.ExitCode() == 1:
+		return nil
+	}
+	return fmt.Errorf("%s: cannot tell whether git tracks it, so no secrets go there: git ls-files: %w", filepath.Join(project, name), err)
+}
+
+// inGit reports whether dir lies in a git work tree.
+func inGit(dir string) bool {
+	dir, err := filepath.Abs(dir)
+	for err == nil {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return true
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			break
+		}
+		dir = up
+	}
+	return false
 }
 
 // mergeDefaults puts the board's options into an existing sdkconfig.defaults.

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -51,11 +52,9 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		ErrWriter:            stderr,
 		EnableBashCompletion: true,
 		HideHelpCommand:      true,
-		Suggest:              true,
 		Flags:                globalFlags,
 		OnUsageError:         onUsageError,
 		ExitErrHandler:       func(*cli.Context, error) {}, // report does it
-		CommandNotFound:      nil,
 		Action:               noVerb,
 		Commands: []*cli.Command{
 			initVerb, enrollVerb, rotateVerb, revokeVerb, replaceVerb, deviceVerb,
@@ -79,11 +78,51 @@ func prepare(c *cli.Command) {
 	}
 	if len(c.Subcommands) > 0 {
 		c.Action = noVerb
+	} else {
+		c.Action = strictly(c, c.Action)
 	}
 	for _, sub := range c.Subcommands {
 		prepare(sub)
 	}
 }
+
+// strictly refuses a command line that lacks a required flag, or has arguments
+// where the verb takes none, before the action runs. cli would print the whole
+// help as an answer to the former, and say nothing of the latter.
+func strictly(c *cli.Command, action cli.ActionFunc) cli.ActionFunc {
+	var required []string
+	for _, f := range c.Flags {
+		switch f := f.(type) {
+		case *cli.StringFlag:
+			required = append(required, needed(f.Name, &f.Required)...)
+		case *cli.PathFlag:
+			required = append(required, needed(f.Name, &f.Required)...)
+		}
+	}
+	return func(ctx *cli.Context) error {
+		if c.ArgsUsage == "" && ctx.NArg() > 0 {
+			return usagef("%s: takes no arguments, and there is %q", verbName(ctx), ctx.Args().First())
+		}
+		for _, name := range required {
+			if !ctx.IsSet(name) {
+				return usagef("%s: --%s is needed", verbName(ctx), name)
+			}
+		}
+		return action(ctx)
+	}
+}
+
+// needed takes the check of a required flag over from cli.
+func needed(name string, required *bool) []string {
+	if !*required {
+		return nil
+	}
+	*required = false
+	return []string{name}
+}
+
+// verbName is what people typed: "release cut".
+func verbName(c *cli.Context) string { return strings.TrimPrefix(c.Command.HelpName, "tcpboot ") }
 
 // noVerb answers a missing or unknown verb.
 func noVerb(c *cli.Context) error {
@@ -93,7 +132,7 @@ func noVerb(c *cli.Context) error {
 	if err := cli.ShowSubcommandHelp(c); err != nil {
 		return err
 	}
-	return usagef("%s: which verb?", c.Command.HelpName)
+	return usagef("which verb?")
 }
 
 func onUsageError(_ *cli.Context, err error, _ bool) error { return usageError{err} }
@@ -109,6 +148,10 @@ func usagef(format string, a ...any) error { return usageError{fmt.Errorf(format
 func report(stderr io.Writer, err error) int {
 	if err == nil {
 		return exitDone
+	}
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(stderr, "tcpboot: interrupted; run it again to finish what was begun")
+		return exitFailed
 	}
 	fmt.Fprintf(stderr, "tcpboot: %v\n", err)
 	for _, hint := range hints(err) {

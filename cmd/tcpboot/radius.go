@@ -33,9 +33,6 @@ var radiusVerb = &cli.Command{
 }
 
 func radiusExport(s *session) error {
-	if err := wantArgs(s.cli, 0, "no arguments"); err != nil {
-		return err
-	}
 	e, err := s.askedExport()
 	if err != nil {
 		return err

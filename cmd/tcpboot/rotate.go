@@ -149,7 +149,7 @@ func checkReason(reason string) error {
 // macs reads all arguments as MACs, none twice.
 func (s *session) macs() (macs []fleet.MAC, err error) {
 	if s.cli.NArg() == 0 {
-		return nil, usagef("%s: want one MAC or more", s.cli.Command.HelpName)
+		return nil, usagef("%s: want one MAC or more", verbName(s.cli))
 	}
 	for _, arg := range s.cli.Args().Slice() {
 		m, err := fleet.ParseMAC(arg)

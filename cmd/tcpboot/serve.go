@@ -32,9 +32,6 @@ var serveVerb = &cli.Command{
 const poll = time.Second
 
 func serve(s *session) error {
-	if err := wantArgs(s.cli, 0, "no arguments"); err != nil {
-		return err
-	}
 	log := slog.New(slog.NewTextHandler(s.cli.App.ErrWriter, nil))
 	if s.cli.Bool("json") {
 		log = slog.New(slog.NewJSONHandler(s.cli.App.ErrWriter, nil))

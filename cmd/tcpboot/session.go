@@ -161,7 +161,7 @@ func isTerminal(f any) bool {
 // wantArgs refuses a wrong number of arguments.
 func wantArgs(c *cli.Context, n int, what string) error {
 	if c.NArg() != n {
-		return usagef("%s: want %s (got %d arguments)", c.Command.HelpName, what, c.NArg())
+		return usagef("%s: want %s, got %d", verbName(c), what, c.NArg())
 	}
 	return nil
 }

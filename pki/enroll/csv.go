@@ -58,7 +58,11 @@ func optional(kind, s string) error {
 //	mac,name,hardware,chip,channel,vlan
 //	24:6f:28:aa:10:02,door 2,esp32,,stable,120
 func ReadCSV(name string, r io.Reader) ([]Request, error) {
-	lines := csv.NewReader(&boundedLines{name: name, r: bufio.NewReaderSize(r, maxLine)})
+	in := bufio.NewReaderSize(r, maxLine)
+	if mark, err := in.Peek(3); err == nil && string(mark) == "\ufeff" {
+		in.Discard(3) // spreadsheets put a byte-order mark first
+	}
+	lines := csv.NewReader(&boundedLines{name: name, r: in})
 	lines.Comment = '#'
 	lines.TrimLeadingSpace = true
 	header, err := lines.Read()
@@ -70,7 +74,8 @@ func ReadCSV(name string, r io.Reader) ([]Request, error) {
 	}
 	fields, err := readHeader(header)
 	if err != nil {
-		return nil, fmt.Errorf("%s:1: %w", name, err)
+		line, _ := lines.FieldPos(0)
+		return nil, fmt.Errorf("%s:%d: %w", name, line, err)
 	}
 	return readRows(name, lines, fields)
 }

@@ -28,21 +28,30 @@ hall,246f28aa1003,,
 	}
 }
 
+// Spreadsheets put a byte-order mark before the first column's name.
+func TestReadCSVFromASpreadsheet(t *testing.T) {
+	got, err := ReadCSV("b.csv", strings.NewReader("\ufeffmac,name\r\n246f28aa1002,hall\r\n"))
+	if err != nil || len(got) != 1 || got[0].Name != "hall" {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
 func TestReadCSVRefuses(t *testing.T) {
 	for name, row := range map[string]struct{ in, why string }{
-		"nothing":          {"", "b.csv: empty"},
-		"no mac column":    {"name\nx\n", "b.csv:1: no column mac"},
-		"unknown column":   {"mac,colour\n", `b.csv:1: unknown column "colour"`},
-		"column twice":     {"mac,mac\n", `b.csv:1: column "mac" stands twice`},
-		"bad mac":          {"mac\n246f28aa1002\nzz\n", `b.csv:3: MAC "zz": want twelve`},
-		"bad vlan":         {"mac,vlan\n246f28aa1002,5000\n", `b.csv:2: VLAN "5000"`},
-		"bad name":         {"mac,name\n246f28aa1002,\x1b[31m\n", "b.csv:2: name"},
-		"newline in name":  {"mac,name\n246f28aa1002,\"a\nb\"\n", "b.csv:2: name"},
-		"path in hardware": {"mac,hardware\n246f28aa1002,../x\n", "b.csv:2: hardware"},
-		"too few fields":   {"mac,name\n246f28aa1002\n", "b.csv:2: wrong number of fields"},
-		"open quote":       {"mac,name\n246f28aa1002,\"a\n", "b.csv:2: extraneous"},
-		"endless line":     {"mac\n" + strings.Repeat("a", maxLine+1), "b.csv:2: line longer"},
-		"every fault":      {"mac\nzz\n246f28aa1002\nyy\n", "b.csv:4"},
+		"nothing":             {"", "b.csv: empty"},
+		"no mac column":       {"name\nx\n", "b.csv:1: no column mac"},
+		"unknown column":      {"mac,colour\n", `b.csv:1: unknown column "colour"`},
+		"header further down": {"# boards\n\nname\n", "b.csv:3: no column mac"},
+		"column twice":        {"mac,mac\n", `b.csv:1: column "mac" stands twice`},
+		"bad mac":             {"mac\n246f28aa1002\nzz\n", `b.csv:3: MAC "zz": want twelve`},
+		"bad vlan":            {"mac,vlan\n246f28aa1002,5000\n", `b.csv:2: VLAN "5000"`},
+		"bad name":            {"mac,name\n246f28aa1002,\x1b[31m\n", "b.csv:2: name"},
+		"newline in name":     {"mac,name\n246f28aa1002,\"a\nb\"\n", "b.csv:2: name"},
+		"path in hardware":    {"mac,hardware\n246f28aa1002,../x\n", "b.csv:2: hardware"},
+		"too few fields":      {"mac,name\n246f28aa1002\n", "b.csv:2: wrong number of fields"},
+		"open quote":          {"mac,name\n246f28aa1002,\"a\n", "b.csv:2: extraneous"},
+		"endless line":        {"mac\n" + strings.Repeat("a", maxLine+1), "b.csv:2: line longer"},
+		"every fault":         {"mac\nzz\n246f28aa1002\nyy\n", "b.csv:4"},
 	} {
 		got, err := ReadCSV("b.csv", strings.NewReader(row.in))
 		if err == nil || got != nil || !strings.Contains(err.Error(), row.why) {
