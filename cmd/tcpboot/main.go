@@ -31,6 +31,7 @@ func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // who does not end by the first signal dies by the second
 	app := newApp(stdin, stdout, stderr)
 	args, completing := forCompletion(args)
 	if !completing {

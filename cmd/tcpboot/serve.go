@@ -3,8 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -19,12 +23,32 @@ var serveVerb = &cli.Command{
 	Usage: "answer boards over TCP",
 	Description: "Serves the unmodified loader of 2017. Boards that are unknown, revoked or have\n" +
 		"nothing published are kept waiting in silence: a closed connection would make\n" +
-		"them erase their flash again and again. Ctrl-C lets running downloads finish.",
+		"them erase their flash again and again. Ctrl-C lets running downloads finish,\n" +
+		"a second one ends them.\n\n" +
+		"A release that is published, a board or a kind of hardware that is added is\n" +
+		"served without a restart. What cannot be read for a while leaves what was read\n" +
+		"before.\n\n" +
+		"The server writes nothing but its visits. A user who cannot write to the site may\n" +
+		"run it, when the site belongs to root, and the user can read tcpboot.yaml, certs/,\n" +
+		"sitedocs/, the releases and the database with its -wal and -shm, needs no key, and\n" +
+		"has --visits in a folder of its own. Images lie without a name in TMPDIR, or in\n" +
+		"memory when that is full.",
 	Flags: []cli.Flag{
 		&cli.StringFlag{Name: "listen", Usage: "listen on `ADDR:PORT` (default: listen of tcpboot.yaml)"},
+		visitsFlag,
 		&cli.DurationFlag{Name: "drain", Usage: "after Ctrl-C let downloads run for `DURATION`", Value: 5 * time.Minute},
 	},
 	Action: readingSite(serve),
+}
+
+// visitsFlag is where servers write, and why reads.
+var visitsFlag = &cli.PathFlag{Name: "visits", Usage: "the boards' last visits are in `FILE` (default: visits.db of the site)"}
+
+func (s *session) visits() string {
+	if file := s.cli.Path("visits"); file != "" {
+		return file
+	}
+	return s.site.Path("visits.db")
 }
 
 // poll is how often the site is asked whether it changed: a query of a counter
@@ -40,21 +64,21 @@ func serve(s *session) error {
 	if err != nil {
 		return err
 	}
-	if _, err := shelf.refresh(s.ctx()); err != nil {
-		log.Error("cannot read every release", "error", err)
-	}
-	visits, err := registry.OpenVisits(s.ctx(), s.site.Path("visits.db"))
+	w := &watch{shelf: shelf, log: log}
+	w.look(s.ctx(), time.Now())
+	visits, err := registry.OpenVisits(s.ctx(), s.visits())
 	if err != nil {
 		return err
 	}
 	book := newVisitBook(visits, log)
 	srv := &server.Server{Registry: s.fleet, Shelf: shelf, Log: log, Visits: book.add}
-	err = s.listen(srv, shelf, log)
+	shelf.arrived = srv.Recheck
+	err = s.listen(srv, w)
 	return errors.Join(err, book.close(), visits.Close())
 }
 
 // listen serves until the verb is interrupted, then drains.
-func (s *session) listen(srv *server.Server, shelf *shelf, log *slog.Logger) error {
+func (s *session) listen(srv *server.Server, w *watch) error {
 	address := s.cli.String("listen")
 	if address == "" {
 		address = s.site.Settings.Listen
@@ -65,7 +89,9 @@ func (s *session) listen(srv *server.Server, shelf *shelf, log *slog.Logger) err
 	if err != nil {
 		return err
 	}
-	log.Info("listening", "address", ln.Addr().String())
+	w.log.Info("listening", "address", ln.Addr().String())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(lasting, ln) }()
 	tick := time.NewTicker(poll)
@@ -74,19 +100,32 @@ func (s *session) listen(srv *server.Server, shelf *shelf, log *slog.Logger) err
 		select {
 		case err := <-failed:
 			return err
-		case <-tick.C:
-			if changed, err := shelf.refresh(lasting); err != nil {
-				log.Error("cannot read every release", "error", err)
-			} else if changed {
+		case now := <-tick.C:
+			if w.look(lasting, now) {
 				srv.Recheck()
 			}
 		case <-s.ctx().Done():
-			log.Info("draining", "downloads", srv.Status().Downloads)
-			patience, cancel := context.WithTimeout(lasting, s.cli.Duration("drain"))
-			defer cancel()
-			return srv.Shutdown(patience)
+			w.log.Info("draining", "downloads", srv.Status().Downloads)
+			return s.drain(srv, signals)
 		}
 	}
+}
+
+// drain lets downloads finish as long as nobody loses patience. Even then every
+// connection is reset: boards whose server just died would wait for ever.
+func (s *session) drain(srv *server.Server, signals chan os.Signal) error {
+	patience, cancel := context.WithTimeout(context.WithoutCancel(s.ctx()), s.cli.Duration("drain"))
+	defer cancel()
+	go func() {
+		<-signals // the one that began this
+		<-signals
+		signal.Stop(signals) // the next one kills
+		cancel()
+	}()
+	if err := srv.Shutdown(patience); err != nil {
+		return fmt.Errorf("downloads were cut off: %w", err)
+	}
+	return nil
 }
 
 // A visitBook writes visits in batches, so that no board waits for the disk.

@@ -8,129 +8,141 @@ import (
 	"time"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
-	"github.com/tcpboot/tcpboot/pki/registry"
 	"github.com/tcpboot/tcpboot/release"
-	"github.com/tcpboot/tcpboot/release/bundle"
 	"github.com/tcpboot/tcpboot/release/server"
 )
 
-// A shelf answers which image a board gets: the registry's offers and the
-// layout's releases, kept in memory and read again when either has changed.
-// Every release is verified with the site's keys when its image is taken in.
+// A shelf answers which image a board gets. What is offered is the stock's, and
+// images are read from the layout when the first board wants them: verified with
+// the site's keys, and kept in memory as long as they are in use. To read one
+// takes as long as the disk likes, and holds up nobody but who wants it.
 type shelf struct {
-	fleet  *registry.Fleet
-	layout *bundle.Layout
-	verify func(*release.Release) error
-	slot   func(hardware string) int64
+	*stock
+	verify  func(*release.Release) error
+	arrived func() // is called when an image that boards wait for has come, or failed
+	again   time.Duration
 
-	mu      sync.Mutex
-	seen    marks
-	catalog *release.Catalog
-	offers  []fleet.Offer
-	images  map[fleet.Digest]*shelved // by manifest
+	turns  chan struct{} // of reading: what is read lies in memory twice
+	mu     sync.Mutex    // never held while anything is read
+	images map[fleet.Digest]*shelved
 }
 
-// A shelved is one release's image, taken in once for all boards that want it.
-// One that cannot be taken in is not tried again for every board that asks.
+// A shelved is the image of one release, by the release's digest.
 type shelved struct {
-	mu    sync.Mutex
-	blob  *server.Blob
-	err   error
-	tried time.Time
+	blob    *server.Blob
+	err     error // of the last try; what failed is not tried again for every board
+	reading bool
+	tried   time.Time
+	wanted  time.Time
 }
 
-// again is how long a release that could not be taken in is left alone.
-const again = 10 * time.Second
+const (
+	tryAgain = 10 * time.Second // after an image could not be read
+	unwanted = 10 * time.Minute // until an image that nothing offers is dropped
+	readers  = 16
+)
 
-// marks are what changes when the site does.
-type marks struct {
-	fleet    uint64
-	releases bundle.Stamp
-}
-
-func (s *shelf) marks(ctx context.Context) (m marks, err error) {
-	if m.fleet, err = s.fleet.Stamp(ctx); err != nil {
-		return m, err
-	}
-	m.releases, err = s.layout.Stamp()
-	return m, err
-}
-
-// refresh reads offers and releases again when they have changed, and reports
-// whether anything did. A release that cannot be read keeps nobody from the others.
-func (s *shelf) refresh(ctx context.Context) (changed bool, err error) {
-	now, err := s.marks(ctx)
+// shelf is what serve and why look things up on.
+func (s *session) shelf() (*shelf, error) {
+	layout, err := s.layout()
 	if err != nil {
-		return false, err
+		return nil, err
+	}
+	if _, err := s.trust(); err != nil {
+		return nil, err
+	}
+	sh := &shelf{
+		stock:   &stock{fleet: s.fleet, layout: layout, settings: newSettings(s.site)},
+		verify:  s.proves,
+		arrived: func() {},
+		again:   tryAgain,
+		turns:   make(chan struct{}, readers),
+		images:  map[fleet.Digest]*shelved{},
+	}
+	sh.now.Store(&goods{catalog: release.NewCatalog()})
+	return sh, nil
+}
+
+// proves holds a release against the site's keys as they are now: others may
+// sign since the server was started.
+func (s *session) proves(r *release.Release) error {
+	trust, err := s.trust()
+	if err != nil {
+		return err
+	}
+	_, err = release.Verify(r, trust)
+	return err
+}
+
+// refresh looks at what changed, and puts away what is not used any more.
+func (s *shelf) refresh(ctx context.Context) (changed change, err error) {
+	changed, err = s.stock.refresh(ctx)
+	s.tidy(time.Now(), changed == everything)
+	return changed, err
+}
+
+// tidy drops the images that nothing offers and no pinned board has wanted for
+// some time; all of them when the settings changed, which they were held against.
+func (s *shelf) tidy(now time.Time, all bool) {
+	offered := map[fleet.Digest]bool{}
+	for _, o := range s.now.Load().offers {
+		offered[o.Manifest] = true
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now == s.seen {
-		return false, nil
-	}
-	offers, err := s.fleet.Offers(ctx)
-	if err != nil {
-		return false, err
-	}
-	all, unread := s.layout.Releases(ctx)
-	s.catalog, s.offers, s.seen = release.NewCatalog(all...), offers, now
-	s.forget()
-	return true, unread
-}
-
-// forget drops the images that nothing offers any more, and old failures.
-func (s *shelf) forget() {
-	kept := map[fleet.Digest]*shelved{}
-	for _, o := range s.offers {
-		if image := s.images[o.Manifest]; image != nil && image.good() {
-			kept[o.Manifest] = image
+	for d, image := range s.images {
+		if all || !offered[d] && now.Sub(image.wanted) > unwanted {
+			delete(s.images, d)
 		}
 	}
-	s.images = kept
 }
 
 // Pick is server.Shelf: what d is to have now.
 func (s *shelf) Pick(ctx context.Context, d fleet.Device) (*server.Blob, error) {
-	manifest, image, err := s.choose(d)
+	have := s.now.Load()
+	choice, err := have.catalog.Pick(d, have.offers)
 	if errors.Is(err, release.ErrNothing) {
 		return nil, server.ErrNothing
 	}
 	if err != nil {
 		return nil, err
 	}
-	return image.take(func() (*server.Blob, error) { return s.load(ctx, manifest) })
+	return s.take(context.WithoutCancel(ctx), choice.Release.Digest, time.Now())
 }
 
-func (s *shelf) choose(d fleet.Device) (fleet.Digest, *shelved, error) {
+// take returns an image, the fault of the last try, or server.ErrNotYet; it sees
+// to it that the image is read.
+func (s *shelf) take(ctx context.Context, manifest fleet.Digest, now time.Time) (*server.Blob, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	choice, err := s.catalog.Pick(d, s.offers)
-	if err != nil {
-		return fleet.Digest{}, nil, err
+	image := s.images[manifest]
+	if image == nil {
+		image = &shelved{}
+		s.images[manifest] = image
 	}
-	manifest := choice.Release.Digest
-	if s.images[manifest] == nil {
-		s.images[manifest] = &shelved{}
+	image.wanted = now
+	if image.blob == nil && !image.reading && (image.err == nil || now.Sub(image.tried) >= s.again) {
+		image.reading = true
+		go s.fetch(ctx, manifest, image)
 	}
-	return manifest, s.images[manifest], nil
+	if image.blob == nil && image.err == nil {
+		return nil, server.ErrNotYet
+	}
+	return image.blob, image.err
 }
 
-// take returns the image, loading it where nobody has; boards that want the same
-// one wait for it, those that want another do not.
-func (i *shelved) take(load func() (*server.Blob, error)) (*server.Blob, error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.blob == nil && (i.err == nil || time.Since(i.tried) > again) {
-		i.blob, i.err = load()
-		i.tried = time.Now()
+// fetch reads an image for those who wait for it.
+func (s *shelf) fetch(ctx context.Context, manifest fleet.Digest, image *shelved) {
+	s.turns <- struct{}{}
+	blob, err := s.load(ctx, manifest)
+	<-s.turns
+	s.mu.Lock()
+	news := err == nil || image.err == nil
+	image.blob, image.err, image.reading, image.tried = blob, err, false, time.Now()
+	s.mu.Unlock()
+	if news {
+		s.arrived()
 	}
-	return i.blob, i.err
-}
-
-func (i *shelved) good() bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.blob != nil
 }
 
 func (s *shelf) load(ctx context.Context, manifest fleet.Digest) (*server.Blob, error) {
@@ -142,5 +154,5 @@ func (s *shelf) load(ctx context.Context, manifest fleet.Digest) (*server.Blob, 
 	if err := s.verify(r); err != nil {
 		return nil, fmt.Errorf("release %s for %s: %w", m.Version, m.Hardware, err)
 	}
-	return server.NewBlob(r.Images[release.AppComponent], m.Version, s.slot(m.Hardware))
+	return server.NewBlob(r.Images[release.AppComponent], m.Version, s.settings.slot(m.Hardware))
 }

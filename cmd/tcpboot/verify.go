@@ -100,26 +100,6 @@ func (s *session) verifyWhole(r *release.Release) error {
 	return nil
 }
 
-// shelf is what serve and why look things up on.
-func (s *session) shelf() (*shelf, error) {
-	layout, err := s.layout()
-	if err != nil {
-		return nil, err
-	}
-	trust, err := s.trust()
-	if err != nil {
-		return nil, err
-	}
-	return &shelf{
-		fleet: s.fleet, layout: layout, catalog: release.NewCatalog(), images: map[fleet.Digest]*shelved{},
-		verify: func(r *release.Release) error { _, err := release.Verify(r, trust); return err },
-		slot: func(hardware string) int64 {
-			h := s.site.Settings.Hardware[hardware]
-			return int64(h.SlotSize())
-		},
-	}, nil
-}
-
 // trust is what releases are held against: the newest site document, proved
 // from the release root on, and the public halves of the image keys.
 func (s *session) trust() (t release.Trust, err error) {

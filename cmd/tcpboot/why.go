@@ -11,6 +11,7 @@ import (
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/registry"
 	"github.com/tcpboot/tcpboot/release"
+	"github.com/tcpboot/tcpboot/release/server"
 )
 
 var whyVerb = &cli.Command{
@@ -18,6 +19,7 @@ var whyVerb = &cli.Command{
 	Usage:        "which release a board would get, and why not the others",
 	ArgsUsage:    "MAC",
 	BashComplete: completeMACs,
+	Flags:        []cli.Flag{visitsFlag},
 	Action:       readingSite(why),
 }
 
@@ -33,17 +35,19 @@ func why(s *session) error {
 	if _, err := shelf.refresh(s.ctx()); err != nil {
 		say(s.cli, "cannot read every release: %v", err)
 	}
-	choice, err := shelf.catalog.Pick(d, shelf.offers)
+	have := shelf.now.Load()
+	choice, err := have.catalog.Pick(d, have.offers)
 	if err != nil && !errors.Is(err, release.ErrNothing) {
 		return err
 	}
 	out := struct {
-		MAC     fleet.MAC        `json:"mac"`
-		Version string           `json:"version,omitempty"`
-		Reason  string           `json:"reason"`
-		Passed  []release.Passed `json:"passed"`
-		Seen    *fleet.Visit     `json:"last_visit,omitempty"`
-	}{MAC: d.MAC, Reason: choice.Reason, Passed: emptyNotNull(choice.Passed), Seen: s.lastVisit(d.MAC)}
+		MAC      fleet.MAC        `json:"mac"`
+		Version  string           `json:"version,omitempty"`
+		Protocol string           `json:"protocol"` // the only one over which it gets that
+		Reason   string           `json:"reason"`
+		Passed   []release.Passed `json:"passed"`
+		Seen     *fleet.Visit     `json:"last_visit,omitempty"`
+	}{MAC: d.MAC, Protocol: protocolOf(d), Reason: choice.Reason, Passed: emptyNotNull(choice.Passed), Seen: s.lastVisit(d.MAC)}
 	if choice.Release != nil {
 		out.Version = choice.Release.Manifest.Version
 	}
@@ -52,6 +56,9 @@ func why(s *session) error {
 			fmt.Fprintf(w, "%s gets nothing: %s\n", d.MAC, out.Reason)
 		} else {
 			fmt.Fprintf(w, "%s gets %s: %s\n", d.MAC, out.Version, out.Reason)
+		}
+		if out.Protocol != "v1" {
+			fmt.Fprintf(w, "by %s only: who asks as %s by v1 is no board of ours, and is kept waiting\n", out.Protocol, d.MAC)
 		}
 		for _, p := range out.Passed {
 			fmt.Fprintf(w, "not %s: %s\n", p.Version, p.Reason)
@@ -62,10 +69,18 @@ func why(s *session) error {
 	})
 }
 
+// protocolOf is how the board asks: its loader speaks one version.
+func protocolOf(d fleet.Device) string {
+	if server.SpeaksV1(d) {
+		return "v1"
+	}
+	return "v2"
+}
+
 // lastVisit is when the board was last here; nil when it never was, or when no
 // server has written visits yet.
 func (s *session) lastVisit(m fleet.MAC) *fleet.Visit {
-	visits, err := registry.ReadVisits(s.ctx(), s.site.Path("visits.db"))
+	visits, err := registry.ReadVisits(s.ctx(), s.visits())
 	if err != nil {
 		return nil
 	}

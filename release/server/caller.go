@@ -104,11 +104,15 @@ func (c *caller) choose() answer {
 		return answer{device: d, why: "revoked"}
 	case d.State != fleet.Active:
 		return answer{device: d, why: "pending", known: true}
-	case d.Loader.Level >= 2:
-		return answer{device: d, why: "imposter"} // its loader has no version 1
+	case !SpeaksV1(d):
+		return answer{device: d, why: "imposter"}
 	}
 	return c.pick(answer{device: d, known: true})
 }
+
+// SpeaksV1 reports whether d's loader asks by version 1, as those did that came
+// before ours. Whoever asks so in the name of another board is not that board.
+func SpeaksV1(d fleet.Device) bool { return d.Loader.Level < 2 }
 
 func (c *caller) pick(a answer) answer {
 	blob, err := c.Shelf.Pick(c.ctx, a.device)

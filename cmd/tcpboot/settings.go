@@ -1,0 +1,53 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"sync/atomic"
+
+	"github.com/tcpboot/tcpboot/pki/site"
+)
+
+// Settings are a site's as they are now: whoever enrols a board of a new kind
+// adds the kind to them while a server runs. One goroutine refreshes them, any
+// number ask.
+type settings struct {
+	now  atomic.Pointer[site.Site]
+	seen fs.FileInfo // nil: to be read
+}
+
+func newSettings(s *site.Site) *settings {
+	f := &settings{}
+	f.now.Store(s)
+	return f
+}
+
+// refresh reads the file again when it is another one. Settings that are wrong
+// leave those from before.
+func (f *settings) refresh() (change, error) {
+	have := f.now.Load()
+	info, err := os.Stat(have.Path(site.SettingsFile))
+	if err != nil {
+		return nothing, err
+	}
+	if f.seen != nil && sameFile(f.seen, info) {
+		return nothing, nil
+	}
+	read, err := site.Open(have.Dir)
+	if err != nil {
+		return nothing, err
+	}
+	f.seen = info
+	f.now.Store(read)
+	return everything, nil
+}
+
+func sameFile(a, b fs.FileInfo) bool {
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+// slot is how large an image for that hardware may be.
+func (f *settings) slot(hardware string) int64 {
+	h := f.now.Load().Settings.Hardware[hardware]
+	return int64(h.SlotSize())
+}
