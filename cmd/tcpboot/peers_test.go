@@ -128,6 +128,7 @@ func cmdDrain(ts *testscript.TestScript, neg bool, args []string) {
 	_, err = io.ReadFull(conn, header)
 	ts.Check(err)
 	ts.Check(running(ts).pid.Signal(syscall.SIGTERM))
+	ts.Check(conn.(*net.TCPConn).SetReadBuffer(1 << 20)) // so small a window takes minutes
 	image := make([]byte, binary.LittleEndian.Uint32(header))
 	_, err = io.ReadFull(conn, image)
 	ts.Check(err)
