@@ -4,7 +4,9 @@
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := v1.8.0
-PEERS       := freeradius freeradius-utils eapoltest openssl
+PEERS       := gcc libc6-dev git openssl sqlite3 freeradius freeradius-utils freeradius-postgresql eapoltest \
+               postgresql hostapd wpasupplicant iproute2 softhsm2 opensc
+HELPERS     := cmd/sigstore-kms-pkcs11
 RIVALS      := nginx-light
 SOAK        ?= 1m
 LDFLAGS     := -s -w -X main.buildVersion=$(shell git describe --tags --always --dirty 2>/dev/null)
@@ -14,6 +16,10 @@ export CGO_ENABLED ?= 0
 build: ## the binary: bin/tcpboot
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tcpboot ./cmd/tcpboot
 
+.PHONY: helpers
+helpers: ## the helpers for key stores, beside it (cgo)
+	@set -e; for h in $(HELPERS); do CGO_ENABLED=1 $(GO) build -C $$h -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/$$(basename $$h) .; done
+
 .PHONY: demo
 demo: build ## the whole story on your screen; APP=path/to/app.bin takes a real image
 	@$(GO) run ./cmd/tcpboot-demo --tcpboot bin/tcpboot $(if $(APP),--app '$(APP)')
@@ -21,12 +27,14 @@ demo: build ## the whole story on your screen; APP=path/to/app.bin takes a real 
 .PHONY: test
 test: peers lint ## everything CI checks
 	CGO_ENABLED=1 $(GO) test -race -timeout 18m ./...
+	@set -e; for h in $(HELPERS); do CGO_ENABLED=1 $(GO) test -C $$h -race ./...; done
 
 .PHONY: lint
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
+	@set -e; for h in $(HELPERS); do (cd $$h && CGO_ENABLED=1 $(GO) vet ./... && CGO_ENABLED=1 $(GO) run $(STATICCHECK) ./...); done
 	.ci/vulncheck $(GOVULNCHECK)
 
 .PHONY: peers
