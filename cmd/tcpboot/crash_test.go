@@ -54,7 +54,7 @@ func TestEnrolmentKilled(t *testing.T) {
 // being what is in force.
 func TestRotationKilled(t *testing.T) {
 	t.Parallel()
-	macs := []string{"246f28aa1001", "246f28aa1002", "246f28aa1003"}
+	macs := strings.Fields("246f28aa1001 246f28aa1002 246f28aa1003 246f28aa1004 246f28aa1005 246f28aa1006 246f28aa1007 246f28aa1008")
 	killing{
 		points:  30,
 		prepare: append([]string{"enroll"}, macs...),
