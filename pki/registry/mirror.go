@@ -115,25 +115,51 @@ func (m *mirror) wrong(err error) error {
 	return fmt.Errorf("database of the RADIUS server, %s: %w", m.path, err)
 }
 
+// An editor is one transaction that changes the mirror.
+type editor struct {
+	ctx      context.Context
+	tx       *sql.Tx
+	prepared map[string]*sql.Stmt
+}
+
+// edit runs do in a transaction.
+func (m *mirror) edit(ctx context.Context, do func(*editor) error) error {
+	err := inTx(ctx, m.db, nil, func(tx *sql.Tx) error {
+		return do(&editor{context.WithoutCancel(ctx), tx, make(map[string]*sql.Stmt)})
+	})
+	return m.wrong(err)
+}
+
+// exec runs one statement, prepared at its first use.
+func (e *editor) exec(query string, args ...any) (err error) {
+	s := e.prepared[query]
+	if s == nil {
+		if s, err = e.tx.PrepareContext(e.ctx, query); err != nil {
+			return err
+		}
+		e.prepared[query] = s
+	}
+	_, err = s.ExecContext(e.ctx, args...)
+	return err
+}
+
 // withhold takes boards out, and remembers that they are not settled.
 func (m *mirror) withhold(ctx context.Context, macs []fleet.MAC) error {
-	return m.wrong(inTx(ctx, m.db, nil, func(tx *sql.Tx) error {
+	return m.edit(ctx, func(e *editor) error {
 		for _, mac := range macs {
-			err := errors.Join(remove(ctx, tx, mac.String()),
-				execute(ctx, tx, "INSERT INTO unsettled VALUES ($1) ON CONFLICT DO NOTHING", mac.String()))
+			err := errors.Join(e.remove(mac.String()),
+				e.exec("INSERT INTO unsettled VALUES ($1) ON CONFLICT DO NOTHING", mac.String()))
 			if err != nil {
 				return err
 			}
 		}
 		return nil
-	}))
+	})
 }
 
 // remove takes one board out.
-func remove(ctx context.Context, tx *sql.Tx, mac string) error {
-	return errors.Join(
-		execute(ctx, tx, "DELETE FROM radcheck WHERE username = $1", mac),
-		execute(ctx, tx, "DELETE FROM radreply WHERE username = $1", mac))
+func (e *editor) remove(mac string) error {
+	return errors.Join(e.exec("DELETE FROM radcheck WHERE username = $1", mac), e.exec("DELETE FROM radreply WHERE username = $1", mac))
 }
 
 // unsettled returns the boards whose changes were cut off, and whether that is
@@ -156,186 +182,25 @@ func scanText(rows *sql.Rows) (s string, err error) { return s, rows.Scan(&s) }
 
 // put makes the rows of one board those that it has by its facts: none, when it
 // is not admitted.
-func put(ctx context.Context, tx *sql.Tx, mac string, d *fleet.Device) error {
-	if err := remove(ctx, tx, mac); err != nil {
+func (e *editor) put(mac string, d *fleet.Device) error {
+	if err := e.remove(mac); err != nil || d == nil {
 		return err
 	}
-	if d == nil {
-		return nil
-	}
-	for table, rows := range map[string][]fact{"radcheck": facts(d), "radreply": replies(d)} {
-		for _, r := range rows {
-			err := execute(ctx, tx, "INSERT INTO "+table+" (id, username, attribute, op, value) VALUES ($1, $2, $3, ':=', $4)",
-				r.id, mac, r.attribute, r.value)
-			if err != nil {
-				return err
-			}
+	return errors.Join(
+		e.insert("INSERT INTO radcheck (id, username, attribute, op, value) VALUES ($1, $2, $3, ':=', $4)", mac, facts(d)),
+		e.insert("INSERT INTO radreply (id, username, attribute, op, value) VALUES ($1, $2, $3, ':=', $4)", mac, replies(d)))
+}
+
+func (e *editor) insert(statement, mac string, list []fact) error {
+	for _, f := range list {
+		if err := e.exec(statement, f.id, mac, f.attribute, f.value); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// settled forgets that boards were unsettled.
-func settled(ctx context.Context, tx *sql.Tx, mac string) error {
-	return execute(ctx, tx, "DELETE FROM unsettled WHERE mac = $1", mac)
-}
-
-// reflect opens the mirror and finishes what was cut off in it.
-func (f *Fleet) reflect(ctx context.Context, path string) (err error) {
-	if !f.embedded {
-		return errors.New("registry: a RADIUS server reads PostgreSQL itself, and no database beside it")
-	}
-	if f.mirror, err = openMirror(ctx, path); err != nil {
-		return err
-	}
-	_, all, err := f.mirror.unsettled(ctx)
-	switch {
-	case err != nil:
-		return err
-	case all:
-		return f.SyncRADIUS(ctx)
-	}
-	return f.settle(ctx)
-}
-
-// settle finishes what is unsettled, by what the registry says now.
-func (f *Fleet) settle(ctx context.Context) error {
-	return inTx(ctx, f.db, f.change, func(truth *sql.Tx) error {
-		macs, _, err := f.mirror.unsettled(ctx)
-		if err != nil || len(macs) == 0 {
-			return err
-		}
-		at := timeText(f.now())
-		return f.mirror.wrong(inTx(ctx, f.mirror.db, nil, func(tx *sql.Tx) error {
-			for _, mac := range macs {
-				d, err := admitted(ctx, truth, at, mac)
-				if err != nil {
-					return err
-				}
-				if err := errors.Join(put(ctx, tx, mac, d), settled(ctx, tx, mac)); err != nil {
-					return err
-				}
-			}
-			return nil
-		}))
-	})
-}
-
-// admitted returns the board, nil when nothing admits it.
-func admitted(ctx context.Context, truth *sql.Tx, at, mac string) (*fleet.Device, error) {
-	for d, err := range deviceRows(ctx, truth, selectDevice+" WHERE d.mac = $2", at, mac) {
-		if err != nil || len(d.Admissions) == 0 {
-			return nil, err
-		}
-		return &d, nil
-	}
-	return nil, nil
-}
-
-// SyncRADIUS compares every board in the RADIUS server's database with the
-// registry, and mends what differs, in place. Nobody needs it unless somebody
-// else has written that database: changes keep it up to date, and Open makes it
-// and finishes what was cut off.
-func (f *Fleet) SyncRADIUS(ctx context.Context) error {
-	switch {
-	case f.mirror == nil:
-		return errors.New("registry: opened without a database for the RADIUS server")
-	case f.session == "":
-		return errors.New("registry: opened read-only")
-	}
-	for after := everything; ; {
-		last, err := f.syncFrom(ctx, after)
-		if err != nil {
-			return err
-		}
-		if last == "" {
-			break
-		}
-		after = last
-	}
-	return f.mirror.wrong(inTx(ctx, f.mirror.db, nil, func(tx *sql.Tx) error { return settled(ctx, tx, everything) }))
-}
-
-// syncBoards is how many boards are compared while others wait for the lock.
-const syncBoards = 5000
-
-// syncFrom compares the next boards after a MAC and returns the last of them, ""
-// when there are no more.
-func (f *Fleet) syncFrom(ctx context.Context, after string) (last string, err error) {
-	err = inTx(ctx, f.db, f.change, func(truth *sql.Tx) error {
-		boards, err := f.nextBoards(ctx, truth, after)
-		if err != nil {
-			return err
-		}
-		until := "g" // behind all MACs
-		if len(boards) == syncBoards {
-			last = boards[len(boards)-1].MAC.String()
-			until = last
-		}
-		return f.mirror.compare(ctx, after, until, boards)
-	})
-	return last, err
-}
-
-func (f *Fleet) nextBoards(ctx context.Context, truth *sql.Tx, after string) (boards []fleet.Device, err error) {
-	for d, err := range deviceRows(ctx, truth, selectDevice+" WHERE d.state = 'active' AND d.mac > $2 ORDER BY d.mac", timeText(f.now()), after) {
-		if err != nil {
-			return nil, err
-		}
-		if boards = append(boards, d); len(boards) == syncBoards {
-			break
-		}
-	}
-	return boards, nil
-}
-
-// compare mends the boards after one MAC, up to another.
-func (m *mirror) compare(ctx context.Context, after, until string, boards []fleet.Device) error {
-	return m.wrong(inTx(ctx, m.db, nil, func(tx *sql.Tx) error {
-		have, err := present(ctx, tx, after, until)
-		if err != nil {
-			return err
-		}
-		for i := range boards {
-			mac := boards[i].MAC.String()
-			if have[mac] != summary(&boards[i]) {
-				if err := put(ctx, tx, mac, &boards[i]); err != nil {
-					return err
-				}
-			}
-			delete(have, mac)
-		}
-		for mac := range have {
-			if err := remove(ctx, tx, mac); err != nil {
-				return err
-			}
-		}
-		return execute(ctx, tx, "DELETE FROM unsettled WHERE mac > $1 AND mac <= $2", after, until)
-	}))
-}
-
-// present summarizes the rows of the boards in the mirror.
-func present(ctx context.Context, tx *sql.Tx, after, until string) (map[string]string, error) {
-	have := make(map[string]string)
-	scan := func(rows *sql.Rows) (r [2]string, err error) { return r, rows.Scan(&r[0], &r[1]) }
-	for r, err := range query(ctx, tx, scan, `
-		SELECT username, id || ' ' || attribute || ' ' || op || ' ' || value FROM (
-			SELECT 1 AS list, username, id, attribute, op, value FROM radcheck WHERE username > $1 AND username <= $2
-			UNION ALL
-			SELECT 2, username, id, attribute, op, value FROM radreply WHERE username > $1 AND username <= $2
-		) ORDER BY username, list, id`, after, until) {
-		if err != nil {
-			return nil, err
-		}
-		have[r[0]] += r[1] + "\n"
-	}
-	return have, nil
-}
-
-// summary is the rows that a board should have, in the form of present.
-func summary(d *fleet.Device) (s string) {
-	for _, r := range append(facts(d), replies(d)...) {
-		s += fmt.Sprintf("%d %s := %s\n", r.id, r.attribute, r.value)
-	}
-	return s
+// settled forgets that a board was unsettled.
+func (e *editor) settled(mac string) error {
+	return e.exec("DELETE FROM unsettled WHERE mac = $1", mac)
 }

@@ -196,9 +196,9 @@ func checkMirror(t *testing.T, f *registry.Fleet, path string) {
 func TestMirrorMade(t *testing.T) {
 	url := create(t)
 	f := open(t, url)
-	for n := 0; n < 12_000; n += 4_000 {
+	for n := 0; n < 2_400; n += 800 {
 		var entries []registry.Entry
-		for i := range 4_000 {
+		for i := range 800 {
 			entries = append(entries, registrytest.Entry(n+i))
 		}
 		registrytest.Enrol(t, f, entries...)
