@@ -196,9 +196,9 @@ func checkMirror(t *testing.T, f *registry.Fleet, path string) {
 func TestMirrorMade(t *testing.T) {
 	url := create(t)
 	f := open(t, url)
-	for n := 0; n < 2_400; n += 800 {
+	for n := 0; n < 1_200; n += 400 {
 		var entries []registry.Entry
-		for i := range 800 {
+		for i := range 400 {
 			entries = append(entries, registrytest.Entry(n+i))
 		}
 		registrytest.Enrol(t, f, entries...)
