@@ -3,8 +3,9 @@
 //
 // A key belongs to one role, and each role may have a passphrase of its own, so
 // that whoever runs the image server does not thereby open the keys that sign
-// firmware. Three kinds of key exist: P-256, P-384 and RSA with 3072 bits (what
-// ESP32 chips can check). Nothing else is generated or opened.
+// firmware. Four kinds of key exist: P-256, P-384 and RSA with 3072 bits (what
+// ESP32 chips can check), and RSA with 2048 bits (for boards whose TLS knows no
+// curves). Nothing else is generated or opened.
 //
 // # Key files
 //
@@ -90,6 +91,7 @@ type Kind string
 const (
 	P256    Kind = "p256"
 	P384    Kind = "p384"
+	RSA2048 Kind = "rsa2048" // of certificates; no image is signed with it
 	RSA3072 Kind = "rsa3072"
 )
 
@@ -100,13 +102,15 @@ func Generate(k Kind) (crypto.Signer, error) {
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case P384:
 		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case RSA2048:
+		return rsa.GenerateKey(rand.Reader, 2048)
 	case RSA3072:
 		return rsa.GenerateKey(rand.Reader, 3072)
 	}
-	return nil, fmt.Errorf("key kind %q: want %s, %s or %s", string(k), P256, P384, RSA3072)
+	return nil, fmt.Errorf("key kind %q: want %s, %s, %s or %s", string(k), P256, P384, RSA2048, RSA3072)
 }
 
-var errKind = errors.New("want P-256, P-384 or RSA with 3072 bits and the exponent 65537")
+var errKind = errors.New("want P-256, P-384 or RSA with 2048 or 3072 bits and the exponent 65537")
 
 // KindOf says of which kind a public key is. A key of no Kind is an error.
 func KindOf(pub crypto.PublicKey) (Kind, error) {
@@ -114,12 +118,19 @@ func KindOf(pub crypto.PublicKey) (Kind, error) {
 	case *ecdsa.PublicKey:
 		return kindOfCurve(pub.Curve)
 	case *rsa.PublicKey:
-		if pub.N.BitLen() != 3072 || pub.E != 65537 {
-			return "", fmt.Errorf("RSA key of %d bits, exponent %d: %w", pub.N.BitLen(), pub.E, errKind)
-		}
-		return RSA3072, nil
+		return kindOfRSA(pub.N.BitLen(), pub.E)
 	}
 	return "", fmt.Errorf("key of type %T: %w", pub, errKind)
+}
+
+func kindOfRSA(bits, exponent int) (Kind, error) {
+	switch {
+	case bits == 2048 && exponent == 65537:
+		return RSA2048, nil
+	case bits == 3072 && exponent == 65537:
+		return RSA3072, nil
+	}
+	return "", fmt.Errorf("RSA key of %d bits, exponent %d: %w", bits, exponent, errKind)
 }
 
 func kindOfCurve(c elliptic.Curve) (Kind, error) {

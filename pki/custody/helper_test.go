@@ -154,7 +154,7 @@ func TestQuestion(t *testing.T) {
 
 // What a helper may do instead of answering, when the key is opened.
 func TestHostileHelper(t *testing.T) {
-	small, err := rsa.GenerateKey(rand.Reader, 2048)
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestHostileHelper(t *testing.T) {
 		"kills itself":             {"kill -9 $$", "signal: killed"},
 		"a key that is none":       {`echo '{"publicKey":{"publicKeyPEM":"AAAA"}}'`, "one PEM block"},
 		"a private key":            {printing(t, common.PluginResp{PublicKey: &common.PublicKeyResp{PublicKeyPEM: opensslKey}}), "one PEM block"},
-		"a small key":              {showing(t, small.Public()), "2048 bits"},
+		"a small key":              {showing(t, small.Public()), "1024 bits"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			key, err := newHelper(t, script(row.does, "", "")).Open(storedURI, Boards)

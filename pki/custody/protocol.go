@@ -16,6 +16,7 @@ import (
 var algorithms = map[Kind]string{
 	P256:    "ecdsa-sha2-256-nistp256",
 	P384:    "ecdsa-sha2-384-nistp384",
+	RSA2048: "rsa-sign-pkcs1-2048-sha256",
 	RSA3072: "rsa-sign-pkcs1-3072-sha256",
 }
 

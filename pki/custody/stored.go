@@ -54,7 +54,7 @@ func (k Keyring) create(uri string, kind Kind) (crypto.Signer, error) {
 		return nil, errors.New("the URI names no key store")
 	}
 	if _, known := algorithms[kind]; !known {
-		return nil, fmt.Errorf("kind %q: want %s, %s or %s", string(kind), P256, P384, RSA3072)
+		return nil, fmt.Errorf("kind %q: want %s, %s, %s or %s", string(kind), P256, P384, RSA2048, RSA3072)
 	}
 	h, err := k.helper(uri)
 	if err != nil {

@@ -19,6 +19,7 @@ package sign
 
 import (
 	"crypto"
+	"errors"
 	"fmt"
 	"io"
 
@@ -62,7 +63,11 @@ func (k App) Kind() (custody.Kind, error) {
 	if k.Signer == nil {
 		return "", errNoKey
 	}
-	return custody.KindOf(k.Public())
+	kind, err := custody.KindOf(k.Public())
+	if kind == custody.RSA2048 {
+		return "", errors.New("RSA with 2048 bits: no chip checks its signatures")
+	}
+	return kind, err
 }
 
 // Sign signs as crypto.Signer has it, except that an ECDSA key in memory needs no

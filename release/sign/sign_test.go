@@ -166,6 +166,13 @@ func TestKeysOfOtherKinds(t *testing.T) {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}
+	// RSA-2048 is for certificates alone.
+	key := generate(t, custody.RSA2048)
+	_, root := NewRoot(key)
+	_, release := NewRelease(key)
+	if _, app := NewApp(key); root == nil || release == nil || app == nil {
+		t.Errorf("%s: root %v, release %v, app %v", custody.RSA2048, root, release, app)
+	}
 }
 
 // TestNoKey: nothing signs without a key.
