@@ -1,17 +1,16 @@
 package pki
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
+	"crypto"
 	"reflect"
 	"time"
 
+	"github.com/tcpboot/tcpboot/pki/custody"
 	"github.com/tcpboot/tcpboot/pki/fleet"
 )
 
-// IssueBoard makes a new credential for m: a password, a P-256 key and its
-// certificate. Nothing is stored. Only the boards hierarchy has boards.
+// IssueBoard makes a new credential for m: a password, a key and its certificate.
+// The key is P-256, or RSA-2048 where that of the CA is. Nothing is stored. Only the boards hierarchy has boards.
 func (a *Authority) IssueBoard(m fleet.MAC, now time.Time) (*Credential, error) {
 	if a.hierarchy != Boards {
 		return nil, a.errorf("issues no board certificates")
@@ -26,15 +25,24 @@ func (a *Authority) IssueBoard(m fleet.MAC, now time.Time) (*Credential, error) 
 	if err != nil {
 		return nil, err
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := custody.Generate(boardKind(a.CA.PublicKey))
 	if err != nil {
 		return nil, a.errorf("%s: %w", m, err)
 	}
-	c, err := mold.cast(m, &key.PublicKey)
+	c, err := mold.cast(m, key.Public())
 	if err != nil {
 		return nil, a.errorf("%s: %w", m, err)
 	}
 	return &Credential{MAC: m, Password: NewPassword(), Key: key, Certificate: c, Issued: now}, nil
+}
+
+// boardKind is the kind of key that boards get from a CA with the key ca. A
+// board that can judge no signature but RSA has no use for another key of its own.
+func boardKind(ca crypto.PublicKey) custody.Kind {
+	if kind, err := custody.KindOf(ca); err == nil && kind == custody.RSA2048 {
+		return kind
+	}
+	return custody.P256
 }
 
 // Two boards that do not exist: the template is rendered for both.

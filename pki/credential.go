@@ -2,7 +2,6 @@ package pki
 
 import (
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/binary"
@@ -23,7 +22,7 @@ import (
 type Credential struct {
 	MAC         fleet.MAC
 	Password    string
-	Key         *ecdsa.PrivateKey
+	Key         crypto.Signer // in memory
 	Certificate *x509.Certificate
 	Issued      time.Time
 }

@@ -88,7 +88,7 @@ func TestIssueBoardFromManyGoroutines(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if err := c.Certificate.CheckSignatureFrom(a.CA); err != nil || c.Certificate.Subject.CommonName != m.String() || !c.Key.PublicKey.Equal(c.Certificate.PublicKey) {
+				if err := c.Certificate.CheckSignatureFrom(a.CA); err != nil || c.Certificate.Subject.CommonName != m.String() || !samePublic(c.Key.Public(), c.Certificate.PublicKey) {
 					t.Errorf("%s: %v: %v", m, c.Certificate.Subject, err)
 				}
 				mu.Lock()

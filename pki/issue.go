@@ -59,7 +59,11 @@ func (a *Authority) IssueServer(name string, pub crypto.PublicKey, now time.Time
 		return nil, err
 	}
 	end := now.UTC().AddDate(serverYears, 0, 0).Truncate(time.Second)
-	return a.issue(a.templates.Server, serverShape(name, end), pub, a.CA, a.key)
+	s := serverShape(name, end)
+	if a.hierarchy == RADIUS {
+		s = radiusShape(name, pub, end)
+	}
+	return a.issue(a.templates.Server, s, pub, a.CA, a.key)
 }
 
 // checkMix keeps boards from being locked out: ESP-IDF's EAP client with a root

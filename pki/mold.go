@@ -81,7 +81,7 @@ func hashOf(a x509.SignatureAlgorithm) crypto.Hash {
 }
 
 // cast makes the certificate of one board.
-func (d *mold) cast(m fleet.MAC, pub *ecdsa.PublicKey) (*x509.Certificate, error) {
+func (d *mold) cast(m fleet.MAC, pub crypto.PublicKey) (*x509.Certificate, error) {
 	tbs, err := d.toBeSigned(m, pub)
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (d *mold) cast(m fleet.MAC, pub *ecdsa.PublicKey) (*x509.Certificate, error
 	return c, nil
 }
 
-func (d *mold) toBeSigned(m fleet.MAC, pub *ecdsa.PublicKey) ([]byte, error) {
+func (d *mold) toBeSigned(m fleet.MAC, pub crypto.PublicKey) ([]byte, error) {
 	spki, err := x509.MarshalPKIXPublicKey(pub)
 	if err != nil {
 		return nil, err

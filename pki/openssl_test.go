@@ -82,7 +82,7 @@ func issueServer(t testing.TB, a *Authority, name string, pub crypto.PublicKey) 
 
 // Every leaf holds for its own root and purpose, and for no other.
 func TestChainsAsOpenSSLAndGoSeeThem(t *testing.T) {
-	for _, kind := range []custody.Kind{custody.P256, custody.P384, custody.RSA3072} {
+	for _, kind := range []custody.Kind{custody.P256, custody.P384, custody.RSA2048, custody.RSA3072} {
 		t.Run(string(kind), func(t *testing.T) {
 			chains := []chain{newChain(t, Boards, kind), newChain(t, RADIUS, kind), newChain(t, Servers, kind)}
 			for _, leaf := range chains {

@@ -17,13 +17,26 @@
 // away from the site. An issuing CA signs certificates of one use (client or
 // server), CRLs and the certificate of an OCSP responder.
 //
+// # Kinds of keys
+//
+// Every key is P-256 unless the site wants it otherwise. The supplicant of ESP-IDF
+// before 4.1, and so the unmodified loader of 2017, knows RSA alone: it offers the
+// cipher suites TLS_RSA_WITH_… with AES-CBC, 3DES and RC4, verifies PKCS #1 v1.5
+// signatures with MD5, SHA-1 or SHA-256, and loads RSA keys only (tlsv1_client.c,
+// x509v3.c, crypto_internal-rsa.c in ESP-IDF 3.1, the first with sources; before, it
+// was a library without). For its sake boards and RADIUS can be RSA-2048: a boards CA
+// with such a key gives its boards RSA-2048 keys. 2048 bits and not more, because
+// the supplicant of today with an RSA root of more offers RSA suites only.
+//
 // # What a certificate says
 //
 //	                 root          CA                    board         server
 //	common name      see above     see above             the MAC       its logical name
 //	DNS names        –             –                     –             its logical name
 //	CA, path length  yes, 1        yes, 0                no            no
-//	key usage        certSign, crlSign (both)            digitalSignature (both)
+//	key usage        certSign, crlSign (both)            digitalSignature (both),
+//	                                                                   RADIUS with RSA:
+//	                                                                   keyEncipherment
 //	extended usage   –             leaf's, OCSPSigning   clientAuth    serverAuth
 //	not before       1970-01-01    1970-01-01            1970-01-01    1970-01-01
 //	not after        9999-12-31    9999-12-31 (boards)   9999-12-31    ten years
@@ -44,7 +57,9 @@
 // certificate ten years after it was issued: supplicants with a clock check
 // it, and its renewal touches no board, because boards know the root and the
 // name. All begin in 1970, where the clock of a board without a battery stands
-// at power-on.
+// at power-on. The supplicant of 2017 reads no dates at all: its x509_parse_time
+// returns 0 whatever it is given, and time checks are off unless the application
+// turns them on (gl_disable_time_check). So 9999 does not hurt it.
 //
 // # Names
 //

@@ -8,23 +8,28 @@ import (
 	"github.com/tcpboot/tcpboot/pki/custody"
 )
 
-// rsaKeys are made once: each takes seconds under the race detector.
-var rsaKeys = sync.OnceValue(func() (keys []crypto.Signer) {
+// RSA keys are made once: each takes seconds under the race detector.
+var rsaKeys = map[custody.Kind]func() []crypto.Signer{
+	custody.RSA2048: sync.OnceValue(func() []crypto.Signer { return twoKeys(custody.RSA2048) }),
+	custody.RSA3072: sync.OnceValue(func() []crypto.Signer { return twoKeys(custody.RSA3072) }),
+}
+
+func twoKeys(k custody.Kind) (keys []crypto.Signer) {
 	for range 2 {
-		key, err := custody.Generate(custody.RSA3072)
+		key, err := custody.Generate(k)
 		if err != nil {
 			panic(err)
 		}
 		keys = append(keys, key)
 	}
 	return keys
-})
+}
 
 // testKeys returns a root key and a CA key.
 func testKeys(t testing.TB, k custody.Kind) (root, ca crypto.Signer) {
 	t.Helper()
-	if k == custody.RSA3072 {
-		return rsaKeys()[0], rsaKeys()[1]
+	if keys, ok := rsaKeys[k]; ok {
+		return keys()[0], keys()[1]
 	}
 	return testKey(t, k), testKey(t, k)
 }

@@ -1,6 +1,8 @@
 package pki
 
 import (
+	"crypto"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -49,6 +51,16 @@ func serverShape(name string, notAfter time.Time) shape {
 		kind: "server", name: name, dnsNames: []string{name}, notAfter: notAfter,
 		usage: x509.KeyUsageDigitalSignature, extended: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
+}
+
+// radiusShape is serverShape for the RADIUS server. A station may encrypt its
+// secret to an RSA key, and those of before 2020 do nothing else.
+func radiusShape(name string, pub crypto.PublicKey, notAfter time.Time) shape {
+	s := serverShape(name, notAfter)
+	if _, ok := pub.(*rsa.PublicKey); ok {
+		s.usage |= x509.KeyUsageKeyEncipherment
+	}
+	return s
 }
 
 // check compares what a rendered and an issued certificate have in common.

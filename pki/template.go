@@ -11,9 +11,11 @@ import (
 )
 
 // Templates are the shapes of certificates, in the template language of step:
-// they render to JSON from .Subject.CommonName, .SANs, .Site and .Use (the
-// extended key usage of the leaves, "clientAuth" or "serverAuth"). A template is
-// code that runs here: take it from the site's owner and nobody else.
+// they render to JSON from .Subject.CommonName, .SANs, .Site, .Use (the
+// extended key usage of the leaves, "clientAuth" or "serverAuth") and
+// .Encipherment (true for a RADIUS server with an RSA key: it wants the key usage
+// keyEncipherment too). A template is code that runs here: take it from the site's
+// owner and nobody else.
 type Templates struct {
 	Root, CA, Board, Server string
 }
@@ -42,6 +44,7 @@ func (a *Authority) render(text string, s shape, pub crypto.PublicKey) (*x509.Ce
 	data := x509util.CreateTemplateData(s.name, s.dnsNames)
 	data.Set("Site", a.site)
 	data.Set("Use", a.hierarchy.useName())
+	data.Set("Encipherment", s.usage&x509.KeyUsageKeyEncipherment != 0)
 	rendered, err := x509util.NewCertificateFromX509(&x509.Certificate{PublicKey: pub}, x509util.WithTemplate(text, data))
 	if err != nil {
 		return nil, fmt.Errorf("%s template: %w", s.kind, err)

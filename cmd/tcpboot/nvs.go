@@ -1,7 +1,7 @@
 package main
 
 import (
-	"crypto/ecdsa"
+	"crypto"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -119,7 +119,7 @@ func parseCertificate(text []byte) (*x509.Certificate, error) {
 	return x509.ParseCertificate(block.Bytes)
 }
 
-func parseBoardKey(text []byte) (*ecdsa.PrivateKey, error) {
+func parseBoardKey(text []byte) (crypto.Signer, error) {
 	block, _ := pem.Decode(text)
 	if block == nil || block.Type != "PRIVATE KEY" {
 		return nil, errors.New("no PKCS#8 key in it")
@@ -128,9 +128,9 @@ func parseBoardKey(text []byte) (*ecdsa.PrivateKey, error) {
 	if err != nil {
 		return nil, errors.New("not a PKCS#8 key")
 	}
-	ec, ok := key.(*ecdsa.PrivateKey)
+	signer, ok := key.(crypto.Signer)
 	if !ok {
-		return nil, fmt.Errorf("a %T, want an ECDSA key", key)
+		return nil, fmt.Errorf("a %T, want a key that signs", key)
 	}
-	return ec, nil
+	return signer, nil
 }

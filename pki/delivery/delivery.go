@@ -6,6 +6,9 @@
 //	main/wpa2_client.crt   the board's certificate, alone
 //	main/wpa2_client.key   its private key, PKCS#8 in the clear
 //
+// The loader of 2017 takes a key between "BEGIN PRIVATE KEY" lines as well as one
+// between "BEGIN RSA PRIVATE KEY" lines (tlsv1_cred.c), but only an RSA key.
+//
 // These are the names that the loader of 2017 embeds, and its four options:
 //
 //	CONFIG_WIFI_SSID="lab"
@@ -33,6 +36,7 @@
 package delivery
 
 import (
+	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -106,7 +110,7 @@ func ForBoard(c *pki.Credential, n Network, radiusRoot *x509.Certificate, e flee
 // check refuses parts that do not belong together.
 func check(c *pki.Credential, radiusRoot *x509.Certificate) error {
 	switch {
-	case !c.Key.PublicKey.Equal(c.Certificate.PublicKey):
+	case !samePublic(c.Key.Public(), c.Certificate.PublicKey):
 		return errors.New("the key is not the certificate's")
 	case c.Certificate.Subject.CommonName != c.MAC.String():
 		return fmt.Errorf("the certificate is %q's", c.Certificate.Subject.CommonName)
@@ -114,6 +118,11 @@ func check(c *pki.Credential, radiusRoot *x509.Certificate) error {
 		return errors.New("what should be the RADIUS root is not a root")
 	}
 	return nil
+}
+
+func samePublic(a, b crypto.PublicKey) bool {
+	key, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && key.Equal(b)
 }
 
 // Options returns the four options of the 2017 loader.

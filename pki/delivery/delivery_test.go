@@ -2,13 +2,12 @@ package delivery
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -17,20 +16,22 @@ import (
 
 	"github.com/tcpboot/tcpboot/menuconfig/kconfig"
 	"github.com/tcpboot/tcpboot/pki"
+	"github.com/tcpboot/tcpboot/pki/custody"
 	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/nvs"
 )
 
 var lab = Network{SSID: "lab", Host: "boot.example.net", Port: 8123}
 
 // authorities are made once: the boards' and the RADIUS servers'.
 var authorities = sync.OnceValues(func() (boards, radius *pki.Authority) {
-	return newAuthority(pki.Boards), newAuthority(pki.RADIUS)
+	return newAuthority(pki.Boards, custody.P256), newAuthority(pki.RADIUS, custody.P256)
 })
 
-func newAuthority(h pki.Hierarchy) *pki.Authority {
-	var keys [2]*ecdsa.PrivateKey
+func newAuthority(h pki.Hierarchy, kind custody.Kind) *pki.Authority {
+	var keys [2]crypto.Signer
 	for i := range keys {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		key, err := custody.Generate(kind)
 		if err != nil {
 			panic(err)
 		}
@@ -50,11 +51,47 @@ func newCredential(t *testing.T, mac string) *pki.Credential {
 		t.Fatal(err)
 	}
 	boards, _ := authorities()
+	return issue(t, boards, m)
+}
+
+func issue(t *testing.T, boards *pki.Authority, m fleet.MAC) *pki.Credential {
+	t.Helper()
 	c, err := boards.IssueBoard(m, time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// A board with an RSA key gets the same files, and an NVS image that holds them.
+func TestRSABoard(t *testing.T) {
+	boards, radius := newAuthority(pki.Boards, custody.RSA2048), newAuthority(pki.RADIUS, custody.RSA2048)
+	c := issue(t, boards, fleet.MAC{0x24, 0x6f, 0x28, 0xaa, 0x10, 0x02})
+	files, err := ForBoard(c, lab, radius.Root, fleet.TLS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tls.X509KeyPair(files[CertificateFile], files[KeyFile]); err != nil {
+		t.Error(err)
+	}
+	if !bytes.HasPrefix(files[KeyFile], []byte("-----BEGIN PRIVATE KEY-----\n")) {
+		t.Errorf("the loader of 2017 does not find a key in %.40q", files[KeyFile])
+	}
+	image, err := NVS(c, lab, radius.Root, 0x3000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(files[KeyFile])
+	entries, err := nvs.Parse(image)
+	if err != nil || !slices.ContainsFunc(entries, func(e nvs.Entry) bool {
+		return e.Key == "client_key" && reflect.DeepEqual(e.Value, nvs.Blob(block.Bytes))
+	}) {
+		t.Errorf("%v, or another key in the NVS image", err)
+	}
+	c.Key = issue(t, boards, c.MAC).Key
+	if _, err := ForBoard(c, lab, radius.Root, fleet.TLS); err == nil {
+		t.Error("took another board's key")
+	}
 }
 
 func TestForBoard(t *testing.T) {
