@@ -2,6 +2,7 @@ package radius
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -72,6 +73,9 @@ func (s Server) identity() (chain, key []byte, err error) {
 	}
 	if err := serves(pair.Leaf, s.Name); err != nil {
 		return nil, nil, err
+	}
+	if _, ok := pair.PrivateKey.(*rsa.PrivateKey); s.Loader2017 && !ok {
+		return nil, nil, errors.New("RADIUS key: not RSA, and loaders of 2017 know nothing else")
 	}
 	certificates, err := parse(s.Chain)
 	if err != nil {

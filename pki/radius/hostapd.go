@@ -133,6 +133,7 @@ func (s HostapdServer) render(name string) ([]byte, error) {
 	var b bytes.Buffer
 	err = t.Execute(&b, map[string]any{
 		"Limits":  HostapdLimits(s.EAP),
+		"Old":     s.Loader2017,
 		"TLS":     s.EAP.Has(fleet.TLS),
 		"Port":    s.Port,
 		"IPv6":    s.Address.Is6(),

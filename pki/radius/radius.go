@@ -95,6 +95,14 @@ type Server struct {
 	Clients []Client  // none: it starts, and answers nobody
 	EAP     fleet.EAP // the methods that the site offers
 
+	// Loader2017 admits boards with the unmodified loader of 2017. Its supplicant,
+	// that of every ESP-IDF before 4.1, ends at TLS 1.0 with RSA keys: newer
+	// versions hang on CONFIG_TLSV11 and CONFIG_TLSV12, which nothing in its build
+	// defines, and its makers say the same (espressif/esp-idf#6823). For them the
+	// server goes down to TLS 1.0, and its key must be RSA. Without Loader2017
+	// TLS 1.2 is the least.
+	Loader2017 bool
+
 	// Database is where the server reads the boards itself, at each login:
 	// "postgres://USER@HOST/NAME?…" with the registry, by a user of the group
 	// tcpboot_radius, or "sqlite:PATH" with what the registry keeps for it, relative
@@ -218,6 +226,7 @@ func (s Server) render(name string, boards source) ([]byte, error) {
 		"Driver":  boards.Driver,
 		"Server":  boards.Server,
 		"File":    boards.File,
+		"Old":     s.Loader2017,
 		"TLS":     s.EAP.Has(fleet.TLS),
 		"PEAP":    s.EAP.Has(fleet.PEAP),
 		"TTLS":    s.EAP.Has(fleet.TTLS),

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tcpboot/tcpboot/pki"
+	"github.com/tcpboot/tcpboot/pki/custody"
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/radius"
 )
@@ -42,16 +43,20 @@ func newKey() crypto.Signer { return must(ecdsa.GenerateKey(elliptic.P256(), ran
 // A site has the three hierarchies.
 type site struct{ boards, radius, servers *pki.Authority }
 
-func newSite() *site {
+func newSite() *site { return newSiteOf(newKey) }
+
+// newSiteOf makes a site whose keys come from key.
+func newSiteOf(key func() crypto.Signer) *site {
 	authority := func(h pki.Hierarchy) *pki.Authority {
-		return must(pki.NewAuthority(h, "lab", newKey(), newKey(), pki.DefaultTemplates()))
+		return must(pki.NewAuthority(h, "lab", key(), key(), pki.DefaultTemplates()))
 	}
 	return &site{authority(pki.Boards), authority(pki.RADIUS), authority(pki.Servers)}
 }
 
-// certify makes a server certificate of either hierarchy that has them.
+// certify makes a server certificate of either hierarchy that has them, for a key
+// of the kind of its CA.
 func certify(a *pki.Authority, name string) cert {
-	key := newKey()
+	key := must(custody.Generate(must(custody.KindOf(a.CA.PublicKey))))
 	return newCert(must(a.IssueServer(name, key.Public(), day)), key)
 }
 
