@@ -36,7 +36,12 @@ releases: %s
 
 # The channel of boards that are enrolled without --channel.
 channel: %s
-`, text(s.Name), text(s.SSID), text(s.Server), text(s.Listen), text(s.Database), text(s.Releases), text(s.Channel))
+
+# The keys of boards and of their RADIUS server, as init made them: p256, or
+# rsa2048 for boards that run the unmodified loader of 2017, which knows no curves
+# and no TLS newer than 1.0. Changing it here makes no other keys.
+credentials: %s
+`, text(s.Name), text(s.SSID), text(s.Server), text(s.Listen), text(s.Database), text(s.Releases), text(s.Channel), text(s.Credentials))
 	s.RADIUS.render(&b)
 	s.renderHardware(&b)
 	s.renderKeys(&b)

@@ -29,7 +29,11 @@ type Settings struct {
 	// Channel is the channel of a board that was enrolled without one; default
 	// "stable".
 	Channel string
-	RADIUS  RADIUS
+	// Credentials is the kind of key that boards and their RADIUS server have,
+	// "p256" or "rsa2048"; default "p256". The keys are made with the site: no
+	// change here changes them.
+	Credentials string
+	RADIUS      RADIUS
 	// Hardware holds the kinds of boards by name; at least one.
 	Hardware map[string]Hardware
 	// Keys says where private keys are, by name: a file inside the site or a
@@ -69,7 +73,7 @@ type Hardware struct {
 // Server have no defaults worth keeping: the latter two are empty.
 func Defaults() Settings {
 	return Settings{
-		Name: "site", Listen: ":8123", Database: "sqlite:tcpboot.db", Releases: "releases", Channel: "stable",
+		Name: "site", Listen: ":8123", Database: "sqlite:tcpboot.db", Releases: "releases", Channel: "stable", Credentials: "p256",
 		RADIUS:   RADIUS{Kind: "freeradius", EAP: "tls,peap,ttls", Listen: "0.0.0.0:1812"},
 		Hardware: map[string]Hardware{"esp32": DefaultHardware("esp32")},
 	}
@@ -193,6 +197,7 @@ func (s *Settings) fields() []field {
 		{key: "database", to: &s.Database, check: checkDatabase},
 		{key: "releases", to: &s.Releases, check: checkText},
 		{key: "channel", to: &s.Channel, check: checkName},
+		{key: "credentials", to: &s.Credentials, check: oneOf("p256", "rsa2048")},
 	}
 }
 

@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func campus() Settings {
 	return Settings{
 		Name: "campus", SSID: `lab "5" \ #1: été 世 %{x}`, Server: "[2001:db8::1]:8123", Listen: "192.0.2.1:8123",
-		Database: "postgres://tcpboot@db.example.net/fleet?sslmode=verify-full", Releases: "/srv/releases", Channel: "beta",
+		Database: "postgres://tcpboot@db.example.net/fleet?sslmode=verify-full", Releases: "/srv/releases", Channel: "beta", Credentials: "rsa2048",
 		RADIUS: RADIUS{Kind: "hostapd", EAP: "tls", Listen: "[::]:1812", Clients: []Client{
 			{Name: "ap-1", Address: "192.0.2.7", SecretFile: "ap-1.secret"},
 			{Name: "wing.b", Address: "2001:db8::/32", SecretFile: "/etc/tcpboot/wing b"},
@@ -80,11 +80,11 @@ func TestParseRefuses(t *testing.T) {
 		{"not YAML", "a: [\n", "f:1: not YAML: did not find expected node content"},
 		{"a second document", minimal + "---\nname: b\n", "f:7:1: a second document"},
 		{"rubbish behind", minimal + "---\n\t[", "f:8: not YAML: found character that cannot start any token"},
-		{"unknown key", minimal + "sid: x\n", `f:7:1: unknown key "sid"; the keys here are channel, database, hardware, keys, listen, name, radius, releases, server, ssid`},
+		{"unknown key", minimal + "sid: x\n", `f:7:1: unknown key "sid"; the keys here are channel, credentials, database, hardware, keys, listen, name, radius, releases, server, ssid`},
 		{"unknown key inside", minimal + "radius:\n  kinds: x\n", `f:8:3: radius: unknown key "kinds"; the keys here are clients, eap, kind, listen`},
 		{"twice", minimal + "ssid: x\n", `f:7:1: key "ssid" is on line 2 already`},
 		{"hardware twice", minimal + "  d:\n    chip: esp32\n", `f:7:3: hardware: key "d" is on line 5 already`},
-		{"merge", minimal + "<<: {name: x}\n", `f:7:1: unknown key "<<"; the keys here are channel, database, hardware, keys, listen, name, radius, releases, server, ssid`},
+		{"merge", minimal + "<<: {name: x}\n", `f:7:1: unknown key "<<"; the keys here are channel, credentials, database, hardware, keys, listen, name, radius, releases, server, ssid`},
 		{"alias", "name: &n a\nssid: *n\n", "f:1:7: name: want a text"},
 		{"alias of a mapping", minimal + "radius: &r {}\nkeys: *r\n", "f:7:9: radius: want keys with values"},
 		{"missing", "name: a\nserver: c:1\nhardware: {d: {chip: esp32}}\n", "f:1:1: ssid is missing"},
