@@ -46,6 +46,7 @@ var initVerb = &cli.Command{
 		&cli.StringFlag{Name: "radius-listen", Usage: "where the exported RADIUS server listens: `ADDR:PORT`", Value: "0.0.0.0:1812"},
 		&cli.StringFlag{Name: "radius-client", Usage: "the `NETWORK` of the access points", Value: "127.0.0.1/32"},
 		&cli.StringFlag{Name: "eap", Usage: "`METHODS` of boards that are enrolled without --eap", Value: "tls,peap,ttls"},
+		&cli.StringFlag{Name: "credentials", Usage: "`KIND` of the keys of boards and of RADIUS: p256, or rsa2048 for boards with the unmodified loader of 2017", Value: "p256"},
 		&cli.StringFlag{Name: "database", Usage: "the registry's `URL`", Value: "sqlite:tcpboot.db"},
 		&cli.StringFlag{Name: "releases", Usage: "the `DIR` of the releases' OCI layout", Value: "releases"},
 		&cli.PathFlag{Name: "recovery-code", Usage: "write the code of the recovery copy to `FILE` instead of the terminal"},
@@ -84,6 +85,7 @@ func initSite(c *cli.Context) error {
 func initSettings(c *cli.Context) (site.Settings, error) {
 	s := site.Defaults()
 	s.Name, s.Database, s.Releases = c.String("name"), c.String("database"), c.String("releases")
+	s.Credentials = c.String("credentials")
 	s.RADIUS.Kind, s.RADIUS.EAP, s.RADIUS.Listen = c.String("radius"), c.String("eap"), c.String("radius-listen")
 	s.RADIUS.Clients = []site.Client{{Name: "access-points", Address: c.String("radius-client"), SecretFile: clientSecretFile}}
 	var err error
@@ -326,7 +328,7 @@ type madeKey struct {
 }
 
 func (m *maker) makeKey(k siteKey) (made madeKey, err error) {
-	if made.key, err = custody.Generate(k.kind); err != nil {
+	if made.key, err = custody.Generate(k.kindIn(m.site.Settings)); err != nil {
 		return made, err
 	}
 	passphrase, err := m.passphrases(k.role)
@@ -460,6 +462,9 @@ func (m *maker) report() error {
 	out := map[string]string{"site": m.site.Dir, "name": m.site.Settings.Name, "recovery": m.site.Path(recoveryFile), "recovery_code_file": m.codeFile}
 	return answer(m.cli, out, func(w io.Writer) {
 		fmt.Fprintf(w, "Site %s in %s\n", m.site.Settings.Name, m.site.Dir)
+		if m.site.Settings.Credentials == rsaCredentials {
+			fmt.Fprintln(w, "Boards and RADIUS have RSA keys, and RADIUS goes down to TLS 1.0: the unmodified loader of 2017 can do no more.")
+		}
 		fmt.Fprintf(w, "Recovery copy of all keys: %s\n", m.site.Path(recoveryFile))
 		if m.codeFile != "" {
 			fmt.Fprintf(w, "Its code: %s. Keep code and copy apart, and off this machine;\nthen prove them: tcpboot key check --recovery\n", m.codeFile)

@@ -51,7 +51,7 @@ func keyList(s *session) error {
 	for _, k := range siteKeys {
 		uri := s.keys.uri(k.name)
 		_, err := os.Stat(s.site.Path(uri))
-		states = append(states, keyState{k.name, k.role, k.kind, uri, err == nil, k.use})
+		states = append(states, keyState{k.name, k.role, s.kindOf(k), uri, err == nil, k.use})
 	}
 	return answer(s.cli, states, func(w io.Writer) {
 		rows := make([][]string, len(states))
@@ -64,6 +64,17 @@ func keyList(s *session) error {
 		}
 		table(w, "KEY ROLE KIND WHERE SIGNS", rows)
 	})
+}
+
+// kindOf is the kind that k is, where the site shows its public half, or else the
+// one that init gave it.
+func (s *session) kindOf(k siteKey) custody.Kind {
+	if public, err := s.public(k.name); err == nil {
+		if kind, err := custody.KindOf(public); err == nil {
+			return kind
+		}
+	}
+	return k.kindIn(s.site.Settings)
 }
 
 func keyCheck(s *session) error {

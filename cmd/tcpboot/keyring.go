@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/tcpboot/tcpboot/pki/custody"
+	"github.com/tcpboot/tcpboot/pki/site"
 )
 
 // A siteKey is one of the keys that init makes. Its file is keys/NAME.pem
@@ -36,6 +37,18 @@ var siteKeys = []siteKey{
 	{"app-rsa3072", custody.App, custody.RSA3072, "signs images: Secure Boot V2, RSA"},
 	{"app-p256", custody.App, custody.P256, "signs images: Secure Boot V2 ECDSA, and V1"},
 	{"app-p384", custody.App, custody.P384, "signs images: Secure Boot V2, ECDSA P-384"},
+}
+
+// rsaCredentials is the setting for boards with the unmodified loader of 2017.
+const rsaCredentials = string(custody.RSA2048)
+
+// kindIn is the kind that init gives k. What boards prove themselves with, and
+// RADIUS to them, is of the kind that the settings say.
+func (k siteKey) kindIn(s site.Settings) custody.Kind {
+	if k.role == custody.Boards || k.role == custody.RADIUS {
+		return custody.Kind(s.Credentials)
+	}
+	return k.kind
 }
 
 func siteKeyNamed(name string) (siteKey, bool) {

@@ -166,9 +166,18 @@ var methods = map[string]string{
 	"ttls-mschapv2": "eap=TTLS\npassword=%[4]q\nphase2=\"auth=MSCHAPV2\"\n",
 }
 
+// supplicants are the lines by which a station is an old one. Which supplicants
+// are like that says the test of package pki/radius.
+var supplicants = map[string]string{
+	"":     "",
+	"2017": "openssl_ciphers=\"AES256-SHA:AES128-SHA:@SECLEVEL=0\"\nphase1=\"tls_disable_tlsv1_0=0 tls_disable_tlsv1_1=1 tls_disable_tlsv1_2=1 tls_disable_tlsv1_3=1\"\n",
+	"rsa":  "openssl_ciphers=\"AES128-SHA256:AES128-SHA:AES256-SHA\"\nphase1=\"tls_disable_tlsv1_0=1 tls_disable_tlsv1_1=1 tls_disable_tlsv1_2=0 tls_disable_tlsv1_3=1\"\n",
+}
+
 // cmdLogin asks the RADIUS server at $RADIUS as a board would, with what was
 // delivered to it. "!" expects a reject. STATION, the claimed radio address, is
-// the MAC unless it is given.
+// the MAC unless it is given. $SUPPLICANT says of which age the station is: 2017
+// (TLS 1.0 and RSA alone), rsa (TLS 1.2 and RSA alone), or today's.
 //
 //	login METHOD MAC DELIVERY [STATION]
 func cmdLogin(ts *testscript.TestScript, neg bool, args []string) {
@@ -176,12 +185,16 @@ func cmdLogin(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: login METHOD MAC DELIVERY [STATION]")
 	}
 	method, mac, delivery := args[0], args[1], ts.MkAbs(args[2])
+	supplicant, known := supplicants[ts.Getenv("SUPPLICANT")]
+	if !known {
+		ts.Fatalf("SUPPLICANT: no %q", ts.Getenv("SUPPLICANT"))
+	}
 	station := mac
 	if len(args) > 3 {
 		station = args[3]
 	}
 	in := func(name string) string { return filepath.Join(delivery, "main", name) }
-	conf := fmt.Sprintf("network={\nkey_mgmt=IEEE8021X\nidentity=%[1]q\n"+methods[method]+"ca_cert=%[5]q\ndomain_match=\"radius.lab\"\n}\n",
+	conf := fmt.Sprintf("network={\nkey_mgmt=IEEE8021X\nidentity=%[1]q\n"+methods[method]+supplicant+"ca_cert=%[5]q\ndomain_match=\"radius.lab\"\n}\n",
 		mac, in("wpa2_client.crt"), in("wpa2_client.key"), password(ts, delivery), in("wpa2_ca.pem"))
 	file := filepath.Join(ts.Getenv("WORK"), ".eapol.conf")
 	ts.Check(os.WriteFile(file, []byte(conf), 0o600))

@@ -52,6 +52,7 @@ func (s *session) radiusServer(key []byte) (radius.Server, error) {
 	return radius.Server{
 		Name: pki.RADIUSName(set.Name), Address: listen.Addr(), Port: listen.Port(),
 		Chain: chain, Key: key, BoardsCA: boards, Clients: clients, EAP: eap,
+		Loader2017: set.Credentials == rsaCredentials,
 	}, err
 }
 
