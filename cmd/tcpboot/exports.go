@@ -25,6 +25,10 @@ import (
 type export struct {
 	Format string `json:"format"`
 	Dir    string `json:"dir"` // absolute; in the file, one inside the site is relative to it
+
+	// How its server is made to read it again; neither: not by us.
+	PIDFile string `json:"pid_file,omitempty"`
+	Command string `json:"reload,omitempty"` // for the shell
 }
 
 const exportsFile = "radius.exports"
@@ -172,7 +176,8 @@ func (e *foreignError) Error() string {
 // refuseForeign protects a folder with other people's configuration.
 func refuseForeign(e export, all []export) error {
 	entries, err := os.ReadDir(e.Dir)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 || slices.Contains(all, e) {
+	same := func(o export) bool { return o.Dir == e.Dir && o.Format == e.Format }
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 || slices.ContainsFunc(all, same) {
 		return nil
 	}
 	if err != nil {

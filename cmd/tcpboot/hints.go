@@ -8,6 +8,7 @@ import (
 	"github.com/tcpboot/tcpboot/pki/custody"
 	"github.com/tcpboot/tcpboot/pki/enroll"
 	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/radius"
 	"github.com/tcpboot/tcpboot/pki/registry"
 	"github.com/tcpboot/tcpboot/pki/site"
 	"github.com/tcpboot/tcpboot/release/bundle"
@@ -61,6 +62,7 @@ var sentinelHints = []struct {
 	{site.ErrExists, "make another site in another folder: --site DIR"},
 	{custody.ErrPassphrase, "check --passphrase-file (TCPBOOT_PASSPHRASE_FILE)"},
 	{errNoPassphrase, "give --passphrase-file FILE, or set TCPBOOT_PASSPHRASE_FILE"},
+	{radius.ErrStillAdmitted, "restart the RADIUS server now; `tcpboot radius reload` proves that it goes by the new list"},
 	{registry.ErrNewer, "use the newer tcpboot; this one would not understand what it wrote"},
 	{registry.ErrClock, "set the clock; nothing was changed"},
 	{bundle.ErrVersionTaken, "cut under another --version, or publish the one there is"},

@@ -84,6 +84,7 @@ func cmdRADIUS(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	cmd := exec.Command(peer(ts, "freeradius", "freeradius"), "-f", "-d", ts.MkAbs(args[0]), "-n", "radiusd")
 	p.radius = background(ts, cmd, "Ready to process requests")
+	ts.Check(os.WriteFile(ts.MkAbs("radius.pid"), fmt.Appendln(nil, cmd.Process.Pid), 0o644))
 }
 
 // cmdServe starts `tcpboot serve` on a port of the system's choice, which goes

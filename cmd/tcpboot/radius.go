@@ -27,9 +27,11 @@ var radiusVerb = &cli.Command{
 			&cli.StringFlag{Name: "format", Usage: "write as `F`", DefaultText: "radius.kind of tcpboot.yaml"},
 			&cli.PathFlag{Name: "out", Usage: "write into `DIR` (default: the site's radius/)"},
 			&cli.StringFlag{Name: "group", Usage: "the server runs in group `G`, which may read the files"},
+			&cli.PathFlag{Name: "pid-file", Usage: "revoke and rotate send a HUP to the FreeRADIUS whose number is in `FILE`"},
+			&cli.StringFlag{Name: "reload", Usage: "revoke and rotate run the shell `COMMAND` that reloads (FreeRADIUS) or restarts (hostapd) the server"},
 		},
 		Action: withSite(radiusExport),
-	}},
+	}, radiusReloadVerb},
 }
 
 func radiusExport(s *session) error {
@@ -70,6 +72,14 @@ func (s *session) askedExport() (e export, err error) {
 		return e, usagef("radius export: --format authorize goes into a server's folder: --out DIR")
 	case out == "":
 		out = s.site.Path("radius")
+	}
+	if e.Command = s.cli.String("reload"); s.cli.IsSet("pid-file") {
+		if e.Command != "" || e.Format == "hostapd" {
+			return e, usagef("radius export: --pid-file is for FreeRADIUS, and without --reload")
+		}
+		if e.PIDFile, err = filepath.Abs(s.cli.Path("pid-file")); err != nil {
+			return e, err
+		}
 	}
 	e.Dir, err = filepath.Abs(out)
 	return e, err

@@ -23,6 +23,9 @@ func (s *session) renderAll() error {
 	if err := s.renderRADIUS(); err != nil {
 		return err
 	}
+	if _, err := s.reloadRADIUS(); err != nil {
+		return err
+	}
 	if err := s.renderCRL(); err != nil {
 		say(s.cli, "certs/boards.crl is not renewed (%v): run `tcpboot crl` where the key can be opened", err)
 	}

@@ -61,6 +61,11 @@ func rotateBoards(s *session) error {
 	if len(macs) == 0 {
 		return answer(s.cli, map[string]any{"rotated": []fleet.MAC{}}, func(io.Writer) {})
 	}
+	if grace > 0 {
+		if err := s.noGrace(); err != nil {
+			return err
+		}
+	}
 	e, err := s.enroller()
 	if err != nil {
 		return err
