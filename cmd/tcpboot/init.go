@@ -49,6 +49,7 @@ var initVerb = &cli.Command{
 		&cli.StringFlag{Name: "credentials", Usage: "`KIND` of the keys of boards and of RADIUS: p256, or rsa2048 for boards with the unmodified loader of 2017", Value: "p256"},
 		&cli.StringFlag{Name: "database", Usage: "the registry's `URL`", Value: "sqlite:tcpboot.db"},
 		&cli.StringFlag{Name: "releases", Usage: "the `DIR` of the releases' OCI layout", Value: "releases"},
+		&cli.StringSliceFlag{Name: "key", Usage: "make the key `NAME=URI` in a key store instead of a file: boards-ca=pkcs11:… (may be repeated; see key list)"},
 		&cli.PathFlag{Name: "recovery-code", Usage: "write the code of the recovery copy to `FILE` instead of the terminal"},
 	},
 	Action: initSite,
@@ -93,6 +94,9 @@ func initSettings(c *cli.Context) (site.Settings, error) {
 		return s, err
 	}
 	if s.Server, err = flagOrAsk(c, "server", "Where boards find the image server (HOST:PORT): "); err != nil {
+		return s, err
+	}
+	if s.Keys, err = storedKeys(c.StringSlice("key")); err != nil {
 		return s, err
 	}
 	if s.RADIUS.Kind != "freeradius" {
@@ -314,6 +318,9 @@ func (m *maker) makeKeys() error {
 	for i, k := range siteKeys {
 		m.keys[k.name] = made[i].key
 		m.recovery = append(m.recovery, made[i].recovery)
+		if made[i].sealed == nil {
+			continue // it lies in a key store
+		}
 		if err := site.WriteFile(m.site.Path("keys", k.name+".pem"), made[i].sealed, 0o600); err != nil {
 			return err
 		}
@@ -328,6 +335,10 @@ type madeKey struct {
 }
 
 func (m *maker) makeKey(k siteKey) (made madeKey, err error) {
+	if uri := m.site.Settings.Keys[k.name]; uri != "" {
+		made.key, err = keyStore(m.cli, m.site.Dir).Create(uri, k.kindIn(m.site.Settings))
+		return made, err
+	}
 	if made.key, err = custody.Generate(k.kindIn(m.site.Settings)); err != nil {
 		return made, err
 	}
@@ -485,4 +496,28 @@ func flagOrAsk(c *cli.Context, flag, prompt string) (string, error) {
 	fmt.Fprint(os.Stderr, prompt)
 	line, err := typed(c.Context, func() ([]byte, error) { return bufio.NewReader(os.Stdin).ReadBytes('\n') }, func() {})
 	return strings.TrimRight(string(line), "\r\n"), err
+}
+
+// storedKeys reads --key NAME=URI: keys that init makes in a key store. Images
+// are signed with RSA-PSS by most chips' loaders, which the helpers' protocol
+// cannot ask for; such a key is refused now rather than at the first release.
+func storedKeys(flags []string) (map[string]string, error) {
+	if len(flags) == 0 {
+		return nil, nil
+	}
+	keys := map[string]string{}
+	for _, f := range flags {
+		name, uri, ok := strings.Cut(f, "=")
+		_, known := siteKeyNamed(name)
+		switch {
+		case !ok || !known:
+			return nil, usagef("--key %s: want NAME=URI, and NAME as in `tcpboot key list`", name)
+		case custody.Store(uri) == "":
+			return nil, usagef("--key %s: want the URI of a key store, such as pkcs11:…; files need no flag", name)
+		case name == "app-rsa3072":
+			return nil, usagef("--key %s: RSA-PSS signatures cannot be asked of a key store yet", name)
+		}
+		keys[name] = uri
+	}
+	return keys, nil
 }

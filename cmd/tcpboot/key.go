@@ -9,6 +9,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -50,8 +52,7 @@ func keyList(s *session) error {
 	var states []keyState
 	for _, k := range siteKeys {
 		uri := s.keys.uri(k.name)
-		_, err := os.Stat(s.site.Path(uri))
-		states = append(states, keyState{k.name, k.role, s.kindOf(k), uri, err == nil, k.use})
+		states = append(states, keyState{k.name, k.role, s.kindOf(k), uri, s.isHere(uri), k.use})
 	}
 	return answer(s.cli, states, func(w io.Writer) {
 		rows := make([][]string, len(states))
@@ -64,6 +65,20 @@ func keyList(s *session) error {
 		}
 		table(w, "KEY ROLE KIND WHERE SIGNS", rows)
 	})
+}
+
+// isHere reports whether a key's file is there. Of a key in a store nothing can be
+// told without asking for it.
+func (s *session) isHere(uri string) bool {
+	if custody.Store(uri) != "" {
+		return true
+	}
+	path := strings.TrimPrefix(strings.TrimPrefix(uri, "file:"), "//")
+	if !filepath.IsAbs(path) {
+		path = s.site.Path(path)
+	}
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // kindOf is the kind that k is, where the site shows its public half, or else the

@@ -76,7 +76,7 @@ func newKeyring(c *cli.Context, dir string, uris map[string]string) (*keyring, e
 			return nil, fmt.Errorf("tcpboot.yaml: keys.%s: no key has that name (`tcpboot key list` shows them)", name)
 		}
 	}
-	k := &keyring{store: custody.Keyring{Dir: dir}, uris: uris, opened: map[string]crypto.Signer{}}
+	k := &keyring{store: keyStore(c, dir), uris: uris, opened: map[string]crypto.Signer{}}
 	if file := c.Path("passphrase-file"); file != "" {
 		passphrases, err := readPassphrases(file)
 		if err != nil {
@@ -87,6 +87,11 @@ func newKeyring(c *cli.Context, dir string, uris map[string]string) (*keyring, e
 		k.ask = func(prompt string) ([]byte, error) { return promptSecret(c.Context, prompt) }
 	}
 	return k, nil
+}
+
+// keyStore is where keys are looked up, without passphrases yet.
+func keyStore(c *cli.Context, dir string) custody.Keyring {
+	return custody.Keyring{Dir: dir, Helpers: c.Path("helpers"), Environ: os.Environ()}
 }
 
 func readPassphrases(file string) (custody.Passphrases, error) {
@@ -142,7 +147,7 @@ func (k *keyring) unlock(name string) (crypto.Signer, error) {
 	if !ok {
 		return nil, errors.New("no such key")
 	}
-	if k.store.Passphrases != nil {
+	if k.store.Passphrases != nil || custody.Store(k.uri(name)) != "" {
 		return k.store.Open(k.uri(name), key.role)
 	}
 	for _, p := range k.typed {
@@ -155,7 +160,9 @@ func (k *keyring) unlock(name string) (crypto.Signer, error) {
 }
 
 func (k *keyring) with(passphrase []byte) custody.Keyring {
-	return custody.Keyring{Dir: k.store.Dir, Passphrases: func(custody.Role) ([]byte, error) { return passphrase, nil }}
+	store := k.store
+	store.Passphrases = func(custody.Role) ([]byte, error) { return passphrase, nil }
+	return store
 }
 
 func (k *keyring) askFor(key siteKey) (crypto.Signer, error) {

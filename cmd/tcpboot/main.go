@@ -52,11 +52,13 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		Writer:               stdout,
 		ErrWriter:            stderr,
 		EnableBashCompletion: true,
-		HideHelpCommand:      true,
-		Flags:                globalFlags,
-		OnUsageError:         onUsageError,
-		ExitErrHandler:       func(*cli.Context, error) {}, // report does it
-		Action:               noVerb,
+
+		DisableSliceFlagSeparator: true, // a URI may hold commas
+		HideHelpCommand:           true,
+		Flags:                     globalFlags,
+		OnUsageError:              onUsageError,
+		ExitErrHandler:            func(*cli.Context, error) {}, // report does it
+		Action:                    noVerb,
 		Commands: []*cli.Command{
 			initVerb, enrollVerb, rotateVerb, revokeVerb, replaceVerb, deviceVerb,
 			radiusVerb, loaderVerb, crlVerb,

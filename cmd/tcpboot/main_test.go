@@ -65,6 +65,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"serve":  cmdServe,
 	"drain":  cmdDrain,
 	"port":   cmdPort,
+	"token":  cmdToken,
 }
 
 func setupScript(e *testscript.Env) error {

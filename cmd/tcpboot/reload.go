@@ -115,4 +115,3 @@ func (s *session) noGrace() error {
 	}
 	return nil
 }
-

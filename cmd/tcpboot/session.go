@@ -27,6 +27,7 @@ var globalFlags = []cli.Flag{
 	&cli.BoolFlag{Name: "json", Usage: "one JSON document on stdout"},
 	&cli.BoolFlag{Name: "quiet", Usage: "no talk on stderr", Aliases: []string{"q"}},
 	&cli.PathFlag{Name: "passphrase-file", Usage: "read key passphrases from `FILE`: one line for all roles, or lines `role: passphrase`", EnvVars: []string{"TCPBOOT_PASSPHRASE_FILE"}},
+	&cli.PathFlag{Name: "helpers", Usage: "the helpers for key stores lie in `DIR` (default: beside tcpboot, then /usr/lib/tcpboot)", EnvVars: []string{"TCPBOOT_HELPERS"}},
 }
 
 // A session is one run of a verb upon one site.
