@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
@@ -31,25 +32,39 @@ var readySite = sync.OnceValues(func() (dir string, err error) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%v\n%s", err, out)
 	}
-	keys, err := filepath.Glob(filepath.Join(dir, "keys", "*.pem"))
-	for _, key := range keys {
-		if err == nil {
-			err = sealQuickly(key, passphrase)
-		}
-	}
-	return dir, err
+	return dir, sealAnew(dir, passphrase)
 })
 
-func sealQuickly(key, passphrase string) error {
-	plain := exec.Command("openssl", "pkey", "-in", key, "-passin", "file:"+passphrase)
-	text, err := plain.Output()
-	if err != nil {
-		return fmt.Errorf("openssl pkey -in %s: %w", filepath.Base(key), err)
+// sealAnew seals every key of the site, and the recovery copy, with few iterations.
+func sealAnew(dir, passphrase string) error {
+	var recovery bytes.Buffer
+	for _, k := range siteKeys {
+		file := filepath.Join(dir, "keys", k.name+".pem")
+		plain, err := exec.Command("openssl", "pkey", "-in", file, "-passin", "file:"+passphrase).Output()
+		if err != nil {
+			return fmt.Errorf("openssl pkey -in %s: %w", k.name, err)
+		}
+		sealed, err := sealQuickly(plain, passphrase)
+		if err != nil {
+			return err
+		}
+		copied, err := sealQuickly(plain, filepath.Join(dir, recoveryCode))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&recovery, "# %s\n%s", k.name, copied)
+		if err := os.WriteFile(file, sealed, 0o600); err != nil {
+			return err
+		}
 	}
+	return os.WriteFile(filepath.Join(dir, recoveryFile), recovery.Bytes(), 0o600)
+}
+
+func sealQuickly(plain []byte, passphrase string) ([]byte, error) {
 	seal := exec.Command("openssl", "pkcs8", "-topk8", "-v2", "aes-256-cbc", "-v2prf", "hmacWithSHA256",
-		"-iter", "1000", "-passout", "file:"+passphrase, "-out", key)
-	seal.Stdin = strings.NewReader(string(text))
-	return seal.Run()
+		"-iter", "1000", "-passout", "file:"+passphrase)
+	seal.Stdin = bytes.NewReader(plain)
+	return seal.Output()
 }
 
 // newSite copies the ready site for a test. It returns the site's folder and
