@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -71,12 +72,17 @@ func settle(conn net.Conn, idle time.Duration) error {
 }
 
 // flush waits until a client that has closed its side has read the rest. There
-// is no event for that, and few such clients: boards close when they are done.
+// is no event for that, and few such clients: boards close when they are done. A
+// client that gave up before the answer came resets what it is sent after its FIN;
+// the FIN is all that reading tells of it, and what it has not read stays unread.
 func flush(conn net.Conn, idle time.Duration) error {
 	const look = 20 * time.Millisecond
 	for left, waited := unread(conn), time.Duration(0); left > 0; waited += look {
 		if waited >= idle {
 			return errStalled
+		}
+		if isReset(conn) {
+			return syscall.ECONNRESET
 		}
 		<-time.After(look)
 		if now := unread(conn); now < left {

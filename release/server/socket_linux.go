@@ -72,6 +72,16 @@ func unread(conn net.Conn) int {
 	return n
 }
 
+// isReset reports whether the client has reset conn.
+func isReset(conn net.Conn) (is bool) {
+	const closed = 7 // TCP_CLOSE: we have not closed it
+	control(conn, func(fd int) {
+		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		is = err == nil && info.State == closed
+	})
+	return is
+}
+
 func control(conn net.Conn, f func(fd int)) {
 	if sc, ok := conn.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {

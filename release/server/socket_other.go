@@ -29,6 +29,9 @@ func memory(b []byte) (*os.File, error) {
 // unread returns how many of the bytes written to conn are not acknowledged.
 func unread(net.Conn) int { return untold }
 
+// isReset reports whether the client is known to have reset conn.
+func isReset(net.Conn) bool { return false }
+
 // discard reads once and forgets.
 func discard(conn net.Conn) error {
 	_, err := conn.Read(make([]byte, 512))
