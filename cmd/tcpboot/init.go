@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -85,11 +86,14 @@ func initSite(c *cli.Context) error {
 
 func initSettings(c *cli.Context) (site.Settings, error) {
 	s := site.Defaults()
-	s.Name, s.Database, s.Releases = c.String("name"), c.String("database"), c.String("releases")
+	s.Database, s.Releases = c.String("database"), c.String("releases")
 	s.Credentials = c.String("credentials")
 	s.RADIUS.Kind, s.RADIUS.EAP, s.RADIUS.Listen = c.String("radius"), c.String("eap"), c.String("radius-listen")
 	s.RADIUS.Clients = []site.Client{{Name: "access-points", Address: c.String("radius-client"), SecretFile: clientSecretFile}}
 	var err error
+	if s.Name, err = siteName(c); err != nil {
+		return s, err
+	}
 	if s.SSID, err = flagOrAsk(c, "ssid", "Wi-Fi network (SSID): "); err != nil {
 		return s, err
 	}
@@ -283,6 +287,7 @@ func (m *maker) make() error {
 		m.makeSiteDocument,
 		m.makeReleases,
 		m.makeRegistry,
+		m.makeIgnore,
 		m.site.Commit, // the moment
 		func() error { return forgetInit(m.site) },
 	} {
@@ -458,6 +463,21 @@ func (m *maker) makeReleases() error {
 	return err
 }
 
+// gitignore keeps secrets out of a repository that somebody makes of a site:
+// settings, certificates and releases may be committed, nothing else.
+const gitignore = `/*
+!/.gitignore
+!/tcpboot.yaml
+!/certs/
+!/sitedocs/
+!/templates/
+!/releases/
+`
+
+func (m *maker) makeIgnore() error {
+	return site.WriteFile(m.site.Path(".gitignore"), []byte(gitignore), 0o644)
+}
+
 func (m *maker) makeRegistry() error {
 	f, err := registry.Create(m.ctx, databaseURL(m.site), registry.Options{Who: whoami(), Now: time.Now})
 	if errors.Is(err, fs.ErrExist) { // somebody made it since we looked: it is not ours to clear away
@@ -485,6 +505,16 @@ func (m *maker) report() error {
 	})
 }
 
+// siteName is --name, or what a person on a terminal chooses: it is for ever.
+func siteName(c *cli.Context) (string, error) {
+	name := c.String("name")
+	if c.IsSet("name") || !isTerminal(os.Stdin) {
+		return name, nil
+	}
+	chosen, err := ask(c, fmt.Sprintf("Site name, which boards will check for ever [%s]: ", name))
+	return cmp.Or(chosen, name), err
+}
+
 // flagOrAsk is a flag's value, or what a person on a terminal answers.
 func flagOrAsk(c *cli.Context, flag, prompt string) (string, error) {
 	if v := c.String(flag); v != "" || c.IsSet(flag) {
@@ -493,6 +523,11 @@ func flagOrAsk(c *cli.Context, flag, prompt string) (string, error) {
 	if !isTerminal(os.Stdin) {
 		return "", usagef("init: --%s is needed", flag)
 	}
+	return ask(c, prompt)
+}
+
+// ask asks on the terminal.
+func ask(c *cli.Context, prompt string) (string, error) {
 	fmt.Fprint(os.Stderr, prompt)
 	line, err := typed(c.Context, func() ([]byte, error) { return bufio.NewReader(os.Stdin).ReadBytes('\n') }, func() {})
 	return strings.TrimRight(string(line), "\r\n"), err
