@@ -183,6 +183,8 @@ func (s *session) settleHardware(asked []enroll.Request, e *enroll.Enroller) err
 		case known && r.Chip != "" && string(r.Chip) != has.Chip:
 			return fmt.Errorf("%s: hardware %s has chip %s, not %s", r.Where, name, has.Chip, r.Chip)
 		case known:
+		case r.Chip != "" && !r.Chip.WiFi():
+			return fmt.Errorf("%s: chip %s has no Wi-Fi of its own to enrol it for", r.Where, r.Chip)
 		case r.Chip == "":
 			return fmt.Errorf("%s: %w", r.Where, s.knownHardware(name))
 		default:

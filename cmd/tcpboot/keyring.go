@@ -120,12 +120,7 @@ func readSecretFile(file string) ([]byte, error) {
 }
 
 // uri says where the key called name lies.
-func (k *keyring) uri(name string) string {
-	if u := k.uris[name]; u != "" {
-		return u
-	}
-	return "keys/" + name + ".pem"
-}
+func (k *keyring) uri(name string) string { return site.Settings{Keys: k.uris}.Key(name) }
 
 // open opens the key called name, asking for a passphrase where it has to.
 func (k *keyring) open(name string) (crypto.Signer, error) {
