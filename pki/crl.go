@@ -2,9 +2,12 @@ package pki
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
@@ -44,7 +47,11 @@ func (r Revocation) ReasonCode() int { return reasonCodes[r.Reason] }
 // The order of list does not matter; a serial number twice is refused. With a
 // key in memory, the same arguments give the same bytes: signatures are
 // deterministic (RFC 6979). A signer elsewhere may sign differently each time.
-func (a *Authority) CRL(list []Revocation, number uint64, previous, now time.Time) (der []byte, thisUpdate time.Time, err error) {
+//
+// about, URIs of printable ASCII, stand in the CRL as further names of its
+// issuer (RFC 5280, 5.2.2): a place where what else is true of that moment is
+// written down where many will keep it.
+func (a *Authority) CRL(list []Revocation, number uint64, previous, now time.Time, about ...string) (der []byte, thisUpdate time.Time, err error) {
 	if err := a.ready(now); err != nil {
 		return nil, time.Time{}, err
 	}
@@ -56,16 +63,40 @@ func (a *Authority) CRL(list []Revocation, number uint64, previous, now time.Tim
 	if err != nil {
 		return nil, time.Time{}, a.errorf("CRL %d: %w", number, err)
 	}
+	extra, err := issuerNames(about)
+	if err != nil {
+		return nil, time.Time{}, a.errorf("CRL %d: %w", number, err)
+	}
 	der, err = x509.CreateRevocationList(nil, &x509.RevocationList{
 		RevokedCertificateEntries: entries,
 		Number:                    new(big.Int).SetUint64(number),
 		ThisUpdate:                thisUpdate,
 		NextUpdate:                never,
+		ExtraExtensions:           extra,
 	}, a.CA, a.key)
 	if err != nil {
 		return nil, time.Time{}, a.errorf("CRL %d: %w", number, err)
 	}
 	return der, thisUpdate, nil
+}
+
+// issuerAltName is RFC 5280's extension for further names of an issuer.
+var issuerAltName = asn1.ObjectIdentifier{2, 5, 29, 18}
+
+// issuerNames renders URIs as the issuer's alternative names; none, no extension.
+func issuerNames(uris []string) ([]pkix.Extension, error) {
+	if len(uris) == 0 {
+		return nil, nil
+	}
+	names := make([]asn1.RawValue, len(uris))
+	for i, uri := range uris {
+		if strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return nil, fmt.Errorf("URI %q: want printable ASCII", uri)
+		}
+		names[i] = asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 6, Bytes: []byte(uri)}
+	}
+	value, err := asn1.Marshal(names)
+	return []pkix.Extension{{Id: issuerAltName, Value: value}}, err
 }
 
 // dateAfter dates the CRL that follows one of the time previous.

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/pem"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,5 +132,25 @@ func TestCRLRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), row.want) || der != nil || !at.IsZero() {
 			t.Errorf("%s: %d bytes, %v, %v; want an error with %q", name, len(der), at, err, row.want)
 		}
+	}
+}
+
+// What a CRL says beside its list is read back by openssl, and changes with it.
+func TestCRLCarriesURIs(t *testing.T) {
+	a := newTestAuthority(t, Boards, custody.P256)
+	der, _, err := a.CRL(nil, 1, time.Time{}, testNow, "tcpboot-audit:12:sha256:00")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "crl.der")
+	if err := os.WriteFile(file, der, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("openssl", "crl", "-inform", "DER", "-in", file, "-noout", "-text").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "URI:tcpboot-audit:12:sha256:00") {
+		t.Errorf("openssl: %v\n%s", err, out)
+	}
+	if _, _, err := a.CRL(nil, 1, time.Time{}, testNow, "a b"); err == nil {
+		t.Error("a URI with a blank is accepted")
 	}
 }

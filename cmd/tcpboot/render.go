@@ -13,6 +13,7 @@ import (
 	"github.com/tcpboot/tcpboot/pki"
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/radius"
+	"github.com/tcpboot/tcpboot/pki/registry"
 	"github.com/tcpboot/tcpboot/pki/site"
 )
 
@@ -126,6 +127,10 @@ func (s *session) renderCRL() error {
 	return s.issueCRL()
 }
 
+// auditURI names a place in the audit trail, so that a CRL, of which others keep
+// copies, bears witness to it:  tcpboot-audit:12:sha256:9f…
+func auditURI(h registry.Head) string { return fmt.Sprintf("tcpboot-audit:%d:%s", h.Sequence, h.Hash) }
+
 // issueCRL is renderCRL for those who hold the lock.
 func (s *session) issueCRL() error {
 	boards, err := s.authority(pki.Boards, true)
@@ -142,7 +147,11 @@ func (s *session) issueCRL() error {
 			}
 			dead = append(dead, r)
 		}
-		der, thisUpdate, err = boards.CRL(dead, number, previous, time.Now())
+		head, err := s.fleet.Head(s.ctx())
+		if err != nil {
+			return time.Time{}, err
+		}
+		der, thisUpdate, err = boards.CRL(dead, number, previous, time.Now(), auditURI(head))
 		return thisUpdate, err
 	})
 	if err != nil {

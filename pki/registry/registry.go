@@ -56,7 +56,7 @@
 // A row that was removed, changed or moved breaks the chain at a place that
 // [Fleet.VerifyAudit] names. A trail that was computed anew as a whole, or a
 // database put back to an older state, is found only by comparing with a [Head]
-// kept elsewhere, which is why manifests carry one and a signed copy can be exported.
+// kept elsewhere, which is why manifests and CRLs carry one.
 //
 // # PostgreSQL
 //
