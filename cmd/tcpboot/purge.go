@@ -60,26 +60,37 @@ func (s *session) toPurge() ([]fleet.MAC, error) {
 	return s.outbox().older(time.Now().Add(-age))
 }
 
-// purge removes one delivery. Its files are moved aside first, so that nobody
-// finds half of one.
+// purge removes a board's delivery, and a staged one that no rotation finished.
 func (s *session) purge(m fleet.MAC) (was bool, err error) {
 	unlock, err := s.lockDeliveries()
 	if err != nil {
 		return false, err
 	}
 	defer unlock()
-	place := s.outbox().place(m)
-	aside := filepath.Join(filepath.Dir(place), "."+m.String()+".purged")
-	if err := os.Rename(place, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, folder := range []string{s.outbox().place(m), s.outbox().next(m)} {
+		removed, err := removeWhole(folder)
+		if err != nil {
+			return was, err
+		}
+		was = was || removed
+	}
+	if !was {
+		return false, nil
+	}
+	return true, s.fleet.Record(s.ctx(), "delivery.purge", m.String(), "{}")
+}
+
+// removeWhole removes a folder. It is moved aside first, so that nobody finds half
+// of one; what an earlier run moved aside goes too.
+func removeWhole(folder string) (was bool, err error) {
+	aside := filepath.Join(filepath.Dir(folder), "."+filepath.Base(folder)+".purged")
+	if err := os.Rename(folder, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
 	if _, err := os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	if err := os.RemoveAll(aside); err != nil {
-		return false, err
-	}
-	return true, s.fleet.Record(s.ctx(), "delivery.purge", m.String(), "{}")
+	return true, os.RemoveAll(aside)
 }
 
 // older lists the boards whose delivery was written before a time.
