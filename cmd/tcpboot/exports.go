@@ -52,7 +52,8 @@ var formats = map[string]format{
 const radiusKeyFile = "radius.key"
 
 func (s *session) exports() ([]export, error) {
-	text, err := os.ReadFile(s.site.Path(exportsFile))
+	// The file names commands that are run: nobody else may have touched it.
+	text, err := readSecretFile(s.site.Path(exportsFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -158,12 +159,17 @@ func (s *session) newExport(e export, group string) error {
 	if err := os.MkdirAll(e.Dir, 0o750); err != nil {
 		return err
 	}
-	if err := errors.Join(setGroup(e.Dir, group), s.writeExport(e, f, key)); err != nil {
-		os.Remove(e.Dir) // where nothing came into it; a full folder stays
+	// Remembered first: a folder that a kill left half written is known for ours,
+	// and the same command again completes it.
+	others := slices.DeleteFunc(slices.Clone(all), func(o export) bool { return o.Dir == e.Dir })
+	if err := s.remember(append(others, e)); err != nil {
 		return err
 	}
-	all = slices.DeleteFunc(all, func(o export) bool { return o.Dir == e.Dir })
-	return s.remember(append(all, e))
+	if err := errors.Join(setGroup(e.Dir, group), s.writeExport(e, f, key)); err != nil {
+		os.Remove(e.Dir) // where nothing came into it; a full folder stays
+		return errors.Join(err, s.remember(all))
+	}
+	return nil
 }
 
 // A foreignError says that a folder holds somebody else's files.

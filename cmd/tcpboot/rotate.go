@@ -77,7 +77,10 @@ func rotateBoards(s *session) error {
 	for _, m := range macs {
 		finished, rotateErr := e.Rotate(s.ctx(), m, reason, grace)
 		if rotateErr != nil {
-			// what was rotated before it is in force and must be rendered
+			// what was rotated before it is in force: it must be rendered, and told
+			for _, line := range done {
+				say(s.cli, "%s", line)
+			}
 			return errors.Join(rotateErr, s.renderAll())
 		}
 		what := "has new credentials"
