@@ -109,13 +109,16 @@ func (r *Release) add(name string, image []byte, chunkSize int) (Component, erro
 	return c, nil
 }
 
-// Check says why boards of the hardware could not run or hold the image, before
-// numbers and signatures are spent on it, and notes what deserves a second look
+// Check says why boards of the hardware could not run or hold the image, or why the
+// request is no request, before numbers and signatures are spent on it, and notes what deserves a second look
 // though Cut takes it. The error names the field and its offset.
 func (q *Request) Check() (notes []string, err error) {
 	im, _, err := q.check()
 	if err == nil && im.Descriptor.Version != q.Version {
 		notes = append(notes, fmt.Sprintf("the image calls itself version %q, the release is %q", im.Descriptor.Version, q.Version))
+	}
+	if err == nil && q.MinLoader != "" {
+		_, err = parseLoader(q.MinLoader)
 	}
 	return notes, err
 }

@@ -43,7 +43,7 @@ var initVerb = &cli.Command{
 		&cli.StringFlag{Name: "ssid", Usage: "the Wi-Fi network's `SSID`"},
 		&cli.StringFlag{Name: "server", Usage: "where boards find the image server: `HOST:PORT`"},
 		&cli.StringFlag{Name: "name", Usage: "the site's `NAME`, a DNS label: boards check radius.NAME and update.NAME for ever", Value: "site"},
-		&cli.StringFlag{Name: "radius", Usage: "the kind of RADIUS server: freeradius", Value: "freeradius"},
+		&cli.StringFlag{Name: "radius", Usage: "the `KIND` of RADIUS server: freeradius, or hostapd for a small site", Value: "freeradius"},
 		&cli.StringFlag{Name: "radius-listen", Usage: "where the exported RADIUS server listens: `ADDR:PORT`", Value: "0.0.0.0:1812"},
 		&cli.StringFlag{Name: "radius-client", Usage: "the `NETWORK` of the access points", Value: "127.0.0.1/32"},
 		&cli.StringFlag{Name: "eap", Usage: "`METHODS` of boards that are enrolled without --eap", Value: "tls,peap,ttls"},
@@ -102,9 +102,6 @@ func initSettings(c *cli.Context) (site.Settings, error) {
 	}
 	if s.Keys, err = storedKeys(c.StringSlice("key")); err != nil {
 		return s, err
-	}
-	if s.RADIUS.Kind != "freeradius" {
-		return s, usagef("--radius %s: only freeradius can be exported so far", s.RADIUS.Kind)
 	}
 	if !strings.HasPrefix(s.Database, "sqlite:") {
 		return s, usagef("--database %s: only sqlite:FILE is supported so far", s.Database)
@@ -549,6 +546,8 @@ func storedKeys(flags []string) (map[string]string, error) {
 			return nil, usagef("--key %s: want NAME=URI, and NAME as in `tcpboot key list`", name)
 		case custody.Store(uri) == "":
 			return nil, usagef("--key %s: want the URI of a key store, such as pkcs11:…; files need no flag", name)
+		case custody.CheckStored(uri) != nil:
+			return nil, usageError{fmt.Errorf("--key %s: %w", name, custody.CheckStored(uri))}
 		case name == "app-rsa3072":
 			return nil, usagef("--key %s: RSA-PSS signatures cannot be asked of a key store yet", name)
 		}

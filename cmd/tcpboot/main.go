@@ -89,39 +89,15 @@ func prepare(c *cli.Command) {
 	}
 }
 
-// strictly refuses a command line that lacks a required flag, or has arguments
-// where the verb takes none, before the action runs. cli would print the whole
-// help as an answer to the former, and say nothing of the latter.
+// strictly refuses arguments where the verb takes none, before the action runs;
+// cli says nothing of them.
 func strictly(c *cli.Command, action cli.ActionFunc) cli.ActionFunc {
-	var required []string
-	for _, f := range c.Flags {
-		switch f := f.(type) {
-		case *cli.StringFlag:
-			required = append(required, needed(f.Name, &f.Required)...)
-		case *cli.PathFlag:
-			required = append(required, needed(f.Name, &f.Required)...)
-		}
-	}
 	return func(ctx *cli.Context) error {
 		if c.ArgsUsage == "" && ctx.NArg() > 0 {
 			return usagef("%s: takes no arguments, and there is %q", verbName(ctx), ctx.Args().First())
 		}
-		for _, name := range required {
-			if !ctx.IsSet(name) {
-				return usagef("%s: --%s is needed", verbName(ctx), name)
-			}
-		}
 		return action(ctx)
 	}
-}
-
-// needed takes the check of a required flag over from cli.
-func needed(name string, required *bool) []string {
-	if !*required {
-		return nil
-	}
-	*required = false
-	return []string{name}
 }
 
 // verbName is what people typed: "release cut".

@@ -69,7 +69,7 @@ func (p *peers) stop() {
 
 func running(ts *testscript.TestScript) *peers { return ts.Value(peersKey{}).(*peers) }
 
-// cmdRADIUS starts a FreeRADIUS on an exported folder as it lies; the one before
+// cmdRADIUS starts a FreeRADIUS, or a hostapd, on an exported folder as it lies; the one before
 // it ends. Where it listens is what the folder says.
 //
 //	radius DIR
@@ -83,7 +83,12 @@ func cmdRADIUS(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 	}
 	cmd := exec.Command(peer(ts, "freeradius", "freeradius"), "-f", "-d", ts.MkAbs(args[0]), "-n", "radiusd")
-	p.radius = background(ts, cmd, "Ready to process requests")
+	ready := "Ready to process requests"
+	if _, err := os.Stat(filepath.Join(ts.MkAbs(args[0]), "hostapd.conf")); err == nil {
+		cmd, ready = exec.Command(peer(ts, "hostapd", "hostapd"), "hostapd.conf"), "AP-ENABLED"
+		cmd.Dir = ts.MkAbs(args[0])
+	}
+	p.radius = background(ts, cmd, ready)
 	ts.Check(os.WriteFile(ts.MkAbs("radius.pid"), fmt.Appendln(nil, cmd.Process.Pid), 0o644))
 }
 

@@ -171,7 +171,7 @@ func wantArgs(c *cli.Context, n int, what string) error {
 // which is not told apart from failures and explains itself on stdout.
 func wantFlag(c *cli.Context, name string) error {
 	if c.String(name) == "" {
-		return usagef("%s: --%s is needed", c.Command.HelpName, name)
+		return usagef("%s: --%s is needed", verbName(c), name)
 	}
 	return nil
 }

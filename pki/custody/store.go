@@ -30,6 +30,14 @@ func Store(uri string) string {
 	return scheme
 }
 
+// CheckStored says why uri, which names a key in a store, cannot be used, before
+// anything is asked of the store: it holds a PIN, for instance. The error does
+// not repeat it.
+func CheckStored(uri string) error {
+	_, err := storedKey(uri)
+	return err
+}
+
 // storedKey returns what a helper knows a key by: the URI without its scheme.
 // Between the two may stand "//", as other programs write it.
 func storedKey(uri string) (string, error) {

@@ -79,33 +79,6 @@ func (k App) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]by
 	return k.Signer.Sign(entropy(k.Signer, random), digest, opts)
 }
 
-// OpenRoot opens the release root key at uri.
-func OpenRoot(ring custody.Keyring, uri string) (Root, error) {
-	key, err := ring.Open(uri, custody.ReleaseRoot)
-	if err != nil {
-		return Root{}, err
-	}
-	return NewRoot(key)
-}
-
-// OpenRelease opens the release key at uri.
-func OpenRelease(ring custody.Keyring, uri string) (Release, error) {
-	key, err := ring.Open(uri, custody.Release)
-	if err != nil {
-		return Release{}, err
-	}
-	return NewRelease(key)
-}
-
-// OpenApp opens the image key at uri.
-func OpenApp(ring custody.Keyring, uri string) (App, error) {
-	key, err := ring.Open(uri, custody.App)
-	if err != nil {
-		return App{}, err
-	}
-	return NewApp(key)
-}
-
 // SignSite returns r ‖ s over the SHA-256 of message, the statement of a site
 // document. Only package sitedoc has such a message.
 func (k Root) SignSite(message []byte) ([]byte, error) { return k.key.sign(message) }

@@ -15,8 +15,6 @@ import (
 	"errors"
 	"io"
 	"math/big"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -257,38 +255,6 @@ func TestParseKey(t *testing.T) {
 	}
 	if _, err := Verifier(cose.Key{}); err == nil {
 		t.Error("the zero key verifies")
-	}
-}
-
-// TestOpen: each opener asks for the passphrase of its own role, so that a file
-// of one role does not open as another.
-func TestOpen(t *testing.T) {
-	dir := t.TempDir()
-	phrases := custody.Passphrases(func(r custody.Role) ([]byte, error) { return []byte("for " + r), nil })
-	for _, role := range []custody.Role{custody.ReleaseRoot, custody.Release, custody.App} {
-		text, err := custody.Seal(generate(t, custody.P256), []byte("for "+role))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, string(role)), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ring := custody.Keyring{Dir: dir, Passphrases: phrases}
-	for role, open := range map[custody.Role]func(uri string) error{
-		custody.ReleaseRoot: func(uri string) error { _, err := OpenRoot(ring, uri); return err },
-		custody.Release:     func(uri string) error { _, err := OpenRelease(ring, uri); return err },
-		custody.App:         func(uri string) error { _, err := OpenApp(ring, uri); return err },
-	} {
-		for _, file := range []custody.Role{custody.ReleaseRoot, custody.Release, custody.App} {
-			err := open(string(file))
-			if file == role && err != nil {
-				t.Errorf("%s: %v", role, err)
-			}
-			if file != role && !errors.Is(err, custody.ErrPassphrase) {
-				t.Errorf("the %s key opened as %s: %v", file, role, err)
-			}
-		}
 	}
 }
 
