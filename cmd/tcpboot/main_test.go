@@ -59,6 +59,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"sql":     cmdSQL,
 	"tree":    cmdTree,
 	"value":   cmdValue,
+	"nvs":     cmdNVS,
 	// peers
 	"radius": cmdRADIUS,
 	"login":  cmdLogin,

@@ -33,7 +33,7 @@ func (s *session) addNVS(files delivery.Files, d fleet.Device) error {
 	if !c.Bool("nvs") && !c.Bool("nvs-encrypt") && !c.IsSet("nvs-hmac-key") {
 		return nil
 	}
-	size, err := strconv.ParseUint(c.String("nvs-size"), 0, 24)
+	size, err := strconv.ParseUint(c.String("nvs-size"), 0, 31)
 	if err != nil {
 		return usagef("--nvs-size %q: want a number of bytes such as 0x3000", c.String("nvs-size"))
 	}
