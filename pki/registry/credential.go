@@ -84,8 +84,8 @@ func (w *writer) addCredential(mac fleet.MAC, a fleet.Admission) error {
 	if !a.NTHash.IsZero() {
 		hash = a.NTHash.Hex()
 	}
-	_, err := w.exec("INSERT INTO credential (serial, mac, certificate, nt_hash, issued) VALUES ($1, $2, $3, $4, $5)",
-		a.Serial.String(), mac.String(), a.Certificate.Hex(), hash, timeText(a.Issued))
+	_, err := w.exec("INSERT INTO credential (serial, mac, certificate, issuer, nt_hash, issued) VALUES ($1, $2, $3, $4, $5, $6)",
+		a.Serial.String(), mac.String(), a.Certificate.Hex(), digestText(a.Issuer), hash, timeText(a.Issued))
 	if err != nil {
 		return fmt.Errorf("%s: credential %s: %w", mac, a.Serial, err)
 	}
@@ -154,17 +154,42 @@ func (w *writer) expire() error {
 // serial order: what a CRL lists. After an error it yields no more.
 func (f *Fleet) Revocations(ctx context.Context) iter.Seq2[pki.Revocation, error] {
 	return query(ctx, f.db, scanRevocation, `
-		SELECT serial, ended, reason FROM credential WHERE ended IS NOT NULL
+		SELECT serial, ended, reason, issuer FROM credential WHERE ended IS NOT NULL
 		UNION ALL
-		SELECT serial, until, reason FROM credential WHERE ended IS NULL AND until IS NOT NULL AND until <= $1
+		SELECT serial, until, reason, issuer FROM credential WHERE ended IS NULL AND until IS NOT NULL AND until <= $1
 		ORDER BY serial`, timeText(f.now()))
 }
 
 func scanRevocation(rows *sql.Rows) (r pki.Revocation, err error) {
-	var serial, at string
-	if err = rows.Scan(&serial, &at, &r.Reason); err != nil {
+	var serial, at, issuer string
+	if err = rows.Scan(&serial, &at, &r.Reason, &issuer); err != nil {
 		return r, err
 	}
-	err = errors.Join(parseHex(r.Serial[:], serial), parseTime(&r.Time, at))
+	err = errors.Join(parseHex(r.Serial[:], serial), parseTime(&r.Time, at), parseDigest(&r.Issuer, issuer))
 	return r, err
+}
+
+// LiveByIssuer counts the credentials that admit, or will when their board is
+// activated, by the CA that they are from. A CA that is not in it issued none, or
+// all of them are dead.
+func (f *Fleet) LiveByIssuer(ctx context.Context) (map[fleet.Digest]int, error) {
+	type count struct {
+		issuer fleet.Digest
+		n      int
+	}
+	scan := func(rows *sql.Rows) (c count, err error) {
+		var issuer string
+		err = rows.Scan(&issuer, &c.n)
+		return c, errors.Join(err, parseDigest(&c.issuer, issuer))
+	}
+	live := make(map[fleet.Digest]int)
+	for c, err := range query(ctx, f.db, scan, `
+		SELECT issuer, count(*) FROM credential
+		WHERE ended IS NULL AND (until IS NULL OR until > $1) GROUP BY issuer`, timeText(f.now())) {
+		if err != nil {
+			return nil, err
+		}
+		live[c.issuer] = c.n
+	}
+	return live, nil
 }

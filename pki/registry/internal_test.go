@@ -20,9 +20,11 @@ func TestMigrationsStay(t *testing.T) {
 		store store
 		want  []string
 	}{
-		{fleetStore, []string{"8acd75a6810c933b8256d2c2e920a95c2d2e280657eb05a2ef72002cb122d843"}},
+		{fleetStore, []string{"8acd75a6810c933b8256d2c2e920a95c2d2e280657eb05a2ef72002cb122d843",
+			"3702e3aaeddd2ec70e56835d6964e1306665cea75e28ccfa5b7317e4a382d980"}},
 		{visitsStore, []string{"dbbae015fbfa118d15926e842761d9876f3b1dd1790aab93211b565f4c68702b"}},
-		{postgresFleet, []string{"3bdf33d93ae7a79fba2b12163d50e6cfa5395473504ae82e76ae581e9ae59015"}},
+		{postgresFleet, []string{"3bdf33d93ae7a79fba2b12163d50e6cfa5395473504ae82e76ae581e9ae59015",
+			"a03f171a1ce308aae4f0a57a5f114e9be934a2f7f7e08caacb0afb59e23f1fe7"}},
 		{postgresVisits, []string{"ff492ed1e041886d899672dc9dc415f75c89cf344990f59efb7345fd7e8f0db7"}},
 	} {
 		var got []string
