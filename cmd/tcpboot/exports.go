@@ -270,7 +270,7 @@ func (s *session) writeHostapd(key []byte, create creator) error {
 	if err != nil {
 		return err
 	}
-	h := radius.HostapdServer{Server: server, Dead: s.fleet.Revocations(s.ctx())}
+	h := radius.HostapdServer{Server: server}
 	if server.EAP.Has(fleet.TLS) {
 		if h.BoardsRoot, err = s.certificates("boards-root.pem"); err != nil {
 			return err
@@ -278,7 +278,7 @@ func (s *session) writeHostapd(key []byte, create creator) error {
 		if err := s.issueCRL(); err != nil {
 			return err
 		}
-		if h.CRLs, err = s.certificates("boards.crl"); err != nil {
+		if h.CRLs, h.Dead, err = s.crlsInUse(); err != nil {
 			return err
 		}
 	}

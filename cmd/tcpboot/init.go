@@ -415,8 +415,8 @@ func (m *maker) makeSiteDocument() error {
 		Roots:      sitedoc.Roots{Keys: []cose.Key{root.Key()}, Threshold: 1},
 		Endpoints:  []string{set.Server},
 		Names:      sitedoc.Names{RADIUS: pki.RADIUSName(set.Name), Update: pki.UpdateName(set.Name)},
-		EAPIssuers: []fleet.Digest{fleet.Sum(m.authorities[pki.RADIUS].CA.RawSubjectPublicKeyInfo)},
-		TLSIssuers: []fleet.Digest{fleet.Sum(m.authorities[pki.Servers].CA.RawSubjectPublicKeyInfo)},
+		EAPIssuers: []fleet.Digest{pki.IssuerOf(m.authorities[pki.RADIUS].CA)},
+		TLSIssuers: []fleet.Digest{pki.IssuerOf(m.authorities[pki.Servers].CA)},
 	}
 	signed, err := sitedoc.Sign(doc, root)
 	if err != nil {

@@ -9,8 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -49,10 +47,14 @@ type keyState struct {
 }
 
 func keyList(s *session) error {
+	all, err := s.allKeys()
+	if err != nil {
+		return err
+	}
 	var states []keyState
-	for _, k := range siteKeys {
+	for _, k := range all {
 		uri := s.keys.uri(k.name)
-		states = append(states, keyState{k.name, k.role, s.kindOf(k), uri, s.isHere(uri), k.use})
+		states = append(states, keyState{k.name, k.role, s.kindOf(k), uri, s.keys.here(uri), k.use})
 	}
 	return answer(s.cli, states, func(w io.Writer) {
 		rows := make([][]string, len(states))
@@ -65,20 +67,6 @@ func keyList(s *session) error {
 		}
 		table(w, "KEY ROLE KIND WHERE SIGNS", rows)
 	})
-}
-
-// isHere reports whether a key's file is there. Of a key in a store nothing can be
-// told without asking for it.
-func (s *session) isHere(uri string) bool {
-	if custody.Store(uri) != "" {
-		return true
-	}
-	path := strings.TrimPrefix(strings.TrimPrefix(uri, "file:"), "//")
-	if !filepath.IsAbs(path) {
-		path = s.site.Path(path)
-	}
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // kindOf is the kind that k is, where the site shows its public half, or else the
@@ -96,7 +84,11 @@ func keyCheck(s *session) error {
 	if s.cli.Bool("recovery") {
 		return s.keyCheckRecovery()
 	}
-	for _, k := range siteKeys {
+	all, err := s.allKeys()
+	if err != nil {
+		return err
+	}
+	for _, k := range all {
 		key, err := s.keys.open(k.name)
 		if err != nil {
 			return err
@@ -105,8 +97,8 @@ func keyCheck(s *session) error {
 			return fmt.Errorf("key %s: %w", k.name, err)
 		}
 	}
-	return answer(s.cli, map[string]int{"opened": len(siteKeys)}, func(w io.Writer) {
-		fmt.Fprintf(w, "%d keys open, and are the site's\n", len(siteKeys))
+	return answer(s.cli, map[string]int{"opened": len(all)}, func(w io.Writer) {
+		fmt.Fprintf(w, "%d keys open, and are the site's\n", len(all))
 	})
 }
 
