@@ -242,10 +242,16 @@ func newPassphrases(c *cli.Context) (custody.Passphrases, error) {
 		return readPassphrases(file)
 	}
 	if !isTerminal(os.Stdin) {
-		return nil, usagef("init: keys want a passphrase: --passphrase-file FILE, or a terminal to ask on")
+		return nil, usagef("%s: keys want a passphrase: --passphrase-file FILE, or a terminal to ask on", verbName(c))
 	}
+	chosen, err := askTwice(c, "New passphrase for the site's keys: ")
+	return func(custody.Role) ([]byte, error) { return chosen, nil }, err
+}
+
+// askTwice asks for a new passphrase until somebody types the same one twice.
+func askTwice(c *cli.Context, prompt string) ([]byte, error) {
 	for {
-		first, err := promptSecret(c.Context, "New passphrase for the site's keys: ")
+		first, err := promptSecret(c.Context, prompt)
 		if err != nil {
 			return nil, err
 		}
@@ -254,7 +260,7 @@ func newPassphrases(c *cli.Context) (custody.Passphrases, error) {
 			return nil, err
 		}
 		if len(first) > 0 && bytes.Equal(first, again) {
-			return func(custody.Role) ([]byte, error) { return first, nil }, nil
+			return first, nil
 		}
 		fmt.Fprintln(os.Stderr, "The two differ, or are empty: once more.")
 	}

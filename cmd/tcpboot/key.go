@@ -23,18 +23,14 @@ var keyVerb = &cli.Command{
 		Name:   "list",
 		Usage:  "every key: role, kind, where it lies, what it signs",
 		Action: readingSite(keyList),
-	}, {
+	}, keyCreateVerb, keyRotateVerb, keyRenewVerb, keyExportVerb, {
 		Name:  "check",
 		Usage: "prove that keys open",
 		Description: "Without flags every key is opened with its passphrase. With --recovery the\n" +
 			"recovery copy is opened with its code instead, and compared with the site.",
-		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "recovery", Usage: "open the recovery copy"},
-			&cli.PathFlag{Name: "copy", Usage: "the recovery copy is `FILE` (default: recovery.pem of the site)"},
-			&cli.PathFlag{Name: "code-file", Usage: "read its code from `FILE` instead of the terminal"},
-		},
+		Flags:  append([]cli.Flag{&cli.BoolFlag{Name: "recovery", Usage: "open the recovery copy"}}, recoveryFlags...),
 		Action: readingSite(keyCheck),
-	}},
+	}, keyRecoveryVerb},
 }
 
 type keyState struct {
@@ -103,10 +99,7 @@ func keyCheck(s *session) error {
 }
 
 func (s *session) keyCheckRecovery() error {
-	file := s.cli.Path("copy")
-	if file == "" {
-		file = s.site.Path(recoveryFile)
-	}
+	file := s.copyFile()
 	code, err := s.readCode()
 	if err != nil {
 		return err
@@ -125,7 +118,7 @@ func (s *session) readCode() ([]byte, error) {
 		return readSecretFile(file)
 	}
 	if s.keys.ask == nil {
-		return nil, usagef("key check: --code-file FILE, or a terminal to ask on")
+		return nil, usagef("%s: --code-file FILE, or a terminal to ask on", verbName(s.cli))
 	}
 	return s.keys.ask("Recovery code: ")
 }

@@ -36,6 +36,8 @@ type session struct {
 	site  *site.Site
 	fleet *registry.Fleet
 	keys  *keyring
+
+	finished *keyChange // that was cut off, and is in place since this verb began
 }
 
 // withSite opens the site and its registry for a verb, and closes them after it.
@@ -71,6 +73,9 @@ func inSite(c *cli.Context, o registry.Options, verb func(*session) error) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, s.fleet.Close()) }()
+	if err := s.settleKeys(o.ReadOnly); err != nil {
+		return err
+	}
 	return verb(s)
 }
 
