@@ -173,7 +173,7 @@ func exportPrivate(s *session) error {
 
 func privateDetail(public crypto.PublicKey) (string, error) {
 	der, err := x509.MarshalPKIXPublicKey(public)
-	return fmt.Sprintf(`{"key":%q,"private":true}`, fleet.Sum(der)), err
+	return fmt.Sprintf(`{"public":%q,"private":true}`, fleet.Sum(der)), err
 }
 
 // newPassphrase is that of the exported file: any but the empty one.

@@ -33,14 +33,13 @@ func keyCreate(s *session) error {
 	if !known {
 		return usagef("key create: no key is called %q (`tcpboot key list` shows them)", name)
 	}
-	p := &keyPlan{session: s, certified: certified{siteKey: k}, change: keyChange{Action: "key.create", Key: name, Keys: map[string]string{}}}
+	p := newKeyPlan(s, certified{siteKey: k}, "key.create")
 	unlock, err := s.lockKeys()
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if f := s.finished; f != nil && f.Action == "key.create" && f.Key == name {
-		p.change, p.finished = *f, true
+	if p.takeUp() {
 		return p.follow()
 	}
 	if err := s.mayCreate(k); err != nil {
@@ -56,7 +55,7 @@ func keyCreate(s *session) error {
 	}
 	p.file("certs/"+name+".pub.pem", text, 0o644)
 	block, _ := pem.Decode(text)
-	if err := p.describe(changeDetail{Key: fleet.Sum(block.Bytes)}); err != nil {
+	if err := p.describe(changeDetail{Public: fleet.Sum(block.Bytes)}); err != nil {
 		return err
 	}
 	return p.carryOut()

@@ -108,7 +108,7 @@ func changeCertified(s *session, newKey bool) error {
 	if err != nil {
 		return err
 	}
-	p := &keyPlan{session: s, certified: k, change: keyChange{Action: "key.renew", Key: k.name, Keys: map[string]string{}}}
+	p := newKeyPlan(s, k, "key.renew")
 	if newKey {
 		p.change.Action = "key.rotate"
 	}
@@ -117,8 +117,7 @@ func changeCertified(s *session, newKey bool) error {
 		return err
 	}
 	defer unlock()
-	if f := s.finished; f != nil && f.Action == p.change.Action && f.Key == k.name {
-		p.change, p.finished = *f, true
+	if p.takeUp() {
 		return p.follow()
 	}
 	if err := s.keys.borrow(s.cli.StringSlice("with")); err != nil {
@@ -140,13 +139,28 @@ type keyPlan struct {
 	finished bool                     // was begun by an earlier run
 }
 
+func newKeyPlan(s *session, k certified, action string) *keyPlan {
+	return &keyPlan{session: s, certified: k, change: keyChange{Action: action, Key: k.name, Keys: map[string]string{}}}
+}
+
 // A changeDetail is what the audit trail says of a change of keys.
 type changeDetail struct {
-	Key         fleet.Digest `json:"key"` // of the public key
+	Public      fleet.Digest `json:"public"` // the key
 	Certificate fleet.Digest `json:"certificate,omitzero"`
 	Ends        time.Time    `json:"ends,omitzero"`
 	CA          int          `json:"ca,omitempty"`    // its number
 	Epoch       uint64       `json:"epoch,omitempty"` // of the site document that names it
+}
+
+// takeUp reports whether an earlier run was to make this very change, and was cut
+// off after its moment: then it is made, and only what follows is left to do.
+func (p *keyPlan) takeUp() bool {
+	f := p.session.finished
+	if f == nil || f.Action != p.change.Action || f.Key != p.name {
+		return false
+	}
+	p.change, p.finished = *f, true
+	return true
 }
 
 // plan refuses what cannot be before it makes anything.
@@ -365,7 +379,7 @@ func (p *keyPlan) certificate(name string, c *x509.Certificate) {
 }
 
 func detailOf(c *x509.Certificate) changeDetail {
-	return changeDetail{Key: pki.IssuerOf(c), Certificate: fleet.Sum(c.Raw), Ends: c.NotAfter}
+	return changeDetail{Public: pki.IssuerOf(c), Certificate: fleet.Sum(c.Raw), Ends: c.NotAfter}
 }
 
 func (p *keyPlan) describe(d changeDetail) error {
