@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 
 	"github.com/tcpboot/tcpboot/pki"
 	"github.com/tcpboot/tcpboot/pki/custody"
@@ -40,10 +41,6 @@ func (s *session) boardsCAs() ([]boardsCA, error) {
 	if present.Number() == 1 {
 		return all, nil
 	}
-	live, err := s.fleet.LiveByIssuer(s.ctx())
-	if err != nil {
-		return nil, err
-	}
 	for n := present.Number() - 1; n > 0; n-- {
 		former, err := s.loadAuthority(pki.Boards, formerCA(n), nil)
 		if errors.Is(err, fs.ErrNotExist) { // somebody put it away: nothing it issued was live
@@ -53,19 +50,21 @@ func (s *session) boardsCAs() ([]boardsCA, error) {
 			return nil, err
 		}
 		ca := boardsCA{Authority: former, key: formerCA(n)}
-		for issuer, count := range live {
-			if ca.issued(issuer) {
-				ca.live += count
-			}
+		if ca.live, err = s.fleet.Live(s.ctx(), ca.names()...); err != nil {
+			return nil, err
 		}
 		all = append(all, ca)
 	}
 	return all, nil
 }
 
-// issued reports whether the registry means ca by issuer.
-func (ca boardsCA) issued(issuer fleet.Digest) bool {
-	return issuer == pki.IssuerOf(ca.CA) || issuer == fleet.Digest{} && ca.Number() == 1
+// names are what the registry calls ca. It names no CA where there was only one.
+func (ca boardsCA) names() []fleet.Digest {
+	names := []fleet.Digest{pki.IssuerOf(ca.CA)}
+	if ca.Number() == 1 {
+		names = append(names, fleet.Digest{})
+	}
+	return names
 }
 
 // inUse are the CAs by which somebody may log in: the present one, and those
@@ -104,7 +103,7 @@ func ofThese(cas []boardsCA, list func(func(pki.Revocation, error) bool)) func(f
 // none of them.
 func issuedBy(cas []boardsCA, issuer fleet.Digest) int {
 	for i, ca := range cas {
-		if ca.issued(issuer) {
+		if slices.Contains(ca.names(), issuer) {
 			return i
 		}
 	}

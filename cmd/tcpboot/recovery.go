@@ -187,6 +187,8 @@ type recoveryCopy struct {
 	entries []recoveryEntry
 	code    []byte
 	proved  bool // to the last key
+
+	elsewhere bool // not in its place in the site
 }
 
 // A noCopyError says that a new key cannot be added to the recovery copy.
@@ -202,7 +204,7 @@ func (s *session) openCopy(withCode bool) (*recoveryCopy, error) {
 	if s.cli.Bool("no-recovery") {
 		return nil, nil
 	}
-	c := &recoveryCopy{file: s.copyFile()}
+	c := &recoveryCopy{file: s.copyFile(), elsewhere: s.cli.Path("copy") != ""}
 	text, err := os.ReadFile(c.file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && withCode:
@@ -262,9 +264,12 @@ func (c *recoveryCopy) replace(name, former string, key crypto.Signer) error {
 // files are the copy as it is now, and the proof of it, where the one before was
 // proved: the same code has opened what was in it, and sealed the rest.
 func (c *recoveryCopy) files() ([]changedFile, error) {
-	file, err := filepath.Abs(c.file)
-	if err != nil {
-		return nil, err
+	file := recoveryFile
+	if c.elsewhere {
+		var err error
+		if file, err = filepath.Abs(c.file); err != nil {
+			return nil, err
+		}
 	}
 	text := recoveryText(c.entries)
 	all := []changedFile{{file, 0o600, text}}

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -169,27 +170,24 @@ func scanRevocation(rows *sql.Rows) (r pki.Revocation, err error) {
 	return r, err
 }
 
-// LiveByIssuer counts the credentials that admit, or will when their board is
-// activated, by the CA that they are from. A CA that is not in it issued none, or
-// all of them are dead.
-func (f *Fleet) LiveByIssuer(ctx context.Context) (map[fleet.Digest]int, error) {
-	type count struct {
-		issuer fleet.Digest
-		n      int
+// Live counts the credentials by the CAs of those keys that admit, or will when
+// their board is activated.
+func (f *Fleet) Live(ctx context.Context, issuers ...fleet.Digest) (n int, err error) {
+	texts := make([]string, len(issuers))
+	for i, d := range issuers {
+		texts[i] = digestText(d)
 	}
-	scan := func(rows *sql.Rows) (c count, err error) {
-		var issuer string
-		err = rows.Scan(&issuer, &c.n)
-		return c, errors.Join(err, parseDigest(&c.issuer, issuer))
+	list, err := json.Marshal(texts)
+	if err != nil {
+		return 0, err
 	}
-	live := make(map[fleet.Digest]int)
-	for c, err := range query(ctx, f.db, scan, `
-		SELECT issuer, count(*) FROM credential
-		WHERE ended IS NULL AND (until IS NULL OR until > $1) GROUP BY issuer`, timeText(f.now())) {
-		if err != nil {
-			return nil, err
-		}
-		live[c.issuer] = c.n
+	err = f.db.QueryRowContext(ctx, f.countLive(), timeText(f.now()), string(list)).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("registry: %w", err)
 	}
-	return live, nil
+	return n, nil
+}
+
+func (d *dialect) countLive() string {
+	return "SELECT count(*) FROM credential WHERE ended IS NULL AND (until IS NULL OR until > $1) AND " + d.in("issuer", "$2")
 }
