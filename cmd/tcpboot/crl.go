@@ -52,8 +52,7 @@ func (s *session) renderCRL() error {
 func auditURI(h registry.Head) string { return fmt.Sprintf("tcpboot-audit:%d:%s", h.Sequence, h.Hash) }
 
 // A crlSigner signs the list of one boards CA; or it is a CA whose last list is
-// out, because all that it issued is dead and stands there: its key is needed no
-// more.
+// out, because all that it issued is dead: its key is needed no more.
 type crlSigner struct {
 	ca   *pki.Authority // with its key; nil: last stays
 	last *x509.RevocationList
@@ -70,7 +69,7 @@ func (s *session) issueCRL() error {
 	if err != nil {
 		return err
 	}
-	lists := make([][]byte, len(signers))
+	ders := make([][]byte, len(signers)) // nil: a CA without any list
 	err = s.fleet.CRLNumber(s.ctx(), func(number uint64, previous time.Time) (thisUpdate time.Time, err error) {
 		dead, err := s.deadBy(cas)
 		if err != nil {
@@ -83,10 +82,12 @@ func (s *session) issueCRL() error {
 		now := time.Now()
 		for i, by := range signers {
 			if by.ca == nil {
-				lists[i] = by.last.Raw
+				if by.last != nil {
+					ders[i] = by.last.Raw
+				}
 				continue
 			}
-			if lists[i], thisUpdate, err = by.ca.CRL(dead[i], number, previous, now, auditURI(head)); err != nil {
+			if ders[i], thisUpdate, err = by.ca.CRL(dead[i], number, previous, now, auditURI(head)); err != nil {
 				return time.Time{}, err
 			}
 		}
@@ -95,7 +96,7 @@ func (s *session) issueCRL() error {
 	if err != nil {
 		return err
 	}
-	return site.WriteFile(s.site.Path("certs", crlFile), crlPEM(lists), 0o644)
+	return site.WriteFile(s.site.Path("certs", crlFile), crlPEM(ders), 0o644)
 }
 
 // crlSigners opens the keys that the next lists need.
@@ -110,20 +111,26 @@ func (s *session) crlSigners(cas []boardsCA) ([]crlSigner, error) {
 	}
 	signers := make([]crlSigner, len(cas))
 	for i, ca := range cas {
-		if i > 0 && ca.live == 0 {
-			if signers[i].last = listOf(ca, published); lists(signers[i].last, dead[i]) {
-				continue
+		last, over := listOf(ca, published), i > 0 && ca.live == 0
+		whole := lists(last, dead[i])
+		if over && (whole || !s.keys.here(s.keys.uri(ca.key))) {
+			if !whole {
+				say(s.cli, "certs/%s: lacks dead certificates of boards CA %d, whose key is away", crlFile, ca.Number())
 			}
-		}
-		key, err := s.keys.open(ca.key)
-		if err != nil {
-			return nil, err
-		}
-		if signers[i].ca, err = s.loadAuthority(pki.Boards, ca.key, key); err != nil {
+			signers[i].last = last
+		} else if signers[i].ca, err = s.withKey(ca); err != nil {
 			return nil, err
 		}
 	}
 	return signers, nil
+}
+
+func (s *session) withKey(ca boardsCA) (*pki.Authority, error) {
+	key, err := s.keys.open(ca.key)
+	if err != nil {
+		return nil, err
+	}
+	return s.loadAuthority(pki.Boards, ca.key, key)
 }
 
 // deadBy is what each of the CAs has issued that is dead.
@@ -207,9 +214,11 @@ func (s *session) crlsInUse() (text []byte, dead func(func(pki.Revocation, error
 	return crlPEM(some), ofThese(cas, s.fleet.Revocations(s.ctx())), nil
 }
 
-func crlPEM(lists [][]byte) (text []byte) {
-	for _, der := range lists {
-		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der})...)
+func crlPEM(ders [][]byte) (text []byte) {
+	for _, der := range ders {
+		if der != nil {
+			text = append(text, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der})...)
+		}
 	}
 	return text
 }

@@ -242,7 +242,7 @@ func newPassphrases(c *cli.Context) (custody.Passphrases, error) {
 		return readPassphrases(file)
 	}
 	if !isTerminal(os.Stdin) {
-		return nil, usagef("%s: keys want a passphrase: --passphrase-file FILE, or a terminal to ask on", verbName(c))
+		return nil, usagef("init: keys want a passphrase: --passphrase-file FILE, or a terminal to ask on")
 	}
 	chosen, err := askTwice(c, "New passphrase for the site's keys: ")
 	return func(custody.Role) ([]byte, error) { return chosen, nil }, err

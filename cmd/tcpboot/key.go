@@ -117,10 +117,10 @@ func (s *session) readCode() ([]byte, error) {
 	if file := s.cli.Path("code-file"); file != "" {
 		return readSecretFile(file)
 	}
-	if s.keys.ask == nil {
+	if !isTerminal(os.Stdin) {
 		return nil, usagef("%s: --code-file FILE, or a terminal to ask on", verbName(s.cli))
 	}
-	return s.keys.ask("Recovery code: ")
+	return promptSecret(s.ctx(), "Recovery code: ")
 }
 
 // public returns the public half of a key as the site shows it in certs/: in a

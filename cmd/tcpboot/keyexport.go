@@ -150,7 +150,7 @@ func exportPrivate(s *session) error {
 	if err != nil {
 		return err
 	}
-	passphrase, err := s.newPassphrase(name)
+	passphrase, err := s.exportPassphrase(name)
 	if err != nil {
 		return err
 	}
@@ -176,8 +176,8 @@ func privateDetail(public crypto.PublicKey) (string, error) {
 	return fmt.Sprintf(`{"public":%q,"private":true}`, fleet.Sum(der)), err
 }
 
-// newPassphrase is that of the exported file: any but the empty one.
-func (s *session) newPassphrase(name string) ([]byte, error) {
+// exportPassphrase is that of the exported file: any but the empty one.
+func (s *session) exportPassphrase(name string) ([]byte, error) {
 	if file := s.cli.Path("new-passphrase-file"); file != "" {
 		text, err := readSecretFile(file)
 		if err != nil {
@@ -185,7 +185,7 @@ func (s *session) newPassphrase(name string) ([]byte, error) {
 		}
 		return bytes.TrimRight(text, "\r\n"), nil
 	}
-	if s.keys.ask == nil && !isTerminal(os.Stdin) {
+	if !isTerminal(os.Stdin) {
 		return nil, usagef("key export: --new-passphrase-file FILE, or a terminal to ask on")
 	}
 	return askTwice(s.cli, "New passphrase for the exported "+name+" key: ")

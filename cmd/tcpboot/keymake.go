@@ -182,11 +182,7 @@ func (p *keyPlan) fileKey(uri string, k siteKey, kind custody.Kind) (crypto.Sign
 	} else if exists(path) {
 		return nil, fmt.Errorf("--key: %s is there already", path)
 	}
-	passphrases, err := newPassphrases(p.cli)
-	if err != nil {
-		return nil, err
-	}
-	passphrase, err := passphrases(k.role)
+	passphrase, err := p.newPassphrase(k)
 	if err != nil {
 		return nil, err
 	}
@@ -200,6 +196,17 @@ func (p *keyPlan) fileKey(uri string, k siteKey, kind custody.Kind) (crypto.Sign
 	}
 	p.file(path, sealed, 0o600)
 	return key, nil
+}
+
+// newPassphrase is what a new key is sealed with: the passphrase of its role.
+func (s *session) newPassphrase(k siteKey) ([]byte, error) {
+	switch {
+	case s.keys.store.Passphrases != nil:
+		return s.keys.store.Passphrases(k.role)
+	case s.keys.ask == nil:
+		return nil, errNoPassphrase
+	}
+	return askTwice(s.cli, "New passphrase for the "+k.name+" key: ")
 }
 
 // borrow notes where keys lie for this run: NAME=URI.
