@@ -18,6 +18,7 @@ type Authority struct {
 
 	hierarchy Hierarchy
 	site      string
+	number    int           // of CA
 	key       crypto.Signer // of CA; nil: issues nothing
 	templates Templates
 	mold      func() (*mold, error) // of board certificates, made at the first
@@ -36,7 +37,7 @@ func NewAuthority(h Hierarchy, site string, rootKey, caKey crypto.Signer, t Temp
 	if a.Root, err = a.issue(t.Root, rootShape(h, site), rootKey.Public(), nil, rootKey); err != nil {
 		return nil, err
 	}
-	if a.CA, err = a.issue(t.CA, caShape(h, site), caKey.Public(), a.Root, rootKey); err != nil {
+	if a.CA, err = a.issue(t.CA, caShape(h, site, a.number), caKey.Public(), a.Root, rootKey); err != nil {
 		return nil, err
 	}
 	return a, nil
@@ -50,10 +51,14 @@ func LoadAuthority(h Hierarchy, site string, rootPEM, caPEM []byte, caKey crypto
 	if err != nil {
 		return nil, err
 	}
-	if a.Root, err = a.load(rootPEM, rootShape(h, site)); err != nil {
+	if a.Root, err = a.parse(rootPEM, "root"); err != nil {
 		return nil, err
 	}
-	if a.CA, err = a.load(caPEM, caShape(h, site)); err != nil {
+	if a.CA, err = a.parse(caPEM, "CA"); err != nil {
+		return nil, err
+	}
+	a.number = h.numberOf(site, a.CA.Subject.CommonName)
+	if err := errors.Join(a.check(a.Root, rootShape(h, site)), a.check(a.CA, caShape(h, site, a.number))); err != nil {
 		return nil, err
 	}
 	if err := a.checkChain(); err != nil {
@@ -66,24 +71,28 @@ func newAuthority(h Hierarchy, site string, caKey crypto.Signer, t Templates) (*
 	if err := errors.Join(h.check(), CheckSite(site)); err != nil {
 		return nil, err
 	}
-	a := &Authority{hierarchy: h, site: site, key: caKey, templates: t}
+	a := &Authority{hierarchy: h, site: site, number: 1, key: caKey, templates: t}
 	a.mold = sync.OnceValues(a.makeMold)
 	return a, nil
 }
 
-func (a *Authority) load(text []byte, s shape) (*x509.Certificate, error) {
+func (a *Authority) parse(text []byte, kind string) (*x509.Certificate, error) {
 	block, rest := pem.Decode(text)
 	if block == nil || block.Type != "CERTIFICATE" || len(bytes.TrimSpace(rest)) != 0 {
-		return nil, a.errorf("%s: want one PEM certificate", s.kind)
+		return nil, a.errorf("%s: want one PEM certificate", kind)
 	}
 	c, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return nil, a.errorf("%s: %w", s.kind, err)
-	}
-	if err := s.checkIssued(c); err != nil {
-		return nil, a.errorf("%s: %w", s.kind, err)
+		return nil, a.errorf("%s: %w", kind, err)
 	}
 	return c, nil
+}
+
+func (a *Authority) check(c *x509.Certificate, s shape) error {
+	if err := s.checkIssued(c); err != nil {
+		return a.errorf("%s: %w", s.kind, err)
+	}
+	return nil
 }
 
 // checkChain says why key, CA and root do not belong together.

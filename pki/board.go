@@ -33,7 +33,7 @@ func (a *Authority) IssueBoard(m fleet.MAC, now time.Time) (*Credential, error) 
 	if err != nil {
 		return nil, a.errorf("%s: %w", m, err)
 	}
-	return &Credential{MAC: m, Password: NewPassword(), Key: key, Certificate: c, Issued: now}, nil
+	return &Credential{MAC: m, Password: NewPassword(), Key: key, Certificate: c, Issuer: IssuerOf(a.CA), Issued: now}, nil
 }
 
 // boardKind is the kind of key that boards get from a CA with the key ca. A

@@ -24,6 +24,7 @@ type Credential struct {
 	Password    string
 	Key         crypto.Signer // in memory
 	Certificate *x509.Certificate
+	Issuer      fleet.Digest // the Authority's
 	Issued      time.Time
 }
 
@@ -33,6 +34,7 @@ func (c Credential) Admission(e fleet.EAP) fleet.Admission {
 	a := fleet.Admission{
 		Serial:      SerialOf(c.Certificate),
 		Certificate: fleet.Sum(c.Certificate.Raw),
+		Issuer:      c.Issuer,
 		Issued:      c.Issued,
 	}
 	if e.UsesPassword() {

@@ -41,11 +41,12 @@ func TestNewPassword(t *testing.T) {
 }
 
 func TestAdmission(t *testing.T) {
-	c, err := newTestAuthority(t, Boards, custody.P256).IssueBoard(testMAC, testNow)
+	boards := newTestAuthority(t, Boards, custody.P256)
+	c, err := boards.IssueBoard(testMAC, testNow)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := fleet.Admission{Serial: SerialOf(c.Certificate), Certificate: fleet.Sum(c.Certificate.Raw), Issued: testNow}
+	want := fleet.Admission{Serial: SerialOf(c.Certificate), Certificate: fleet.Sum(c.Certificate.Raw), Issuer: IssuerOf(boards.CA), Issued: testNow}
 	if got := c.Admission(fleet.TLS); got != want {
 		t.Errorf("tls alone: %+v, want %+v", got, want)
 	}

@@ -17,7 +17,8 @@ import (
 type Revocation struct {
 	Serial fleet.Serial
 	Time   time.Time
-	Reason string // the registry's word
+	Reason string       // the registry's word
+	Issuer fleet.Digest // its CA's; zero: the site's first CA
 }
 
 // reasonCodes are those of RFC 5280, 5.3.1. Any other word has none.

@@ -13,8 +13,8 @@
 // server, and nothing else. With one root for all, the key of a stolen board
 // could play the RADIUS server to a loader of 2017, which compares no names.
 //
-// A root signs its issuing CA and is then needed no more: its key can be kept
-// away from the site. An issuing CA signs certificates of one use (client or
+// A root signs its issuing CA and is then needed no more, until that gets a new
+// certificate or a successor: its key can be kept away from the site. An issuing CA signs certificates of one use (client or
 // server), CRLs and the certificate of an OCSP responder.
 //
 // # Kinds of keys
@@ -71,6 +71,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -115,7 +116,15 @@ func (h Hierarchy) title() string {
 }
 
 func (h Hierarchy) rootName(site string) string { return site + " " + h.title() + " root" }
-func (h Hierarchy) caName(site string) string   { return site + " " + h.title() + " CA" }
+
+// caName is the name of the how-manieth CA.
+func (h Hierarchy) caName(site string, number int) string {
+	name := site + " " + h.title() + " CA"
+	if number > 1 {
+		name += " " + strconv.Itoa(number)
+	}
+	return name
+}
 
 // use is what the leaves of h are for.
 func (h Hierarchy) use() x509.ExtKeyUsage {

@@ -31,9 +31,9 @@ func rootShape(h Hierarchy, site string) shape {
 	}
 }
 
-func caShape(h Hierarchy, site string) shape {
+func caShape(h Hierarchy, site string, number int) shape {
 	return shape{
-		kind: "CA", name: h.caName(site), notAfter: h.caEnd(),
+		kind: "CA", name: h.caName(site, number), notAfter: h.caEnd(),
 		ca: true, pathLen: 0, usage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		extended: []x509.ExtKeyUsage{h.use(), x509.ExtKeyUsageOCSPSigning},
 	}

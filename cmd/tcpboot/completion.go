@@ -77,3 +77,22 @@ func version() string {
 }
 
 var buildVersion string // set by the linker
+
+// completeWords offers words that are known beforehand.
+func completeWords(words ...string) cli.BashCompleteFunc {
+	return func(c *cli.Context) {
+		cli.DefaultCompleteWithFlags(c.Command)(c)
+		for _, w := range words {
+			fmt.Fprintln(c.App.Writer, w)
+		}
+	}
+}
+
+// completeKeys offers the names of keys.
+func completeKeys(c *cli.Context) {
+	var names []string
+	for _, k := range siteKeys {
+		names = append(names, k.name)
+	}
+	completeWords(names...)(c)
+}

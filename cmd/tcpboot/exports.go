@@ -114,7 +114,8 @@ func (s *session) renderRADIUS() error {
 	return errors.Join(failed...)
 }
 
-// renderAgain renders one export with the key that lies in it; gone reports that
+// renderAgain renders one export with the key that lies in it, unless this verb
+// has opened the key itself; gone reports that
 // the folder is no longer there.
 func (s *session) renderAgain(e export) (gone bool, err error) {
 	if _, err := os.Stat(e.Dir); errors.Is(err, fs.ErrNotExist) {
@@ -126,10 +127,14 @@ func (s *session) renderAgain(e export) (gone bool, err error) {
 		return false, fmt.Errorf("%s: unknown format %q", exportsFile, e.Format)
 	}
 	var key []byte
-	if f.hasKey {
-		if key, err = os.ReadFile(filepath.Join(e.Dir, radiusKeyFile)); err != nil {
-			return false, err
-		}
+	switch {
+	case f.hasKey && s.keys.opened["radius"] != nil: // it may be new
+		key, err = s.radiusKey()
+	case f.hasKey:
+		key, err = os.ReadFile(filepath.Join(e.Dir, radiusKeyFile))
+	}
+	if err != nil {
+		return false, err
 	}
 	return false, s.writeExport(e, f, key)
 }
@@ -270,7 +275,7 @@ func (s *session) writeHostapd(key []byte, create creator) error {
 	if err != nil {
 		return err
 	}
-	h := radius.HostapdServer{Server: server, Dead: s.fleet.Revocations(s.ctx())}
+	h := radius.HostapdServer{Server: server}
 	if server.EAP.Has(fleet.TLS) {
 		if h.BoardsRoot, err = s.certificates("boards-root.pem"); err != nil {
 			return err
@@ -278,7 +283,7 @@ func (s *session) writeHostapd(key []byte, create creator) error {
 		if err := s.issueCRL(); err != nil {
 			return err
 		}
-		if h.CRLs, err = s.certificates("boards.crl"); err != nil {
+		if h.CRLs, h.Dead, err = s.crlsInUse(); err != nil {
 			return err
 		}
 	}

@@ -45,6 +45,18 @@ func hints(err error) (all []string) {
 	if e := new(remnantsError); errors.As(err, &e) {
 		add("restore %s from a backup, or make the site in another folder", site.SettingsFile)
 	}
+	if e := new(awayError); errors.As(err, &e) {
+		add("bring it back, or name its place for this once: --with %s=file:///PATH (key rotate, key renew)", e.name)
+	}
+	if e := new(presentError); errors.As(err, &e) {
+		add("`tcpboot key rotate` gives a CA or a server another one")
+	}
+	if e := new(issuerError); errors.As(err, &e) {
+		add("`tcpboot key renew %s` gives it a new certificate for the key it has, which no board notices", e.name)
+	}
+	if e := new(noCopyError); errors.As(err, &e) {
+		add("--copy FILE says where it is; --no-recovery leaves the key out of it, until `tcpboot key recovery`")
+	}
 	for _, h := range sentinelHints {
 		if errors.Is(err, h.err) {
 			add("%s", h.hint)

@@ -244,8 +244,14 @@ func newPassphrases(c *cli.Context) (custody.Passphrases, error) {
 	if !isTerminal(os.Stdin) {
 		return nil, usagef("init: keys want a passphrase: --passphrase-file FILE, or a terminal to ask on")
 	}
+	chosen, err := askTwice(c, "New passphrase for the site's keys: ")
+	return func(custody.Role) ([]byte, error) { return chosen, nil }, err
+}
+
+// askTwice asks for a new passphrase until somebody types the same one twice.
+func askTwice(c *cli.Context, prompt string) ([]byte, error) {
 	for {
-		first, err := promptSecret(c.Context, "New passphrase for the site's keys: ")
+		first, err := promptSecret(c.Context, prompt)
 		if err != nil {
 			return nil, err
 		}
@@ -254,7 +260,7 @@ func newPassphrases(c *cli.Context) (custody.Passphrases, error) {
 			return nil, err
 		}
 		if len(first) > 0 && bytes.Equal(first, again) {
-			return func(custody.Role) ([]byte, error) { return first, nil }, nil
+			return first, nil
 		}
 		fmt.Fprintln(os.Stderr, "The two differ, or are empty: once more.")
 	}
@@ -415,8 +421,8 @@ func (m *maker) makeSiteDocument() error {
 		Roots:      sitedoc.Roots{Keys: []cose.Key{root.Key()}, Threshold: 1},
 		Endpoints:  []string{set.Server},
 		Names:      sitedoc.Names{RADIUS: pki.RADIUSName(set.Name), Update: pki.UpdateName(set.Name)},
-		EAPIssuers: []fleet.Digest{fleet.Sum(m.authorities[pki.RADIUS].CA.RawSubjectPublicKeyInfo)},
-		TLSIssuers: []fleet.Digest{fleet.Sum(m.authorities[pki.Servers].CA.RawSubjectPublicKeyInfo)},
+		EAPIssuers: []fleet.Digest{pki.IssuerOf(m.authorities[pki.RADIUS].CA)},
+		TLSIssuers: []fleet.Digest{pki.IssuerOf(m.authorities[pki.Servers].CA)},
 	}
 	signed, err := sitedoc.Sign(doc, root)
 	if err != nil {

@@ -9,8 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -25,18 +23,14 @@ var keyVerb = &cli.Command{
 		Name:   "list",
 		Usage:  "every key: role, kind, where it lies, what it signs",
 		Action: readingSite(keyList),
-	}, {
+	}, keyCreateVerb, keyRotateVerb, keyRenewVerb, keyExportVerb, {
 		Name:  "check",
 		Usage: "prove that keys open",
 		Description: "Without flags every key is opened with its passphrase. With --recovery the\n" +
 			"recovery copy is opened with its code instead, and compared with the site.",
-		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "recovery", Usage: "open the recovery copy"},
-			&cli.PathFlag{Name: "copy", Usage: "the recovery copy is `FILE` (default: recovery.pem of the site)"},
-			&cli.PathFlag{Name: "code-file", Usage: "read its code from `FILE` instead of the terminal"},
-		},
+		Flags:  append([]cli.Flag{&cli.BoolFlag{Name: "recovery", Usage: "open the recovery copy"}}, recoveryFlags...),
 		Action: readingSite(keyCheck),
-	}},
+	}, keyRecoveryVerb},
 }
 
 type keyState struct {
@@ -49,10 +43,14 @@ type keyState struct {
 }
 
 func keyList(s *session) error {
+	all, err := s.allKeys()
+	if err != nil {
+		return err
+	}
 	var states []keyState
-	for _, k := range siteKeys {
+	for _, k := range all {
 		uri := s.keys.uri(k.name)
-		states = append(states, keyState{k.name, k.role, s.kindOf(k), uri, s.isHere(uri), k.use})
+		states = append(states, keyState{k.name, k.role, s.kindOf(k), uri, s.keys.here(uri), k.use})
 	}
 	return answer(s.cli, states, func(w io.Writer) {
 		rows := make([][]string, len(states))
@@ -65,20 +63,6 @@ func keyList(s *session) error {
 		}
 		table(w, "KEY ROLE KIND WHERE SIGNS", rows)
 	})
-}
-
-// isHere reports whether a key's file is there. Of a key in a store nothing can be
-// told without asking for it.
-func (s *session) isHere(uri string) bool {
-	if custody.Store(uri) != "" {
-		return true
-	}
-	path := strings.TrimPrefix(strings.TrimPrefix(uri, "file:"), "//")
-	if !filepath.IsAbs(path) {
-		path = s.site.Path(path)
-	}
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // kindOf is the kind that k is, where the site shows its public half, or else the
@@ -96,7 +80,11 @@ func keyCheck(s *session) error {
 	if s.cli.Bool("recovery") {
 		return s.keyCheckRecovery()
 	}
-	for _, k := range siteKeys {
+	all, err := s.allKeys()
+	if err != nil {
+		return err
+	}
+	for _, k := range all {
 		key, err := s.keys.open(k.name)
 		if err != nil {
 			return err
@@ -105,16 +93,13 @@ func keyCheck(s *session) error {
 			return fmt.Errorf("key %s: %w", k.name, err)
 		}
 	}
-	return answer(s.cli, map[string]int{"opened": len(siteKeys)}, func(w io.Writer) {
-		fmt.Fprintf(w, "%d keys open, and are the site's\n", len(siteKeys))
+	return answer(s.cli, map[string]int{"opened": len(all)}, func(w io.Writer) {
+		fmt.Fprintf(w, "%d keys open, and are the site's\n", len(all))
 	})
 }
 
 func (s *session) keyCheckRecovery() error {
-	file := s.cli.Path("copy")
-	if file == "" {
-		file = s.site.Path(recoveryFile)
-	}
+	file := s.copyFile()
 	code, err := s.readCode()
 	if err != nil {
 		return err
@@ -132,10 +117,10 @@ func (s *session) readCode() ([]byte, error) {
 	if file := s.cli.Path("code-file"); file != "" {
 		return readSecretFile(file)
 	}
-	if s.keys.ask == nil {
-		return nil, usagef("key check: --code-file FILE, or a terminal to ask on")
+	if !isTerminal(os.Stdin) {
+		return nil, usagef("%s: --code-file FILE, or a terminal to ask on", verbName(s.cli))
 	}
-	return s.keys.ask("Recovery code: ")
+	return promptSecret(s.ctx(), "Recovery code: ")
 }
 
 // public returns the public half of a key as the site shows it in certs/: in a

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -57,7 +58,25 @@ func siteKeyNamed(name string) (siteKey, bool) {
 			return k, true
 		}
 	}
-	return siteKey{}, false
+	return formerKey(name), formerName.MatchString(name)
+}
+
+// allKeys are the site's keys: those that init makes, and those of the boards CAs
+// before the present one, unless they are away and of no more use.
+func (s *session) allKeys() ([]siteKey, error) {
+	cas, err := s.boardsCAs()
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Clone(siteKeys)
+	for _, ca := range cas[1:] {
+		if ca.live > 0 || s.keys.here(s.keys.uri(ca.key)) {
+			k := formerKey(ca.key)
+			k.use = fmt.Sprintf("signs the CRL of boards CA %d, which has %d live certificates", ca.Number(), ca.live)
+			all = append(all, k)
+		}
+	}
+	return all, nil
 }
 
 // A keyring opens a site's keys. Passphrases come from a file or from a prompt;
@@ -119,6 +138,22 @@ func readSecretFile(file string) ([]byte, error) {
 	return os.ReadFile(file)
 }
 
+// An awayError says that a key's file is not there: somebody keeps it elsewhere,
+// as one should a root's.
+type awayError struct{ name, uri string }
+
+func (e *awayError) Error() string { return "is away: nothing lies at " + e.uri }
+
+// here reports whether a key's file is there. Of a key in a store nothing can be
+// told without asking for it.
+func (k *keyring) here(uri string) bool {
+	if custody.Store(uri) != "" {
+		return true
+	}
+	path, err := k.store.File(uri)
+	return err != nil || exists(path) // what is wrong with the URI says who opens it
+}
+
 // uri says where the key called name lies.
 func (k *keyring) uri(name string) string { return site.Settings{Keys: k.uris}.Key(name) }
 
@@ -141,6 +176,9 @@ func (k *keyring) unlock(name string) (crypto.Signer, error) {
 	key, ok := siteKeyNamed(name)
 	if !ok {
 		return nil, errors.New("no such key")
+	}
+	if !k.here(k.uri(name)) {
+		return nil, &awayError{name, k.uri(name)}
 	}
 	if k.store.Passphrases != nil || custody.Store(k.uri(name)) != "" {
 		return k.store.Open(k.uri(name), key.role)

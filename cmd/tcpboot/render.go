@@ -1,20 +1,16 @@
 package main
 
 import (
-	"bytes"
-	"encoding/pem"
+	"crypto/tls"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/tcpboot/tcpboot/pki"
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/radius"
-	"github.com/tcpboot/tcpboot/pki/registry"
-	"github.com/tcpboot/tcpboot/pki/site"
 )
 
 // renderAll renders everything that follows from the registry after a
@@ -48,14 +44,14 @@ func (s *session) radiusServer(key []byte) (radius.Server, error) {
 	if err != nil {
 		return radius.Server{}, err
 	}
-	chain, err := s.certificates("radius.pem", "radius-ca.pem")
+	chain, err := s.radiusChain(key)
 	if err != nil {
 		return radius.Server{}, err
 	}
-	boards, err := s.certificates("boards-ca.pem")
+	boards, err := s.boardsCAs()
 	return radius.Server{
 		Name: pki.RADIUSName(set.Name), Address: listen.Addr(), Port: listen.Port(),
-		Chain: chain, Key: key, BoardsCA: boards, Clients: clients, EAP: eap,
+		Chain: chain, Key: key, BoardsCA: boardsPEM(inUse(boards)), Clients: clients, EAP: eap,
 		Loader2017: set.Credentials == rsaCredentials,
 	}, err
 }
@@ -95,6 +91,31 @@ func parseNetwork(s string) (netip.Prefix, error) {
 	return netip.ParsePrefix(s)
 }
 
+// radiusBefore is the chain that the RADIUS server's key had before it was rotated.
+const radiusBefore = "radius-before.pem"
+
+// radiusChain is the chain of the RADIUS server with that key, or of the present
+// key. An export holds the key from before until somebody opens the present one
+// for it; meanwhile what it admits must be rendered all the same, and boards take
+// the chain from before as well.
+func (s *session) radiusChain(key []byte) ([]byte, error) {
+	chain, err := s.certificates("radius.pem", "radius-ca.pem")
+	if err != nil || key == nil {
+		return chain, err
+	}
+	if _, err := tls.X509KeyPair(chain, key); err == nil {
+		return chain, nil
+	}
+	before, err := s.certificates(radiusBefore)
+	if err != nil {
+		return chain, nil // whose key this is not, says who compares them
+	}
+	if _, err := tls.X509KeyPair(before, key); err == nil {
+		return before, nil
+	}
+	return chain, nil
+}
+
 // certificates reads files of certs/, one behind the other.
 func (s *session) certificates(names ...string) ([]byte, error) {
 	var all []byte
@@ -115,51 +136,4 @@ func (s *session) radiusKey() ([]byte, error) {
 		return nil, err
 	}
 	return pki.KeyPEM(key)
-}
-
-// renderCRL issues the next CRL into certs/boards.crl.
-func (s *session) renderCRL() error {
-	unlock, err := s.site.Lock("render")
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	return s.issueCRL()
-}
-
-// auditURI names a place in the audit trail, so that a CRL, of which others keep
-// copies, bears witness to it:  tcpboot-audit:12:sha256:9f…
-func auditURI(h registry.Head) string { return fmt.Sprintf("tcpboot-audit:%d:%s", h.Sequence, h.Hash) }
-
-// issueCRL is renderCRL for those who hold the lock.
-func (s *session) issueCRL() error {
-	boards, err := s.authority(pki.Boards, true)
-	if err != nil {
-		return err
-	}
-	var dead []pki.Revocation
-	var der []byte
-	err = s.fleet.CRLNumber(s.ctx(), func(number uint64, previous time.Time) (thisUpdate time.Time, err error) {
-		dead = dead[:0]
-		for r, err := range s.fleet.Revocations(s.ctx()) {
-			if err != nil {
-				return time.Time{}, err
-			}
-			dead = append(dead, r)
-		}
-		head, err := s.fleet.Head(s.ctx())
-		if err != nil {
-			return time.Time{}, err
-		}
-		der, thisUpdate, err = boards.CRL(dead, number, previous, time.Now(), auditURI(head))
-		return thisUpdate, err
-	})
-	if err != nil {
-		return err
-	}
-	var out bytes.Buffer
-	if err := pem.Encode(&out, &pem.Block{Type: "X509 CRL", Bytes: der}); err != nil {
-		return err
-	}
-	return site.WriteFile(s.site.Path("certs", "boards.crl"), out.Bytes(), 0o644)
 }

@@ -36,6 +36,8 @@ type session struct {
 	site  *site.Site
 	fleet *registry.Fleet
 	keys  *keyring
+
+	finished *keyChange // that was cut off, and is in place since this verb began
 }
 
 // withSite opens the site and its registry for a verb, and closes them after it.
@@ -71,6 +73,9 @@ func inSite(c *cli.Context, o registry.Options, verb func(*session) error) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, s.fleet.Close()) }()
+	if err := s.settleKeys(o.ReadOnly); err != nil {
+		return err
+	}
 	return verb(s)
 }
 
@@ -99,19 +104,25 @@ func databaseURL(s *site.Site) string {
 // authority loads one hierarchy. Its issuing key is opened only for work that
 // signs: most verbs need the certificates alone.
 func (s *session) authority(h pki.Hierarchy, signs bool) (*pki.Authority, error) {
+	var key crypto.Signer
+	if signs {
+		var err error
+		if key, err = s.keys.open(string(h) + "-ca"); err != nil {
+			return nil, err
+		}
+	}
+	return s.loadAuthority(h, string(h)+"-ca", key)
+}
+
+// loadAuthority loads one hierarchy with the issuing CA of that name.
+func (s *session) loadAuthority(h pki.Hierarchy, name string, key crypto.Signer) (*pki.Authority, error) {
 	root, err := os.ReadFile(s.site.Path("certs", string(h)+"-root.pem"))
 	if err != nil {
 		return nil, err
 	}
-	ca, err := os.ReadFile(s.site.Path("certs", string(h)+"-ca.pem"))
+	ca, err := os.ReadFile(s.site.Path("certs", name+".pem"))
 	if err != nil {
 		return nil, err
-	}
-	var key crypto.Signer
-	if signs {
-		if key, err = s.keys.open(string(h) + "-ca"); err != nil {
-			return nil, err
-		}
 	}
 	t, err := siteTemplates(s.site)
 	if err != nil {

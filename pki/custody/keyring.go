@@ -68,7 +68,7 @@ func (k Keyring) open(uri string, role Role) (crypto.Signer, error) {
 	if Store(uri) != "" {
 		return k.openStored(uri)
 	}
-	path, err := k.path(uri)
+	path, err := k.File(uri)
 	if err != nil {
 		return nil, err
 	}
@@ -92,8 +92,8 @@ func equal(a, b crypto.PublicKey) bool {
 	return ok && key.Equal(b)
 }
 
-// path returns the file that uri names.
-func (k Keyring) path(uri string) (string, error) {
+// File returns the path of the file that uri names, which need not be there.
+func (k Keyring) File(uri string) (string, error) {
 	path := strings.TrimPrefix(uri, "file:")
 	if path == uri && strings.Contains(uri, ":") {
 		return "", errors.New("not a key URI: want a path, file: and a path, or the scheme of a key store")

@@ -58,8 +58,9 @@ type Device struct {
 // servers compare. It is not harmless: the NT hash is as good as the password.
 type Admission struct {
 	Serial      Serial    `json:"serial"`
-	Certificate Digest    `json:"certificate"` // SHA-256 of the DER certificate
-	NTHash      NTHash    `json:"-"`           // zero: no method with a password
+	Certificate Digest    `json:"certificate"`     // SHA-256 of the DER certificate
+	Issuer      Digest    `json:"issuer,omitzero"` // of the public key of its CA; zero: the site's first CA
+	NTHash      NTHash    `json:"-"`               // zero: no method with a password
 	Issued      time.Time `json:"issued"`
 	Until       time.Time `json:"until,omitzero"` // end of a grace; zero: no end
 }

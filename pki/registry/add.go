@@ -110,7 +110,7 @@ func (w *writer) addDevice(statement string, d fleet.Device) (rows int64, err er
 		return 0, err
 	}
 	return w.exec(statement, d.MAC.String(), d.Name, d.Hardware, d.Channel, int64(d.VLAN), d.EAP.String(), pin,
-		int64(d.Loader.Level), keyText(d.Loader.Key), d.Loader.Version, w.session, w.at)
+		int64(d.Loader.Level), digestText(d.Loader.Key), d.Loader.Version, w.session, w.at)
 }
 
 // addAnew is for a board whose MAC or name is there already. It replaces one that

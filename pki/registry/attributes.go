@@ -85,7 +85,7 @@ func (w *writer) update(d fleet.Device) error {
 			loader_level = $8, loader_key = $9, loader_version = $10, changed = $11
 		WHERE mac = $1`,
 		d.MAC.String(), d.Name, d.Hardware, d.Channel, int64(d.VLAN), d.EAP.String(), pin,
-		int64(d.Loader.Level), keyText(d.Loader.Key), d.Loader.Version, w.at)
+		int64(d.Loader.Level), digestText(d.Loader.Key), d.Loader.Version, w.at)
 	if err == nil && !d.EAP.UsesPassword() {
 		_, err = w.exec("UPDATE credential SET nt_hash = NULL WHERE mac = $1 AND ended IS NULL", d.MAC.String())
 	}

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -84,8 +85,8 @@ func (w *writer) addCredential(mac fleet.MAC, a fleet.Admission) error {
 	if !a.NTHash.IsZero() {
 		hash = a.NTHash.Hex()
 	}
-	_, err := w.exec("INSERT INTO credential (serial, mac, certificate, nt_hash, issued) VALUES ($1, $2, $3, $4, $5)",
-		a.Serial.String(), mac.String(), a.Certificate.Hex(), hash, timeText(a.Issued))
+	_, err := w.exec("INSERT INTO credential (serial, mac, certificate, issuer, nt_hash, issued) VALUES ($1, $2, $3, $4, $5, $6)",
+		a.Serial.String(), mac.String(), a.Certificate.Hex(), digestText(a.Issuer), hash, timeText(a.Issued))
 	if err != nil {
 		return fmt.Errorf("%s: credential %s: %w", mac, a.Serial, err)
 	}
@@ -154,17 +155,39 @@ func (w *writer) expire() error {
 // serial order: what a CRL lists. After an error it yields no more.
 func (f *Fleet) Revocations(ctx context.Context) iter.Seq2[pki.Revocation, error] {
 	return query(ctx, f.db, scanRevocation, `
-		SELECT serial, ended, reason FROM credential WHERE ended IS NOT NULL
+		SELECT serial, ended, reason, issuer FROM credential WHERE ended IS NOT NULL
 		UNION ALL
-		SELECT serial, until, reason FROM credential WHERE ended IS NULL AND until IS NOT NULL AND until <= $1
+		SELECT serial, until, reason, issuer FROM credential WHERE ended IS NULL AND until IS NOT NULL AND until <= $1
 		ORDER BY serial`, timeText(f.now()))
 }
 
 func scanRevocation(rows *sql.Rows) (r pki.Revocation, err error) {
-	var serial, at string
-	if err = rows.Scan(&serial, &at, &r.Reason); err != nil {
+	var serial, at, issuer string
+	if err = rows.Scan(&serial, &at, &r.Reason, &issuer); err != nil {
 		return r, err
 	}
-	err = errors.Join(parseHex(r.Serial[:], serial), parseTime(&r.Time, at))
+	err = errors.Join(parseHex(r.Serial[:], serial), parseTime(&r.Time, at), parseDigest(&r.Issuer, issuer))
 	return r, err
+}
+
+// Live counts the credentials by the CAs of those keys that admit, or will when
+// their board is activated.
+func (f *Fleet) Live(ctx context.Context, issuers ...fleet.Digest) (n int, err error) {
+	texts := make([]string, len(issuers))
+	for i, d := range issuers {
+		texts[i] = digestText(d)
+	}
+	list, err := json.Marshal(texts)
+	if err != nil {
+		return 0, err
+	}
+	err = f.db.QueryRowContext(ctx, f.countLive(), timeText(f.now()), string(list)).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("registry: %w", err)
+	}
+	return n, nil
+}
+
+func (d *dialect) countLive() string {
+	return "SELECT count(*) FROM credential WHERE ended IS NULL AND (until IS NULL OR until > $1) AND " + d.in("issuer", "$2")
 }

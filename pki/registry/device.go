@@ -27,7 +27,7 @@ var selectPublic = strings.Replace(selectDevice, "c.nt_hash", "NULL", 1)
 const selectDevice = `
 SELECT d.mac, d.name, d.hardware, d.channel, d.vlan, d.eap, d.state, d.pin,
 	d.loader_level, d.loader_key, d.loader_version, d.enrolled, d.changed, d.reason,
-	c.serial, c.certificate, c.nt_hash, c.issued, c.until
+	c.serial, c.certificate, c.issuer, c.nt_hash, c.issued, c.until
 FROM device d LEFT JOIN credential c ON c.mac = d.mac AND d.state = 'active'
 	AND c.ended IS NULL AND (c.until IS NULL OR c.until > $1)`
 
@@ -109,12 +109,12 @@ func scanDevice(rows *sql.Rows) (d fleet.Device, err error) {
 	var a admissionRow
 	err = rows.Scan(&mac, &d.Name, &d.Hardware, &d.Channel, &d.VLAN, &eap, &d.State, &pin,
 		&d.Loader.Level, &key, &d.Loader.Version, &enrolled, &changed, &d.Reason,
-		&a.serial, &a.certificate, &a.ntHash, &a.issued, &a.until)
+		&a.serial, &a.certificate, &a.issuer, &a.ntHash, &a.issued, &a.until)
 	if err != nil {
 		return d, err
 	}
 	err = errors.Join(parseHex(d.MAC[:], mac), d.EAP.UnmarshalText([]byte(eap)), parsePin(&d.Pin, pin),
-		parseKey(&d.Loader.Key, key), parseTime(&d.Enrolled, enrolled), parseTime(&d.Changed, changed))
+		parseDigest(&d.Loader.Key, key), parseTime(&d.Enrolled, enrolled), parseTime(&d.Changed, changed))
 	if a.serial.Valid {
 		var admission fleet.Admission
 		admission, err = a.parse(err)
@@ -128,12 +128,12 @@ func scanDevice(rows *sql.Rows) (d fleet.Device, err error) {
 
 // An admissionRow is a credential's half of a row; all NULL when there is none.
 type admissionRow struct {
-	serial, certificate, ntHash, issued, until sql.NullString
+	serial, certificate, issuer, ntHash, issued, until sql.NullString
 }
 
 func (r admissionRow) parse(before error) (a fleet.Admission, err error) {
 	err = errors.Join(before, parseHex(a.Serial[:], r.serial.String), parseHex(a.Certificate[:], r.certificate.String),
-		parseTime(&a.Issued, r.issued.String), parseOptionalTime(&a.Until, r.until))
+		parseDigest(&a.Issuer, r.issuer.String), parseTime(&a.Issued, r.issued.String), parseOptionalTime(&a.Until, r.until))
 	if r.ntHash.Valid {
 		err = errors.Join(err, parseHex(a.NTHash[:], r.ntHash.String))
 	}
@@ -157,15 +157,16 @@ func parsePin(into *fleet.Pin, s string) error {
 	return json.Unmarshal([]byte(s), into)
 }
 
-// keyText is how a loader's key digest lies in the database: nothing, or hex.
-func keyText(d fleet.Digest) string {
+// digestText is how a digest that there may be none of lies in the database:
+// nothing, or hex.
+func digestText(d fleet.Digest) string {
 	if d == (fleet.Digest{}) {
 		return ""
 	}
 	return d.Hex()
 }
 
-func parseKey(into *fleet.Digest, s string) error {
+func parseDigest(into *fleet.Digest, s string) error {
 	if s == "" {
 		return nil
 	}

@@ -20,9 +20,11 @@ func TestMigrationsStay(t *testing.T) {
 		store store
 		want  []string
 	}{
-		{fleetStore, []string{"8acd75a6810c933b8256d2c2e920a95c2d2e280657eb05a2ef72002cb122d843"}},
+		{fleetStore, []string{"8acd75a6810c933b8256d2c2e920a95c2d2e280657eb05a2ef72002cb122d843",
+			"accfb0bd3e8b0a7330c63de8137c544c2296be736cde98fbb42fd88da4ba13e6"}},
 		{visitsStore, []string{"dbbae015fbfa118d15926e842761d9876f3b1dd1790aab93211b565f4c68702b"}},
-		{postgresFleet, []string{"3bdf33d93ae7a79fba2b12163d50e6cfa5395473504ae82e76ae581e9ae59015"}},
+		{postgresFleet, []string{"3bdf33d93ae7a79fba2b12163d50e6cfa5395473504ae82e76ae581e9ae59015",
+			"a388d356ff1fd3ecd4e10c7d20bc035d819e15bd90e9462f4c8d9862a80b02e9"}},
 		{postgresVisits, []string{"ff492ed1e041886d899672dc9dc415f75c89cf344990f59efb7345fd7e8f0db7"}},
 	} {
 		var got []string
@@ -82,6 +84,34 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
+// TestIssuersOfOld brings a registry forward in which no credential says by which
+// CA it is: that is the first.
+func TestIssuersOfOld(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	old := fleetStore
+	old.migrations = old.migrations[:1]
+	if err := createDatabase(t.Context(), path, old); err != nil {
+		t.Fatal(err)
+	}
+	db, err := openDatabase(t.Context(), path, old, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Exec(`INSERT INTO device VALUES ('240a00000001', '', 'esp32', 'stable', 0, 'tls', 'active', '', 0, '', '', '', '2026', '2026', NULL, '');
+		INSERT INTO credential (serial, mac, certificate, issued) VALUES ('` + strings.Repeat("4", 32) + `', '240a00000001', '` + strings.Repeat("5", 64) + `', '2026-01-02T03:04:05.000000006Z')`)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(t.Context(), "sqlite:"+path, Options{Who: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if n, err := f.Live(t.Context(), fleet.Digest{}); n != 1 || err != nil {
+		t.Errorf("%d live by the first CA, %v", n, err)
+	}
+}
+
 // TestPlans asks how the questions that are asked most often are answered: by
 // an index, and without sorting, which would hold all boards at once.
 func TestPlans(t *testing.T) {
@@ -109,6 +139,9 @@ func TestPlans(t *testing.T) {
 	} {
 		where, args := row.filter.where(f.dialect, "")
 		checkPlan(t, row.name, explain(t, f, selectDevice+where+" ORDER BY d.mac", args...), row.want)
+	}
+	if plan := explain(t, f, f.countLive(), "", "[]"); !strings.Contains(plan, "COVERING INDEX credential_issuer (issuer=?)") {
+		t.Errorf("live credentials of a CA: %s", plan)
 	}
 	checkPlan(t, "one", explain(t, f, selectDevice+" WHERE d.mac = $2", "", ""), "SEARCH d USING PRIMARY KEY (mac=?)")
 }

@@ -216,6 +216,7 @@ func TestAccidentsOnPostgres(t *testing.T) {
 		"UPDATE credential SET ended = NULL",
 		"UPDATE credential SET reason = 'x' WHERE ended IS NOT NULL",
 		"UPDATE credential SET certificate = repeat('0', 64) WHERE ended IS NULL",
+		"UPDATE credential SET issuer = certificate WHERE ended IS NULL",
 		"INSERT INTO credential (serial, mac, certificate, issued) VALUES ('" + other.Serial.String() + "', '" +
 			registrytest.MAC(1).String() + "', '" + other.Certificate.Hex() + "', '')",
 		"INSERT INTO radcheck VALUES (1, 'x', 'Auth-Type', ':=', 'Accept')",

@@ -246,6 +246,7 @@ func TestAccidents(t *testing.T) {
 		"UPDATE credential SET ended = NULL",
 		"UPDATE credential SET reason = 'x' WHERE ended IS NOT NULL",
 		"UPDATE credential SET certificate = hex(randomblob(32)) WHERE ended IS NULL",
+		"UPDATE credential SET issuer = certificate WHERE ended IS NULL",
 		"INSERT INTO credential (serial, mac, certificate, issued) VALUES ('" + other.Serial.String() + "', '" +
 			registrytest.MAC(1).String() + "', '" + other.Certificate.Hex() + "', '')",
 	} {

@@ -90,3 +90,43 @@ func noGrace(h *harness) {
 	h.ok(h.Rotate(h.Context(), MAC(1), Admission(1, 1), "lost", 0))
 	equal(h, "revocations", h.revocations(), map[fleet.Serial]string{Admission(1, 0).Serial: "lost"})
 }
+
+// issuers are told apart as long as one of their credentials admits, or may yet.
+func issuers(h *harness) {
+	ctx, first, second := h.Context(), fleet.Digest{}, fleet.Sum([]byte("another CA"))
+	by := func(a fleet.Admission) fleet.Admission { a.Issuer = second; return a }
+	live := func(when string, byFirst, bySecond int) {
+		h.Helper()
+		for _, row := range []struct {
+			issuers []fleet.Digest
+			want    int
+		}{{[]fleet.Digest{first}, byFirst}, {[]fleet.Digest{second}, bySecond}, {[]fleet.Digest{first, second}, byFirst + bySecond}, {nil, 0}} {
+			got, err := h.Live(ctx, row.issuers...)
+			h.ok(err)
+			equal(h, when, got, row.want)
+		}
+	}
+	pending := Entry(3)
+	pending.Admission = by(pending.Admission)
+	Enrol(h, h.Fleet, Entry(1), Entry(2))
+	h.ok(h.Add(ctx, []registry.Entry{pending}))
+	live("by both", 2, 1)
+
+	h.ok(h.Rotate(ctx, MAC(1), by(Admission(1, 1)), "", time.Hour))
+	equal(h, "in grace", h.device(MAC(1)).Admissions[0], by(Admission(1, 1)))
+	live("in grace", 2, 2)
+	h.clock.Add(time.Hour)
+	live("over", 1, 2)
+	h.ok(h.Rotate(ctx, MAC(2), by(Admission(2, 1)), "", 0))
+	live("rotated", 0, 3)
+
+	h.ok(h.Revoke(ctx, []fleet.MAC{MAC(2)}, "lost"))
+	for r, err := range h.Revocations(ctx) {
+		h.ok(err)
+		want := first
+		if r.Serial == Admission(2, 1).Serial {
+			want = second
+		}
+		equal(h, "issuer of "+r.Serial.String(), r.Issuer, want)
+	}
+}

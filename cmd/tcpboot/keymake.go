@@ -1,0 +1,226 @@
+package main
+
+import (
+	"crypto"
+	"encoding/pem"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tcpboot/tcpboot/pki/custody"
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
+
+var keyCreateVerb = &cli.Command{
+	Name:      "create",
+	Usage:     "make a key that the site lacks",
+	ArgsUsage: "NAME",
+	Description: "For a site that was made before there was a key of that name. It is added to the\n" +
+		"recovery copy, which takes the copy's code.",
+	BashComplete: completeKeys,
+	Flags:        append([]cli.Flag{keyURIFlag, noRecoveryFlag}, recoveryFlags...),
+	Action:       withSite(keyCreate),
+}
+
+func keyCreate(s *session) error {
+	if err := wantArgs(s.cli, 1, "the name of a key"); err != nil {
+		return err
+	}
+	name := s.cli.Args().First()
+	k, known := siteKeyNamed(name)
+	if !known {
+		return usagef("key create: no key is called %q (`tcpboot key list` shows them)", name)
+	}
+	p := newKeyPlan(s, certified{siteKey: k}, "key.create")
+	unlock, err := s.lockKeys()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if p.takeUp() {
+		return p.follow()
+	}
+	if err := s.mayCreate(k); err != nil {
+		return err
+	}
+	key, err := p.makeKey(k)
+	if err != nil {
+		return err
+	}
+	text, err := publicPEM(key.Public())
+	if err != nil {
+		return err
+	}
+	p.file("certs/"+name+".pub.pem", text, 0o644)
+	block, _ := pem.Decode(text)
+	if err := p.describe(changeDetail{Public: fleet.Sum(block.Bytes)}); err != nil {
+		return err
+	}
+	return p.carryOut()
+}
+
+// A presentError says that the site has a key already.
+type presentError struct{ name, uri string }
+
+func (e *presentError) Error() string {
+	return fmt.Sprintf("key %s: the site has it, at %s", e.name, e.uri)
+}
+
+// mayCreate refuses a key that the site has, even if its file is away, and those
+// by which a site is what it is.
+func (s *session) mayCreate(k siteKey) error {
+	uri := s.keys.uri(k.name)
+	if _, err := s.public(k.name); err == nil || custody.Store(uri) == "" && s.keys.here(uri) {
+		return &presentError{k.name, uri}
+	}
+	if k.role != custody.App && k.name != "ocsp" {
+		return fmt.Errorf("key %s: a site without it is damaged; bring it back from the recovery copy or a backup", k.name)
+	}
+	return nil
+}
+
+// makeKey makes a new key for k where --key says, or where it was; for a file it
+// is sealed, and added to the recovery copy.
+func (p *keyPlan) makeKey(k siteKey) (crypto.Signer, error) {
+	uri, err := p.placeOf(k)
+	if err != nil {
+		return nil, err
+	}
+	_, elsewhere := p.site.Settings.Keys[k.name]
+	own := "keys/" + k.name + ".pem"
+	switch {
+	case uri != own:
+		p.change.Keys[k.name] = uri
+		if !elsewhere {
+			p.file(own, nil, 0) // what is still needed of it has another name by then
+		}
+	case elsewhere:
+		p.change.Keys[k.name] = ""
+	}
+	if err := p.site.CanSetKeys(p.change.Keys); err != nil {
+		return nil, err
+	}
+	inFile := custody.Store(uri) == ""
+	copied, err := p.openCopy(inFile)
+	if err != nil {
+		return nil, err
+	}
+	kind := k.kindIn(p.site.Settings)
+	var key crypto.Signer
+	if inFile {
+		key, err = p.fileKey(uri, k, kind)
+	} else {
+		key, err = p.storedKey(uri, k, kind)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.opened = map[string]crypto.Signer{k.name: key}
+	return key, p.putIntoCopy(copied, k.name, key, inFile)
+}
+
+// placeOf is where the new key is to be.
+func (p *keyPlan) placeOf(k siteKey) (string, error) {
+	was, elsewhere := p.site.Settings.Keys[k.name]
+	uri := p.cli.String("key")
+	switch {
+	case uri == "" && elsewhere && p.change.Action == "key.rotate":
+		return "", usagef("%s: %s is at %s: --key URI says where the new one is to be", verbName(p.cli), k.name, was)
+	case uri == "":
+		return p.keys.uri(k.name), nil
+	case uri == was:
+		return "", usagef("--key: %s is there", k.name)
+	case custody.Store(uri) == "":
+		_, err := p.keys.store.File(uri)
+		return uri, err
+	}
+	return uri, mayBeStored(k.name, uri)
+}
+
+// mayBeStored says why a key cannot be in a key store at that URI.
+func mayBeStored(name, uri string) error {
+	if err := custody.CheckStored(uri); err != nil {
+		return usageError{fmt.Errorf("--key: %w", err)}
+	}
+	if name == "app-rsa3072" {
+		return usagef("--key: RSA-PSS signatures cannot be asked of a key store yet")
+	}
+	return nil
+}
+
+// storedKey takes the key that a store has at that URI, somebody else's program
+// or a run that was cut off having made it, or makes it. No key does two works.
+func (p *keyPlan) storedKey(uri string, k siteKey, kind custody.Kind) (crypto.Signer, error) {
+	key, err := p.keys.store.Open(uri, k.role)
+	if err != nil {
+		return p.keys.store.Create(uri, kind)
+	}
+	if has, err := custody.KindOf(key.Public()); err != nil || has != kind {
+		return nil, fmt.Errorf("--key: the key there is %s, and %s is to be %s", has, k.name, kind)
+	}
+	all, err := p.allKeys()
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range all {
+		if p.matchesPublic(other.name, key.Public()) == nil {
+			return nil, fmt.Errorf("--key: the key there is the site's %s", other.name)
+		}
+	}
+	return key, nil
+}
+
+func (p *keyPlan) fileKey(uri string, k siteKey, kind custody.Kind) (crypto.Signer, error) {
+	path, err := p.keys.store.File(uri)
+	if err != nil {
+		return nil, err
+	}
+	if own := "keys/" + k.name + ".pem"; path == p.site.Path(own) {
+		path = own
+	} else if exists(path) {
+		return nil, fmt.Errorf("--key: %s is there already", path)
+	}
+	passphrase, err := p.newPassphrase(k)
+	if err != nil {
+		return nil, err
+	}
+	key, err := custody.Generate(kind)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := custody.Seal(key, passphrase)
+	if err != nil {
+		return nil, err
+	}
+	p.file(path, sealed, 0o600)
+	return key, nil
+}
+
+// newPassphrase is what a new key is sealed with: the passphrase of its role.
+func (s *session) newPassphrase(k siteKey) ([]byte, error) {
+	switch {
+	case s.keys.store.Passphrases != nil:
+		return s.keys.store.Passphrases(k.role)
+	case s.keys.ask == nil:
+		return nil, errNoPassphrase
+	}
+	return askTwice(s.cli, "New passphrase for the "+k.name+" key: ")
+}
+
+// borrow notes where keys lie for this run: NAME=URI.
+func (k *keyring) borrow(flags []string) error {
+	k.uris = maps.Clone(k.uris)
+	if k.uris == nil {
+		k.uris = map[string]string{}
+	}
+	for _, f := range flags {
+		name, uri, ok := strings.Cut(f, "=")
+		if _, known := siteKeyNamed(name); !ok || !known || uri == "" {
+			return usagef("--with %s: want NAME=URI, and NAME as in `tcpboot key list`", name)
+		}
+		k.uris[name] = uri
+	}
+	return nil
+}

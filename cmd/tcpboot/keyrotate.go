@@ -1,0 +1,446 @@
+package main
+
+import (
+	"crypto"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tcpboot/tcpboot/pki"
+	"github.com/tcpboot/tcpboot/pki/custody"
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/registry"
+	"github.com/tcpboot/tcpboot/release/sign"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
+)
+
+var (
+	keyURIFlag = &cli.StringFlag{Name: "key", Usage: "the new key is to be at `URI`: a file, or an object of a key store, pkcs11:…, which is made unless it is there"}
+	withFlag   = &cli.StringSliceFlag{Name: "with", Usage: "the key `NAME=URI` is there for this once: boards-root=file:///media/stick/boards-root.pem (may be repeated)"}
+
+	recoveryFlags = []cli.Flag{
+		&cli.PathFlag{Name: "copy", Usage: "the recovery copy is `FILE` (default: recovery.pem of the site)"},
+		&cli.PathFlag{Name: "code-file", Usage: "read its code from `FILE` instead of the terminal"},
+	}
+	noRecoveryFlag = &cli.BoolFlag{Name: "no-recovery", Usage: "leave the new key out of the recovery copy, until `tcpboot key recovery`"}
+)
+
+var keyRotateVerb = &cli.Command{
+	Name:      "rotate",
+	Usage:     "a new key and certificate for a CA or a server; no board is touched",
+	ArgsUsage: "boards-ca|radius-ca|radius|servers-ca|server",
+	Description: "A CA is certified by its root, whose key must be there for it (--with). The boards\n" +
+		"CA from before stays in the RADIUS export, and its key with the site, until the\n" +
+		"last of its certificates is dead: rotate the boards when it suits. The server below\n" +
+		"a new RADIUS or servers CA gets a certificate by it.\n" +
+		"The new key is added to the recovery copy, which takes the copy's code.",
+	BashComplete: completeWords(certifiedKeys...),
+	Flags:        append([]cli.Flag{keyURIFlag, withFlag, noRecoveryFlag}, recoveryFlags...),
+	Action:       withSite(func(s *session) error { return changeCertified(s, true) }),
+}
+
+var keyRenewVerb = &cli.Command{
+	Name:      "renew",
+	Usage:     "a new certificate for the key that a CA or a server has",
+	ArgsUsage: "boards-ca|radius-ca|radius|servers-ca|server",
+	Description: "Before the old one ends: status says when. A CA is certified by its root, whose key\n" +
+		"must be there for it (--with); the server below it gets a new certificate too.\n" +
+		"Whatever was issued before stays as good as it was.",
+	BashComplete: completeWords(certifiedKeys...),
+	Flags:        []cli.Flag{withFlag},
+	Action:       withSite(func(s *session) error { return changeCertified(s, false) }),
+}
+
+// certifiedKeys are those that a certificate of the site is about and no board
+// holds on to.
+var certifiedKeys = []string{"boards-ca", "radius-ca", "radius", "servers-ca", "server"}
+
+// A certified key is that of a CA, or of the server below it.
+type certified struct {
+	siteKey
+	hierarchy pki.Hierarchy
+	isCA      bool
+}
+
+func certifiedNamed(verb, name string) (certified, error) {
+	k, known := siteKeyNamed(name)
+	switch {
+	case !known:
+		return certified{}, usagef("%s: no key is called %q (`tcpboot key list` shows them)", verb, name)
+	case name == "boards-ca" || name == "radius-ca" || name == "servers-ca":
+		return certified{k, pki.Hierarchy(strings.TrimSuffix(name, "-ca")), true}, nil
+	case name == "radius":
+		return certified{k, pki.RADIUS, false}, nil
+	case name == "server":
+		return certified{k, pki.Servers, false}, nil
+	case formerName.MatchString(name):
+		return certified{}, fmt.Errorf("%s: %s is of a boards CA that was replaced: it issues nothing any more", verb, name)
+	case strings.HasSuffix(name, "-root") && name != "release-root":
+		return certified{}, fmt.Errorf("%s: %s is an anchor that others hold; it is for the life of the site", verb, name)
+	}
+	return certified{}, fmt.Errorf("%s: %s is no key of a CA or a server; nothing replaces it yet", verb, name)
+}
+
+// leaf is the key of the server below a CA, and the name that boards know it by;
+// boards have none below theirs.
+func (k certified) leaf(site string) (key, dnsName string) {
+	switch k.hierarchy {
+	case pki.RADIUS:
+		return "radius", pki.RADIUSName(site)
+	case pki.Servers:
+		return "server", pki.UpdateName(site)
+	}
+	return "", ""
+}
+
+func changeCertified(s *session, newKey bool) error {
+	if err := wantArgs(s.cli, 1, "the name of a key"); err != nil {
+		return err
+	}
+	k, err := certifiedNamed(verbName(s.cli), s.cli.Args().First())
+	if err != nil {
+		return err
+	}
+	p := newKeyPlan(s, k, "key.renew")
+	if newKey {
+		p.change.Action = "key.rotate"
+	}
+	unlock, err := s.lockKeys()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if p.takeUp() {
+		return p.follow()
+	}
+	if err := s.keys.borrow(s.cli.StringSlice("with")); err != nil {
+		return err
+	}
+	if err := p.plan(newKey); err != nil {
+		return err
+	}
+	return p.carryOut()
+}
+
+// A keyPlan makes the new key and certificates of a change in memory, and then
+// carries it out.
+type keyPlan struct {
+	*session
+	certified
+	change   keyChange
+	opened   map[string]crypto.Signer // keys by their names after the change
+	finished bool                     // was begun by an earlier run
+}
+
+func newKeyPlan(s *session, k certified, action string) *keyPlan {
+	return &keyPlan{session: s, certified: k, change: keyChange{Action: action, Key: k.name, Keys: map[string]string{}}}
+}
+
+// A changeDetail is what the audit trail says of a change of keys.
+type changeDetail struct {
+	Public      fleet.Digest `json:"public"` // the key
+	Certificate fleet.Digest `json:"certificate,omitzero"`
+	Ends        time.Time    `json:"ends,omitzero"`
+	CA          int          `json:"ca,omitempty"`    // its number
+	Epoch       uint64       `json:"epoch,omitempty"` // of the site document that names it
+}
+
+// takeUp reports whether an earlier run was to make this very change, and was cut
+// off after its moment: then it is made, and only what follows is left to do.
+func (p *keyPlan) takeUp() bool {
+	f := p.session.finished
+	if f == nil || f.Action != p.change.Action || f.Key != p.name {
+		return false
+	}
+	p.change, p.finished = *f, true
+	return true
+}
+
+// plan refuses what cannot be before it makes anything.
+func (p *keyPlan) plan(newKey bool) error {
+	if newKey {
+		if err := p.refuseRotation(); err != nil {
+			return err
+		}
+	}
+	if p.isCA {
+		return p.planCA(newKey)
+	}
+	return p.planServer(newKey)
+}
+
+func (p *keyPlan) refuseRotation() error {
+	uri, err := p.placeOf(p.siteKey)
+	if err != nil {
+		return err
+	}
+	if p.name == "radius" && custody.Store(uri) != "" {
+		return usagef("--key: the RADIUS server reads its key from a file: it cannot be in a key store")
+	}
+	if !p.isCA || p.hierarchy == pki.Boards {
+		return nil
+	}
+	n := 0
+	for d, err := range p.fleet.Devices(p.ctx(), registry.Filter{States: []fleet.State{fleet.Active}}) {
+		if err != nil {
+			return err
+		}
+		if d.Loader.Level >= 2 {
+			n++
+		}
+	}
+	if n > 0 {
+		return &issuerError{p.name, n}
+	}
+	return nil
+}
+
+// An issuerError says that boards know a CA by its key: those of level 2 take a
+// server for theirs only if the site document that they hold names its issuer, and
+// a board that has not called since the document changed could call no more.
+type issuerError struct {
+	name   string
+	boards int
+}
+
+func (e *issuerError) Error() string {
+	return fmt.Sprintf("%s: %d active boards have a loader of level 2, which knows this CA by its key: a new one would lock them out", e.name, e.boards)
+}
+
+// planCA certifies the CA's key by the root, and the server's by the CA.
+func (p *keyPlan) planCA(newKey bool) error {
+	before, err := p.authority(p.hierarchy, false)
+	if err != nil {
+		return err
+	}
+	root, err := p.keys.open(string(p.hierarchy) + "-root")
+	if err != nil {
+		return err
+	}
+	if newKey && p.hierarchy != pki.Boards { // for the site document
+		if _, err := p.keys.open("release-root"); err != nil {
+			return err
+		}
+	}
+	key, err := p.keyToCertify(newKey)
+	if err != nil {
+		return err
+	}
+	next, err := before.Succeed(root, key)
+	if err != nil {
+		return err
+	}
+	if p.hierarchy == pki.Boards && next.Number() != before.Number() {
+		if err := p.keepFormer(before); err != nil {
+			return err
+		}
+	}
+	p.certificate(p.name, next.CA)
+	detail := detailOf(next.CA)
+	detail.CA = next.Number()
+	if leaf, dnsName := p.leaf(p.site.Settings.Name); leaf != "" {
+		if err := p.certify(next, leaf, dnsName); err != nil {
+			return err
+		}
+		if detail.Epoch, err = p.nameIssuer(before, next); err != nil {
+			return err
+		}
+	}
+	return p.describe(detail)
+}
+
+// planServer has the CA certify the server's key.
+func (p *keyPlan) planServer(newKey bool) error {
+	ca, err := p.authority(p.hierarchy, true)
+	if err != nil {
+		return err
+	}
+	name, dnsName := p.leaf(p.site.Settings.Name)
+	public, err := p.public(name)
+	if err != nil {
+		return err
+	}
+	if newKey {
+		key, err := p.keyToCertify(true)
+		if err != nil {
+			return err
+		}
+		public = key.Public()
+	}
+	if newKey && name == "radius" {
+		chain, err := p.certificates("radius.pem", "radius-ca.pem")
+		if err != nil {
+			return err
+		}
+		p.file("certs/"+radiusBefore, chain, 0o644)
+	}
+	c, err := ca.IssueServer(dnsName, public, time.Now())
+	if err != nil {
+		return err
+	}
+	p.certificate(name, c)
+	return p.describe(detailOf(c))
+}
+
+// certify gives the server below a CA a new certificate of the key it has.
+func (p *keyPlan) certify(ca *pki.Authority, name, dnsName string) error {
+	public, err := p.public(name)
+	if err != nil {
+		return err
+	}
+	c, err := ca.IssueServer(dnsName, public, time.Now())
+	if err != nil {
+		return err
+	}
+	p.certificate(name, c)
+	return nil
+}
+
+// keepFormer gives the boards CA from before, and its key, the name by which it
+// goes on to sign the list of what it issued. A key that is lost is none.
+func (p *keyPlan) keepFormer(before *pki.Authority) error {
+	former := formerCA(before.Number())
+	p.certificate(former, before.CA)
+	if uri, elsewhere := p.site.Settings.Keys[p.name]; elsewhere {
+		p.change.Keys[former] = uri
+		return nil
+	}
+	if !p.keys.here(p.keys.uri(p.name)) {
+		say(p.cli, "the key of %s is away: its list of dead certificates ends here, unless it comes back as keys/%s.pem", p.name, former)
+		return nil
+	}
+	text, err := os.ReadFile(p.site.Path("keys", p.name+".pem"))
+	if err != nil {
+		return err
+	}
+	p.file("keys/"+former+".pem", text, 0o600)
+	return nil
+}
+
+// nameIssuer signs the site document that names the new CA beside the one before,
+// for servers that still bear a certificate of that. The one before that is named
+// no more. A CA with the key that it had is named already.
+func (p *keyPlan) nameIssuer(before, next *pki.Authority) (epoch uint64, err error) {
+	was, is := pki.IssuerOf(before.CA), pki.IssuerOf(next.CA)
+	if was == is {
+		return 0, nil
+	}
+	trust, err := p.trust()
+	if err != nil {
+		return 0, err
+	}
+	key, err := p.keys.open("release-root")
+	if err != nil {
+		return 0, err
+	}
+	root, err := sign.NewRoot(key)
+	if err != nil {
+		return 0, err
+	}
+	doc := *trust.Site
+	doc.Epoch++
+	issuers := &doc.TLSIssuers
+	if p.hierarchy == pki.RADIUS {
+		issuers = &doc.EAPIssuers
+	}
+	*issuers = []fleet.Digest{was, is}
+	signed, err := sitedoc.Sign(&doc, root)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := trust.Site.Follow(signed); err != nil {
+		return 0, err
+	}
+	p.file(fmt.Sprintf("sitedocs/%d.cose", doc.Epoch), signed, 0o644)
+	return doc.Epoch, nil
+}
+
+// keyToCertify is the key that the name has, or a new one.
+func (p *keyPlan) keyToCertify(newKey bool) (crypto.Signer, error) {
+	if !newKey {
+		return p.keys.open(p.name)
+	}
+	return p.makeKey(p.siteKey)
+}
+
+func (p *keyPlan) file(path string, data []byte, perm os.FileMode) {
+	p.change.Files = append(p.change.Files, changedFile{path, perm, data})
+}
+
+func (p *keyPlan) certificate(name string, c *x509.Certificate) {
+	p.file("certs/"+name+".pem", pki.CertificatePEM(c), 0o644)
+}
+
+func detailOf(c *x509.Certificate) changeDetail {
+	return changeDetail{Public: pki.IssuerOf(c), Certificate: fleet.Sum(c.Raw), Ends: c.NotAfter}
+}
+
+func (p *keyPlan) describe(d changeDetail) error {
+	text, err := json.Marshal(d)
+	p.change.Detail = string(text)
+	return err
+}
+
+func (p *keyPlan) carryOut() error {
+	if err := p.begin(&p.change); err != nil {
+		return err
+	}
+	if err := p.decide(&p.change); err != nil { // the moment
+		return err
+	}
+	if err := p.apply(&p.change); err != nil {
+		return err
+	}
+	maps.Copy(p.keys.opened, p.opened)
+	return p.follow()
+}
+
+// A changedKey is the answer.
+type changedKey struct {
+	Key string `json:"key"`
+	changeDetail
+	Finished bool     `json:"finished"` // an earlier run that was cut off
+	Restart  []string `json:"restart"`  // exports whose server goes by the old certificates until it is restarted
+}
+
+// follow renders what follows from the change, and says what is left to do.
+func (p *keyPlan) follow() (err error) {
+	out := changedKey{Key: p.name, Finished: p.finished, Restart: []string{}}
+	if err := json.Unmarshal([]byte(p.change.Detail), &out.changeDetail); err != nil {
+		return err
+	}
+	if out.Restart, err = p.renderChange(); err != nil {
+		return err
+	}
+	if !p.finished {
+		if err := p.end(); err != nil {
+			return err
+		}
+	}
+	return answer(p.cli, out, func(w io.Writer) { p.text(w, out) })
+}
+
+func (p *keyPlan) text(w io.Writer, out changedKey) {
+	what := map[string]string{"key.rotate": "has a new key and certificate", "key.renew": "has a new certificate", "key.create": "is made"}[p.change.Action]
+	if out.Finished {
+		what += ", from a run that was cut off"
+	}
+	fmt.Fprintf(w, "%s %s", p.name, what)
+	if !out.Ends.IsZero() {
+		fmt.Fprintf(w, ", until %s", out.Ends.UTC().Format(time.DateOnly))
+	}
+	fmt.Fprintln(w)
+	if out.Epoch > 0 {
+		fmt.Fprintf(w, "site document %d names the new CA beside the one before\n", out.Epoch)
+	}
+	for _, dir := range out.Restart {
+		fmt.Fprintf(w, "restart the RADIUS server on %s: a reload is not enough for it to see this\n", dir)
+	}
+}
