@@ -30,6 +30,15 @@ type Slot struct {
 	KeySpace int
 }
 
+// KeySpace is what Slot.KeySpace is for slots of images like im: for the wrapped
+// key, or for the key itself.
+func (im *Image) KeySpace(wrapped bool) int {
+	if all := im.wrappedKeys(); wrapped && len(all) > 0 {
+		return len(all[0].Value)
+	}
+	return im.Flags.keySize()
+}
+
 const (
 	magicSize      = 16
 	defaultSectors = 128

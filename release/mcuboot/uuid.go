@@ -3,7 +3,6 @@ package mcuboot
 import (
 	"crypto/sha1" // RFC 9562's, for names
 	"encoding/hex"
-	"fmt"
 	"strings"
 )
 
@@ -43,8 +42,4 @@ func parseUUID(s string) (u UUID, ok bool) {
 	}
 	n, err := hex.Decode(u[:], []byte(strings.Join(parts, "")))
 	return u, err == nil && n == len(u)
-}
-
-func (u UUID) String() string {
-	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 }

@@ -404,10 +404,7 @@ func (c *command) replay(t *testing.T, v vectorImage, d *Draft, im *Image) {
 		t.Fatal(err)
 	}
 	d.spec.Encryption.To, d.spec.Encryption.random = replayed{wrapped}, func(b []byte) { copy(b, key) }
-	c.slot.KeySpace = len(key)
-	if c.saveTLV {
-		c.slot.KeySpace = len(wrapped.Value)
-	}
+	c.slot.KeySpace = im.KeySpace(c.saveTLV)
 }
 
 type replayed struct{ TLV }
