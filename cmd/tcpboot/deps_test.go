@@ -29,6 +29,8 @@ var mayImport = map[string]string{
 	"release":            "release/cose release/sitedoc release/espimage release/sign",
 	"release/espimage":   "",
 	"release/partition":  "",
+	"release/mcuboot":    "",
+	"release/intelhex":   "",
 	"release/cose":       "",
 	"release/wire":       "",
 	"release/sign":       "pki/custody release/cose",

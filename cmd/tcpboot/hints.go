@@ -12,6 +12,7 @@ import (
 	"github.com/tcpboot/tcpboot/pki/registry"
 	"github.com/tcpboot/tcpboot/pki/site"
 	"github.com/tcpboot/tcpboot/release/bundle"
+	"github.com/tcpboot/tcpboot/release/mcuboot"
 )
 
 // hints says what a person can do about err. A hint is one sentence that names
@@ -78,6 +79,8 @@ var sentinelHints = []struct {
 	{registry.ErrNewer, "use the newer tcpboot; this one would not understand what it wrote"},
 	{registry.ErrClock, "set the clock; nothing was changed"},
 	{bundle.ErrVersionTaken, "cut under another --version, or publish the one there is"},
+	{errNoRoom, "--pad-header puts the header before the program"},
+	{mcuboot.ErrEncrypted, "give the key that the bootloader opens it with: --decrypt-key FILE"},
 	{errNoRelease, "`tcpboot release list` shows the releases"},
 }
 

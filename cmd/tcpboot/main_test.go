@@ -56,6 +56,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"site":    cmdSite,
 	"replace": cmdReplace,
 	"image":   cmdImage,
+	"vectors": cmdVectors,
 	"sql":     cmdSQL,
 	"tree":    cmdTree,
 	"value":   cmdValue,
