@@ -71,12 +71,12 @@ type outbox struct{ dir string }
 
 var errNoRotation = errors.New("this outbox is for enrolment alone")
 
-func (o outbox) Deliver(batch []enroll.Handout) error {
+func (o outbox) Deliver(batch []delivery.Handout) (func(fleet.MAC) string, error) {
 	dirs := make(map[string]map[string][]byte, len(batch))
 	for _, h := range batch {
 		dirs[filepath.FromSlash(delivery.Path(h.MAC))] = h.Files
 	}
-	return site.WriteDirs(o.dir, dirs, 0o600)
+	return fleet.MAC.String, site.WriteDirs(o.dir, dirs, 0o600)
 }
 
 func (outbox) Stage(fleet.MAC, delivery.Files) error              { return errNoRotation }

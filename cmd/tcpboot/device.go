@@ -51,7 +51,7 @@ var deviceVerb = &cli.Command{
 			&cli.IntFlag{Name: "level", Usage: "its loader's level: 0 as of 2017, 1 refuses unsigned updates"},
 		},
 		Action: withSite(deviceSet),
-	}, purgeVerb},
+	}, sealVerb, purgeVerb},
 }
 
 func deviceList(s *session) error {

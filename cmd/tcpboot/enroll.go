@@ -24,8 +24,9 @@ var enrollVerb = &cli.Command{
 	ArgsUsage: "MAC...",
 	Description: "A list has a header line that names its columns: mac, and any of name, hardware,\n" +
 		"chip, channel, vlan. All of it is checked before the first board is touched.\n" +
-		"Running the same command again finishes what was cut off.",
-	Flags: []cli.Flag{
+		"Running the same command again finishes what was cut off. With --seal no secret\n" +
+		"touches the disk in the clear: age --decrypt --identity KEY FILE | tar x opens a file.",
+	Flags: append([]cli.Flag{
 		&cli.StringFlag{Name: "from", Usage: "enrol the boards of a CSV `FILE`; - is stdin"},
 		&cli.StringFlag{Name: "name", Usage: "call the board `N`"},
 		&cli.StringFlag{Name: "hardware", Usage: "it is hardware `H` of tcpboot.yaml"},
@@ -34,8 +35,9 @@ var enrollVerb = &cli.Command{
 		&cli.StringFlag{Name: "vlan", Usage: "RADIUS puts it into VLAN `ID`"},
 		&cli.StringFlag{Name: "eap", Usage: "it may log in by `METHODS`: tls, peap, ttls, with commas (default: the site's)"},
 		&cli.PathFlag{Name: "out", Usage: "deliver to `DIR` instead of the site's boards/"},
+		&cli.StringSliceFlag{Name: "seal", Usage: "deliver sealed, a file per thousand boards, to the age recipient `AGE1`…, or to those in a file; may be repeated"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "check everything, say what would be done, and do nothing"},
-	},
+	}, nvsFlags[:2]...),
 	Action: func(c *cli.Context) error {
 		if c.Bool("dry-run") {
 			return readingSite(wouldEnroll)(c)
@@ -97,6 +99,9 @@ func (s *session) planEnrolment() (w *wish, err error) {
 	}
 	w = &wish{list: list, hardware: &hardwareCheck{s, s.defaultHardware(), map[string]site.Hardware{}}}
 	if w.Enroller, err = s.planner(); err == nil {
+		err = w.chooseDelivery(s)
+	}
+	if err == nil {
 		bar := newProgress(s.cli, "checking")
 		w.plan, err = w.Plan(s.ctx(), w.hardware.known(withCommon(bar.watch(list.requests), common)))
 		bar.done()
@@ -106,6 +111,27 @@ func (s *session) planEnrolment() (w *wish, err error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// chooseDelivery sees to what is handed out, and in which form.
+func (w *wish) chooseDelivery(s *session) error {
+	if s.cli.IsSet("seal") {
+		to, err := recipients(s.cli, "seal")
+		if err != nil {
+			return err
+		}
+		w.Outbox = sealedBox{outbox: s.outbox(), s: s, to: to, replace: true}
+	}
+	if !s.cli.Bool("nvs") {
+		return nil
+	}
+	radius, err := s.authority(pki.RADIUS, false)
+	if err != nil {
+		return err
+	}
+	size, err := nvsSize(s.cli)
+	w.Files = withNVS(w.Files, s.network(), radius.Root, size)
+	return err
 }
 
 // readRequests makes a list of the arguments, or opens the one that is named.

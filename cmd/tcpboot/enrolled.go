@@ -24,20 +24,26 @@ func newEnrolled(s *session) *enrolledList { return &enrolledList{s: s} }
 func (a *enrolledList) asJSON() bool   { return a.s.cli.Bool("json") }
 func (a *enrolledList) fromList() bool { return a.s.cli.String("from") != "" }
 
+func (a *enrolledList) deliveries() string {
+	if a.s.cli.IsSet("seal") {
+		return "sealed deliveries"
+	}
+	return "deliveries"
+}
+
 // add tells of a board. What cannot be written is no reason to end the enrolment:
 // the writer says so in the end.
-func (a *enrolledList) add(d fleet.Device) {
+func (a *enrolledList) add(d fleet.Device, where string) {
 	a.n++
-	place := a.s.outbox().place(d.MAC)
 	switch {
 	case a.asJSON():
 		a.open()
 		_ = a.json.add(struct {
 			fleet.Device
 			Delivery string `json:"delivery"`
-		}{d, place})
+		}{d, where})
 	case !a.fromList():
-		a.lines = append(a.lines, fmt.Sprintf("%s enrolled, delivery in %s", d.MAC, place))
+		a.lines = append(a.lines, fmt.Sprintf("%s enrolled, delivery in %s", d.MAC, where))
 	}
 }
 
@@ -68,7 +74,7 @@ func (a *enrolledList) end(e *enroll.Enroller, p *enroll.Plan) error {
 	case a.asJSON():
 		return a.endJSON(e, p)
 	case a.fromList():
-		_, err := fmt.Fprintf(a.s.cli.App.Writer, "enrolled %d, skipped %d, deliveries in %s\n", a.n, p.Skipping(), a.s.outbox().dir)
+		_, err := fmt.Fprintf(a.s.cli.App.Writer, "enrolled %d, skipped %d, %s in %s\n", a.n, p.Skipping(), a.deliveries(), a.s.outbox().dir)
 		return err
 	}
 	for d, err := range e.Skipped(a.s.ctx(), p) {

@@ -77,19 +77,12 @@ type Enroller struct {
 	changing sync.Mutex // batches take turns here: a database lets them wait in steps
 }
 
-// A Handout is what one board is handed, and the serial of the certificate in it.
-type Handout struct {
-	MAC    fleet.MAC
-	Serial fleet.Serial
-	Files  delivery.Files
-}
-
 // An Outbox is where deliveries wait for the boards they belong to. What its
 // methods acknowledge survives a power cut.
 type Outbox interface {
-	// Deliver puts each board's files in place of any earlier ones. All are of one
-	// batch, in the order of the list.
-	Deliver([]Handout) error
+	// Deliver puts each board's files in place of any earlier ones, and says where
+	// they lie. All are of one batch, in the order of the list.
+	Deliver([]delivery.Handout) (where func(fleet.MAC) string, err error)
 
 	// Stage keeps a board's next files beside its delivery. A second Stage
 	// replaces the first.
@@ -114,7 +107,7 @@ func (e *Enroller) Enroll(ctx context.Context, asked []Request) (enrolled, skipp
 	if err != nil {
 		return nil, nil, err
 	}
-	err = e.Carry(ctx, p, func(d fleet.Device) { enrolled = append(enrolled, d) })
+	err = e.Carry(ctx, p, func(d fleet.Device, _ string) { enrolled = append(enrolled, d) })
 	for d, skipErr := range e.Skipped(ctx, p) {
 		if skipErr != nil {
 			return enrolled, skipped, errors.Join(err, skipErr)
@@ -126,9 +119,10 @@ func (e *Enroller) Enroll(ctx context.Context, asked []Request) (enrolled, skipp
 
 // Carry carries a plan out. It takes each batch through its steps; while one
 // waits for the disk, another is worked on. told, unless nil, is called with each
-// device that became active, also when a later batch fails. A board that somebody
+// device that became active, and where its delivery lies, also when a later batch
+// fails. A board that somebody
 // else enrolled meanwhile, as asked, moves to those of the plan that are skipped.
-func (e *Enroller) Carry(ctx context.Context, p *Plan, told func(fleet.Device)) error {
+func (e *Enroller) Carry(ctx context.Context, p *Plan, told func(d fleet.Device, where string)) error {
 	var telling sync.Mutex
 	done, total := 0, p.Enrolling()
 	g, ctx := errgroup.WithContext(ctx)
@@ -138,7 +132,7 @@ func (e *Enroller) Carry(ctx context.Context, p *Plan, told func(fleet.Device)) 
 			if err != nil {
 				return err
 			}
-			enrolled, overtaken, err := e.enrollBatch(ctx, batch)
+			enrolled, overtaken, where, err := e.enrollBatch(ctx, batch)
 			if err != nil {
 				return err
 			}
@@ -147,7 +141,7 @@ func (e *Enroller) Carry(ctx context.Context, p *Plan, told func(fleet.Device)) 
 			p.overtaken(overtaken)
 			for _, d := range enrolled {
 				if told != nil {
-					told(d)
+					told(d, where(d.MAC))
 				}
 			}
 			if done += len(batch); e.Progress != nil {
@@ -159,24 +153,28 @@ func (e *Enroller) Carry(ctx context.Context, p *Plan, told func(fleet.Device)) 
 	return g.Wait()
 }
 
-func (e *Enroller) enrollBatch(ctx context.Context, devices []fleet.Device) (enrolled, overtaken []fleet.Device, err error) {
+func (e *Enroller) enrollBatch(ctx context.Context, devices []fleet.Device) (enrolled, overtaken []fleet.Device, where func(fleet.MAC) string, err error) {
 	handouts, err := e.issueAll(ctx, devices)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	unlock, err := e.turn()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	defer unlock()
 	if overtaken, err = e.overtaken(ctx, devices); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	for _, o := range overtaken {
 		gone := slices.IndexFunc(devices, func(d fleet.Device) bool { return d.MAC == o.MAC })
 		devices, handouts = slices.Delete(devices, gone, gone+1), slices.Delete(handouts, gone, gone+1)
 	}
-	return devices, overtaken, e.carryOut(ctx, devices, handouts)
+	if len(devices) == 0 {
+		return nil, overtaken, nil, nil
+	}
+	where, err = e.carryOut(ctx, devices, handouts)
+	return devices, overtaken, where, err
 }
 
 // turn waits until no other batch and no other process changes deliveries.
@@ -194,33 +192,30 @@ func (e *Enroller) turn() (done func(), err error) {
 }
 
 // carryOut takes devices through their steps, and makes them Active.
-func (e *Enroller) carryOut(ctx context.Context, devices []fleet.Device, handouts []Handout) error {
-	if len(devices) == 0 {
-		return nil
-	}
+func (e *Enroller) carryOut(ctx context.Context, devices []fleet.Device, handouts []delivery.Handout) (where func(fleet.MAC) string, err error) {
 	entries, macs := make([]registry.Entry, len(devices)), make([]fleet.MAC, len(devices))
 	for i, d := range devices {
 		entries[i], macs[i] = registry.Entry{Device: d, Admission: d.Admissions[0]}, d.MAC
 	}
 	if err := e.Fleet.Add(ctx, entries); err != nil {
-		return err
+		return nil, err
 	}
-	if err := e.Outbox.Deliver(handouts); err != nil {
-		return err
+	if where, err = e.Outbox.Deliver(handouts); err != nil {
+		return nil, err
 	}
 	if err := e.Fleet.Activate(ctx, macs); err != nil { // the moment
-		return err
+		return nil, err
 	}
 	for i := range devices {
 		devices[i].State = fleet.Active
 	}
-	return nil
+	return where, nil
 }
 
 // issueAll issues a credential for each device, on all cores, notes its public
 // half, and returns what the boards are handed.
-func (e *Enroller) issueAll(ctx context.Context, devices []fleet.Device) ([]Handout, error) {
-	handouts := make([]Handout, len(devices))
+func (e *Enroller) issueAll(ctx context.Context, devices []fleet.Device) ([]delivery.Handout, error) {
+	handouts := make([]delivery.Handout, len(devices))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range devices {
@@ -235,7 +230,7 @@ func (e *Enroller) issueAll(ctx context.Context, devices []fleet.Device) ([]Hand
 	return handouts, g.Wait()
 }
 
-func (e *Enroller) issue(d *fleet.Device) (h Handout, err error) {
+func (e *Enroller) issue(d *fleet.Device) (h delivery.Handout, err error) {
 	c, err := e.Boards.IssueBoard(d.MAC, e.Now())
 	if err != nil {
 		return h, err
@@ -246,5 +241,5 @@ func (e *Enroller) issue(d *fleet.Device) (h Handout, err error) {
 	if err != nil {
 		return h, fmt.Errorf("%s: %w", d.MAC, err)
 	}
-	return Handout{d.MAC, a.Serial, files}, nil
+	return delivery.Handout{MAC: d.MAC, Serial: a.Serial, Files: files}, nil
 }

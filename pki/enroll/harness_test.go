@@ -45,8 +45,8 @@ func (m *memory) do(call string, act func()) error {
 	return m.after(call)
 }
 
-func (m *memory) Deliver(batch []Handout) error {
-	return m.do("deliver", func() {
+func (m *memory) Deliver(batch []delivery.Handout) (func(fleet.MAC) string, error) {
+	return fleet.MAC.String, m.do("deliver", func() {
 		for _, h := range batch {
 			m.delivered[h.MAC] = h.Files
 		}

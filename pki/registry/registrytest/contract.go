@@ -39,6 +39,7 @@ func Run(t *testing.T, database func(t *testing.T) Opener) {
 		{"CRL numbers", crlNumbers},
 		{"trail", trail},
 		{"trail by hand", record},
+		{"looking up the trail", recorded},
 		{"against a head", against},
 		{"clock", clock},
 		{"stamp", stamp},
