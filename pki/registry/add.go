@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -140,11 +139,7 @@ func (w *writer) among(q, column string, texts []string) (map[string]bool, error
 	if len(texts) == 0 {
 		return found, nil
 	}
-	list, err := json.Marshal(texts)
-	if err != nil {
-		return nil, err
-	}
-	for s, err := range query(w.ctx, w.tx, scanText, fmt.Sprintf(q, w.in(column, "$1")), string(list)) {
+	for s, err := range query(w.ctx, w.tx, scanText, fmt.Sprintf(q, w.in(column, "$1")), w.list(texts)) {
 		if err != nil {
 			return nil, err
 		}

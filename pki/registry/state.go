@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 )
@@ -32,13 +31,9 @@ func (f *Fleet) Activate(ctx context.Context, macs []fleet.MAC) error {
 
 // activate returns those of the boards that it has made Active.
 func (w *writer) activate(macs []fleet.MAC) (map[string]bool, error) {
-	list, err := json.Marshal(macs)
-	if err != nil {
-		return nil, err
-	}
 	active := make(map[string]bool, len(macs))
 	for mac, err := range query(w.ctx, w.tx, scanText, "UPDATE device SET state = 'active', changed = $2 WHERE "+
-		w.in("mac", "$1")+" AND state = 'pending' AND session = $3 RETURNING mac", string(list), w.at, w.session) {
+		w.in("mac", "$1")+" AND state = 'pending' AND session = $3 RETURNING mac", w.list(texts(macs)), w.at, w.session) {
 		if err != nil {
 			return nil, err
 		}

@@ -21,6 +21,7 @@ func Run(t *testing.T, database func(t *testing.T) Opener) {
 	}{
 		{"states", states},
 		{"batches", batches},
+		{"large batches", largeBatches},
 		{"added anew", addedAnew},
 		{"names", names},
 		{"refused entries", refusedEntries},
