@@ -125,28 +125,22 @@ func (w *writer) taken(entries []Entry) (func(fleet.Device) bool, error) {
 			uses[name]++
 		}
 	}
-	there, err := w.among("SELECT mac FROM device WHERE %s", "mac", macs)
-	if err != nil {
-		return nil, err
-	}
-	named, err := w.among("SELECT name FROM device WHERE name <> '' AND state <> 'revoked' AND %s", "name", names)
-	return func(d fleet.Device) bool { return there[d.MAC.String()] || named[d.Name] || uses[d.Name] > 1 }, err
-}
-
-// among runs a query whose %s says that column is one of the texts.
-func (w *writer) among(q, column string, texts []string) (map[string]bool, error) {
-	found := make(map[string]bool)
-	if len(texts) == 0 {
-		return found, nil
-	}
-	for s, err := range query(w.ctx, w.tx, scanText, fmt.Sprintf(q, w.in(column, "$1")), w.list(texts)) {
+	there := make(map[string]bool)
+	for mac, err := range query(w.ctx, w.tx, scanText, w.selectThere(), w.list(macs)) {
 		if err != nil {
 			return nil, err
 		}
-		found[s] = true
+		there[mac] = true
 	}
-	return found, nil
+	owned, err := w.owners(w.ctx, w.tx, names)
+	return func(d fleet.Device) bool {
+		_, named := owned[d.Name]
+		return there[d.MAC.String()] || named || uses[d.Name] > 1
+	}, err
 }
+
+// selectThere reads which boards of a list are there.
+func (d *dialect) selectThere() string { return "SELECT mac FROM device WHERE " + d.in("mac", "$1") }
 
 func (w *writer) addOne(d fleet.Device) error {
 	row, err := w.deviceRow(d)

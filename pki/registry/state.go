@@ -32,14 +32,18 @@ func (f *Fleet) Activate(ctx context.Context, macs []fleet.MAC) error {
 // activate returns those of the boards that it has made Active.
 func (w *writer) activate(macs []fleet.MAC) (map[string]bool, error) {
 	active := make(map[string]bool, len(macs))
-	for mac, err := range query(w.ctx, w.tx, scanText, "UPDATE device SET state = 'active', changed = $2 WHERE "+
-		w.in("mac", "$1")+" AND state = 'pending' AND session = $3 RETURNING mac", w.list(texts(macs)), w.at, w.session) {
+	for mac, err := range query(w.ctx, w.tx, scanText, w.activation(), w.list(texts(macs)), w.at, w.session) {
 		if err != nil {
 			return nil, err
 		}
 		active[mac] = true
 	}
 	return active, nil
+}
+
+func (d *dialect) activation() string {
+	return "UPDATE device SET state = 'active', changed = $2 WHERE " + d.in("mac", "$1") +
+		" AND state = 'pending' AND session = $3 RETURNING mac"
 }
 
 // Revoke ends boards for ever, with all their credentials. All or none: a
