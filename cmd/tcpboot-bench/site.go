@@ -24,7 +24,7 @@ func requests(n int) []enroll.Request {
 	asked := make([]enroll.Request, n)
 	for i := range asked {
 		mac := binary.BigEndian.AppendUint64(nil, 0x246f_2800_0000+uint64(i)*7)
-		asked[i] = enroll.Request{Where: "bench:" + strconv.Itoa(i+2), MAC: fleet.MAC(mac[2:]), Name: "door " + strconv.Itoa(i)}
+		asked[i] = enroll.Request{Where: enroll.Place{List: "bench:", Line: i + 2}, MAC: fleet.MAC(mac[2:]), Name: "door " + strconv.Itoa(i)}
 	}
 	return asked
 }
@@ -71,12 +71,12 @@ type outbox struct{ dir string }
 
 var errNoRotation = errors.New("this outbox is for enrolment alone")
 
-func (o outbox) Deliver(files map[fleet.MAC]delivery.Files) error {
-	dirs := make(map[string]map[string][]byte, len(files))
-	for m, f := range files {
-		dirs[filepath.FromSlash(delivery.Path(m))] = f
+func (o outbox) Deliver(batch []delivery.Handout) (func(fleet.MAC) string, error) {
+	dirs := make(map[string]map[string][]byte, len(batch))
+	for _, h := range batch {
+		dirs[filepath.FromSlash(delivery.Path(h.MAC))] = h.Files
 	}
-	return site.WriteDirs(o.dir, dirs, 0o600)
+	return fleet.MAC.String, site.WriteDirs(o.dir, dirs, 0o600)
 }
 
 func (outbox) Stage(fleet.MAC, delivery.Files) error              { return errNoRotation }

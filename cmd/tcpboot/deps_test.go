@@ -22,6 +22,7 @@ var mayImport = map[string]string{
 	"pki/nvs":            "",
 	"pki":                "pki/custody templates",
 	"pki/delivery":       "pki pki/nvs menuconfig/kconfig templates",
+	"pki/seal":           "pki/delivery",
 	"pki/registry":       "pki",
 	"pki/radius":         "pki templates",
 	"pki/ocsp":           "pki",

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"time"
 
@@ -49,7 +51,7 @@ var deviceVerb = &cli.Command{
 			&cli.IntFlag{Name: "level", Usage: "its loader's level: 0 as of 2017, 1 refuses unsigned updates"},
 		},
 		Action: withSite(deviceSet),
-	}, purgeVerb},
+	}, sealVerb, purgeVerb},
 }
 
 func deviceList(s *session) error {
@@ -60,22 +62,35 @@ func deviceList(s *session) error {
 		}
 		f.States = []fleet.State{state}
 	}
-	var devices []fleet.Device
-	for d, err := range s.fleet.Devices(s.ctx(), f) {
+	devices := s.fleet.Devices(s.ctx(), f)
+	if s.cli.Bool("json") {
+		return writeDevices(s.cli.App.Writer, devices)
+	}
+	t := newLongTable(s.cli.App.Writer, "MAC NAME STATE HARDWARE CHANNEL VLAN EAP")
+	for d, err := range devices {
 		if err != nil {
 			return err
 		}
-		devices = append(devices, d)
+		t.add(d.MAC.String(), d.Name, string(d.State), d.Hardware, d.Channel, vlanText(d.VLAN), d.EAP.String())
 	}
-	return answer(s.cli, emptyNotNull(devices), func(w io.Writer) { deviceTable(w, devices) })
+	return t.end()
 }
 
-func deviceTable(w io.Writer, devices []fleet.Device) {
-	rows := make([][]string, len(devices))
-	for i, d := range devices {
-		rows[i] = []string{d.MAC.String(), d.Name, string(d.State), d.Hardware, d.Channel, vlanText(d.VLAN), d.EAP.String()}
+// writeDevices writes the boards as one JSON document, one after the other.
+func writeDevices(w io.Writer, devices iter.Seq2[fleet.Device, error]) error {
+	out := bufio.NewWriter(w)
+	list := jsonList{w: out}
+	for d, err := range devices {
+		if err != nil {
+			return err
+		}
+		if err := list.add(d); err != nil {
+			return err
+		}
 	}
-	table(w, "MAC NAME STATE HARDWARE CHANNEL VLAN EAP", rows)
+	list.end()
+	out.WriteString("\n")
+	return out.Flush()
 }
 
 func vlanText(v fleet.VLAN) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,8 +23,10 @@ var enrollVerb = &cli.Command{
 	Usage:     "give boards credentials, and make RADIUS admit them",
 	ArgsUsage: "MAC...",
 	Description: "A list has a header line that names its columns: mac, and any of name, hardware,\n" +
-		"chip, channel, vlan. Running the same command again finishes what was cut off.",
-	Flags: []cli.Flag{
+		"chip, channel, vlan. All of it is checked before the first board is touched.\n" +
+		"Running the same command again finishes what was cut off. With --seal no secret\n" +
+		"touches the disk in the clear: age --decrypt --identity KEY FILE | tar x opens a file.",
+	Flags: append([]cli.Flag{
 		&cli.StringFlag{Name: "from", Usage: "enrol the boards of a CSV `FILE`; - is stdin"},
 		&cli.StringFlag{Name: "name", Usage: "call the board `N`"},
 		&cli.StringFlag{Name: "hardware", Usage: "it is hardware `H` of tcpboot.yaml"},
@@ -32,91 +35,145 @@ var enrollVerb = &cli.Command{
 		&cli.StringFlag{Name: "vlan", Usage: "RADIUS puts it into VLAN `ID`"},
 		&cli.StringFlag{Name: "eap", Usage: "it may log in by `METHODS`: tls, peap, ttls, with commas (default: the site's)"},
 		&cli.PathFlag{Name: "out", Usage: "deliver to `DIR` instead of the site's boards/"},
+		&cli.StringSliceFlag{Name: "seal", Usage: "deliver sealed, a file per thousand boards, to the age recipient `AGE1`…, or to those in a file; may be repeated"},
+		&cli.BoolFlag{Name: "dry-run", Usage: "check everything, say what would be done, and do nothing"},
+	}, nvsFlags[:2]...),
+	Action: func(c *cli.Context) error {
+		if c.Bool("dry-run") {
+			return readingSite(wouldEnroll)(c)
+		}
+		return withSite(enrollBoards)(c)
 	},
-	Action: withSite(enrollBoards),
 }
 
 func enrollBoards(s *session) error {
-	asked, err := s.readRequests()
+	w, err := s.planEnrolment()
 	if err != nil {
 		return err
 	}
-	e, err := s.enroller() // before hardware is added: the default is that of now
-	if err != nil {
+	defer w.list.Close()
+	e := w.Enroller
+	if e.Boards, err = s.authority(pki.Boards, true); err != nil {
 		return err
 	}
-	if err := s.settleHardware(asked, e); err != nil {
-		return err
+	if len(w.hardware.added) > 0 {
+		if err := s.site.AddHardware(w.hardware.added); err != nil {
+			return err
+		}
 	}
 	bar := newProgress(s.cli, "enrolling")
 	e.Progress = bar.update
-	enrolled, skipped, err := e.Enroll(s.ctx(), asked)
+	out := newEnrolled(s)
+	err = e.Carry(s.ctx(), w.plan, out.add)
 	bar.done()
+	if err := errors.Join(err, s.renderRADIUS()); err != nil {
+		return errors.Join(err, out.breakOff())
+	}
+	return out.end(e, w.plan)
+}
+
+// wouldEnroll is what --dry-run does.
+func wouldEnroll(s *session) error {
+	w, err := s.planEnrolment()
 	if err != nil {
 		return err
 	}
-	if err := s.renderRADIUS(); err != nil {
-		return err
-	}
-	return s.printEnrolled(enrolled, skipped)
+	defer w.list.Close()
+	return w.printPlan(s)
 }
 
-func (s *session) printEnrolled(enrolled, skipped []fleet.Device) error {
-	type result struct {
-		fleet.Device
-		Delivery string `json:"delivery"`
-	}
-	out := struct {
-		Enrolled []result       `json:"enrolled"`
-		Skipped  []fleet.Device `json:"skipped"`
-	}{[]result{}, emptyNotNull(skipped)}
-	for _, d := range enrolled {
-		out.Enrolled = append(out.Enrolled, result{d, s.outbox().place(d.MAC)})
-	}
-	return answer(s.cli, out, func(w io.Writer) {
-		for _, r := range out.Enrolled {
-			fmt.Fprintf(w, "%s enrolled, delivery in %s\n", r.MAC, r.Delivery)
-		}
-		for _, d := range skipped {
-			fmt.Fprintf(w, "%s is enrolled already, as asked\n", d.MAC)
-		}
-	})
+// A wish is what an enrolment is asked for, checked.
+type wish struct {
+	*enroll.Enroller // without a key
+	list             *spool
+	hardware         *hardwareCheck
+	plan             *enroll.Plan
 }
 
-// readRequests makes requests of the arguments, or of the list.
-func (s *session) readRequests() ([]enroll.Request, error) {
-	c := s.cli
-	common, err := readCommon(c)
+// planEnrolment checks everything that is asked for. Nothing is changed, and no key
+// opened, for a list that is refused.
+func (s *session) planEnrolment() (w *wish, err error) {
+	list, common, err := s.readRequests()
 	if err != nil {
 		return nil, err
+	}
+	w = &wish{list: list, hardware: &hardwareCheck{s, s.defaultHardware(), map[string]site.Hardware{}}}
+	if w.Enroller, err = s.planner(); err == nil {
+		err = w.chooseDelivery(s)
+	}
+	if err == nil {
+		bar := newProgress(s.cli, "checking")
+		w.plan, err = w.Plan(s.ctx(), w.hardware.known(withCommon(bar.watch(list.requests), common)))
+		bar.done()
+	}
+	if err != nil {
+		list.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// chooseDelivery sees to what is handed out, and in which form.
+func (w *wish) chooseDelivery(s *session) error {
+	if s.cli.IsSet("seal") {
+		to, err := recipients(s.cli, "seal")
+		if err != nil {
+			return err
+		}
+		w.Outbox = sealedBox{outbox: s.outbox(), s: s, to: to, replace: true}
+	}
+	if !s.cli.Bool("nvs") {
+		return nil
+	}
+	radius, err := s.authority(pki.RADIUS, false)
+	if err != nil {
+		return err
+	}
+	size, err := nvsSize(s.cli)
+	w.Files = withNVS(w.Files, s.network(), radius.Root, size)
+	return err
+}
+
+// readRequests makes a list of the arguments, or opens the one that is named.
+func (s *session) readRequests() (list *spool, common enroll.Request, err error) {
+	c := s.cli
+	if common, err = readCommon(c); err != nil {
+		return nil, common, err
 	}
 	from := c.String("from")
 	switch {
 	case from == "" && c.NArg() == 0:
-		return nil, usagef("enroll: want MACs, or --from FILE")
+		err = usagef("enroll: want MACs, or --from FILE")
 	case from != "" && c.NArg() > 0:
-		return nil, usagef("enroll: want MACs or --from, not both")
+		err = usagef("enroll: want MACs or --from, not both")
 	case c.NArg() > 1 && common.Name != "":
-		return nil, usagef("enroll: --name names one board, and there are %d", c.NArg())
+		err = usagef("enroll: --name names one board, and there are %d", c.NArg())
 	case from != "" && common.Name != "":
-		return nil, usagef("enroll: --name names one board; a list has a column for it")
+		err = usagef("enroll: --name names one board; a list has a column for it")
+	case from == "-":
+		list, err = newSpool("stdin", io.NopCloser(c.App.Reader))
 	case from != "":
-		rows, err := s.readList(from)
-		for i := range rows {
-			rows[i] = withCommon(rows[i], common)
+		var f *os.File
+		if f, err = os.Open(from); err == nil {
+			list, err = newSpool(from, f)
 		}
-		return rows, err
+	default:
+		list, err = s.listArguments()
 	}
+	return list, common, err
+}
+
+// listArguments makes a list of the arguments.
+func (s *session) listArguments() (*spool, error) {
 	var asked []enroll.Request
-	for i, arg := range c.Args().Slice() {
-		r := common
-		r.Where = fmt.Sprintf("argument %d", i+1)
-		if r.MAC, err = fleet.ParseMAC(arg); err != nil {
+	for i, arg := range s.cli.Args().Slice() {
+		m, err := fleet.ParseMAC(arg)
+		if err != nil {
 			return nil, usageError{err}
 		}
-		asked = append(asked, r)
+		asked = append(asked, enroll.Request{Where: enroll.Place{List: "argument ", Line: i + 1}, MAC: m})
 	}
-	return asked, nil
+	return &spool{few: asked}, nil
 }
 
 // readCommon reads the flags that hold for every board of the command.
@@ -146,58 +203,64 @@ func readCommon(c *cli.Context) (r enroll.Request, err error) {
 	return r, nil
 }
 
-// withCommon fills what a line of a list leaves open from the flags.
-func withCommon(r, common enroll.Request) enroll.Request {
-	r.Hardware = cmp.Or(r.Hardware, common.Hardware)
-	r.Chip = cmp.Or(r.Chip, common.Chip)
-	r.Channel = cmp.Or(r.Channel, common.Channel)
-	r.VLAN = cmp.Or(r.VLAN, common.VLAN)
-	r.EAP = cmp.Or(r.EAP, common.EAP)
-	return r
-}
-
-func (s *session) readList(from string) ([]enroll.Request, error) {
-	if from == "-" {
-		return enroll.ReadCSV("stdin", s.cli.App.Reader)
-	}
-	f, err := os.Open(from)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return enroll.ReadCSV(from, f)
-}
-
-// settleHardware refuses hardware that the settings do not know, unless the
-// request names its chip: then the entry is added to the settings, once nothing
-// else speaks against the requests.
-func (s *session) settleHardware(asked []enroll.Request, e *enroll.Enroller) error {
-	added := map[string]site.Hardware{}
-	for _, r := range asked {
-		name := cmp.Or(r.Hardware, s.defaultHardware())
-		has, known := s.site.Settings.Hardware[name]
-		if !known {
-			has, known = added[name]
-		}
-		switch {
-		case known && r.Chip != "" && string(r.Chip) != has.Chip:
-			return fmt.Errorf("%s: hardware %s has chip %s, not %s", r.Where, name, has.Chip, r.Chip)
-		case known:
-		case r.Chip != "" && !r.Chip.WiFi():
-			return fmt.Errorf("%s: chip %s has no Wi-Fi of its own to enrol it for", r.Where, r.Chip)
-		case r.Chip == "":
-			return fmt.Errorf("%s: %w", r.Where, s.knownHardware(name))
-		default:
-			added[name] = site.DefaultHardware(string(r.Chip))
+// withCommon fills what the requests of a list leave open from the flags.
+func withCommon(list enroll.List, common enroll.Request) enroll.List {
+	return func(yield func(enroll.Request, error) bool) {
+		for r, err := range list {
+			r.Name = cmp.Or(r.Name, common.Name)
+			r.Hardware = cmp.Or(r.Hardware, common.Hardware)
+			r.Chip = cmp.Or(r.Chip, common.Chip)
+			r.Channel = cmp.Or(r.Channel, common.Channel)
+			r.VLAN = cmp.Or(r.VLAN, common.VLAN)
+			r.EAP = cmp.Or(r.EAP, common.EAP)
+			if !yield(r, err) {
+				return
+			}
 		}
 	}
-	if len(added) == 0 {
+}
+
+// A hardwareCheck refuses hardware that the settings do not know, unless the
+// request names its chip: then the entry is to be added to the settings, once
+// nothing else speaks against the requests.
+type hardwareCheck struct {
+	*session
+	standard string // what a board is when nobody says, before any is added
+	added    map[string]site.Hardware
+}
+
+// known is the list with errors in the place of requests for unknown hardware.
+func (h *hardwareCheck) known(list enroll.List) enroll.List {
+	return func(yield func(enroll.Request, error) bool) {
+		for r, err := range list {
+			if err == nil {
+				err = h.check(r)
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+func (h *hardwareCheck) check(r enroll.Request) error {
+	name := cmp.Or(r.Hardware, h.standard)
+	has, known := h.site.Settings.Hardware[name]
+	if !known {
+		has, known = h.added[name]
+	}
+	switch {
+	case known && r.Chip != "" && string(r.Chip) != has.Chip:
+		return fmt.Errorf("%s: hardware %s has chip %s, not %s", r.Where, name, has.Chip, r.Chip)
+	case known:
 		return nil
+	case r.Chip != "" && !r.Chip.WiFi():
+		return fmt.Errorf("%s: chip %s has no Wi-Fi of its own to enrol it for", r.Where, r.Chip)
+	case r.Chip == "":
+		return fmt.Errorf("%s: %w", r.Where, h.knownHardware(name))
 	}
-	if err := e.Check(s.ctx(), asked); err != nil {
-		return err
-	}
-	return s.site.AddHardware(added)
+	h.added[name] = site.DefaultHardware(string(r.Chip))
+	return nil
 }
 
 // An unknownHardwareError names the hardware that the settings do know.
@@ -234,13 +297,19 @@ func (s *session) defaultHardware() string {
 
 // enroller introduces the packages to each other.
 func (s *session) enroller() (*enroll.Enroller, error) {
+	e, err := s.planner()
+	if err != nil {
+		return nil, err
+	}
+	e.Boards, err = s.authority(pki.Boards, true)
+	return e, err
+}
+
+// planner is an enroller that can only plan yet: it opens no key.
+func (s *session) planner() (*enroll.Enroller, error) {
 	eap, err := fleet.ParseEAP(s.site.Settings.RADIUS.EAP)
 	if err != nil {
 		return nil, fmt.Errorf("tcpboot.yaml: radius.eap: %w", err)
-	}
-	boards, err := s.authority(pki.Boards, true)
-	if err != nil {
-		return nil, err
 	}
 	radius, err := s.authority(pki.RADIUS, false)
 	if err != nil {
@@ -248,7 +317,7 @@ func (s *session) enroller() (*enroll.Enroller, error) {
 	}
 	network := s.network()
 	return &enroll.Enroller{
-		Fleet: s.fleet, Boards: boards, Outbox: s.outbox(), Now: time.Now, Lock: s.lockDeliveries,
+		Fleet: s.fleet, Outbox: s.outbox(), Now: time.Now, Lock: s.lockDeliveries,
 		Defaults: fleet.Device{Hardware: s.defaultHardware(), Channel: s.site.Settings.Channel, EAP: eap},
 		Files: func(c *pki.Credential, d fleet.Device) (delivery.Files, error) {
 			return delivery.ForBoard(c, network, radius.Root, d.EAP)

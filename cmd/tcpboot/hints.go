@@ -34,6 +34,9 @@ func hints(err error) (all []string) {
 	if e := new(staleDeliveryError); errors.As(err, &e) {
 		add("`tcpboot rotate %s` makes a new one, unless the one in force was delivered elsewhere with --out", e.MAC)
 	}
+	if e := new(sealedError); errors.As(err, &e) {
+		add("whoever holds the recipient's key opens it; `tcpboot rotate %s` makes a delivery that can be read here", e.MAC)
+	}
 	if e := new(foreignError); errors.As(err, &e) {
 		add("name an empty folder with --out, or remove what is there")
 	}

@@ -45,7 +45,10 @@ func (s *session) deliveryInForce(d fleet.Device) (delivery.Files, error) {
 	if _, err := enroll.Finish(s.boards(), d); err != nil {
 		return nil, err
 	}
-	return readInForce(s.boards(), d)
+	if files, err = readInForce(s.boards(), d); err != nil {
+		return nil, s.whereSealed(d, err)
+	}
+	return files, nil
 }
 
 // boards is the site's own outbox.

@@ -33,9 +33,9 @@ func (s *session) addNVS(files delivery.Files, d fleet.Device) error {
 	if !c.Bool("nvs") && !c.Bool("nvs-encrypt") && !c.IsSet("nvs-hmac-key") {
 		return nil
 	}
-	size, err := strconv.ParseUint(c.String("nvs-size"), 0, 31)
+	size, err := nvsSize(c)
 	if err != nil {
-		return usagef("--nvs-size %q: want a number of bytes such as 0x3000", c.String("nvs-size"))
+		return err
 	}
 	if c.Bool("nvs-encrypt") && c.IsSet("nvs-hmac-key") {
 		return usagef("loader export: --nvs-encrypt makes keys, --nvs-hmac-key has one; want one of them")
@@ -44,7 +44,7 @@ func (s *session) addNVS(files delivery.Files, d fleet.Device) error {
 	if err != nil {
 		return err
 	}
-	image, err := delivery.NVS(credential, s.network(), root, int(size))
+	image, err := delivery.NVS(credential, s.network(), root, size)
 	if err != nil {
 		return err
 	}
@@ -63,6 +63,27 @@ func (s *session) addNVS(files delivery.Files, d fleet.Device) error {
 	files[delivery.NVSFile] = image
 	return nil
 }
+
+func nvsSize(c *cli.Context) (int, error) {
+	size, err := strconv.ParseUint(c.String("nvs-size"), 0, 31)
+	if err != nil {
+		return 0, usagef("--nvs-size %q: want a number of bytes such as 0x3000", c.String("nvs-size"))
+	}
+	return int(size), nil
+}
+
+// withNVS makes a delivery with the plain NVS partition in it.
+func withNVS(files filesFunc, network delivery.Network, root *x509.Certificate, size int) filesFunc {
+	return func(c *pki.Credential, d fleet.Device) (delivery.Files, error) {
+		all, err := files(c, d)
+		if err == nil {
+			all[delivery.NVSFile], err = delivery.NVS(c, network, root, size)
+		}
+		return all, err
+	}
+}
+
+type filesFunc = func(*pki.Credential, fleet.Device) (delivery.Files, error)
 
 // nvsKeys are the keys that the flags ask for.
 func (s *session) nvsKeys() (keys nvs.Keys, encrypt bool, err error) {

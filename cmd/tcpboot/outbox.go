@@ -30,12 +30,12 @@ func (s *session) outbox() outbox {
 func (o outbox) place(m fleet.MAC) string { return filepath.Join(o.dir, delivery.Path(m)) }
 func (o outbox) next(m fleet.MAC) string  { return o.place(m) + ".next" }
 
-func (o outbox) Deliver(files map[fleet.MAC]delivery.Files) error {
-	dirs := make(map[string]map[string][]byte, len(files))
-	for m, f := range files {
-		dirs[filepath.FromSlash(delivery.Path(m))] = f
+func (o outbox) Deliver(batch []delivery.Handout) (func(fleet.MAC) string, error) {
+	dirs := make(map[string]map[string][]byte, len(batch))
+	for _, h := range batch {
+		dirs[filepath.FromSlash(delivery.Path(h.MAC))] = h.Files
 	}
-	return site.WriteDirs(o.dir, dirs, 0o600)
+	return o.place, site.WriteDirs(o.dir, dirs, 0o600)
 }
 
 func (o outbox) Stage(m fleet.MAC, f delivery.Files) error {

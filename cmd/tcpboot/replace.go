@@ -44,7 +44,7 @@ func replaceBoard(s *session) error {
 	if err != nil {
 		return err
 	}
-	heir := enroll.Request{Where: "successor", MAC: macs[1], Name: old.Name, Hardware: old.Hardware, Channel: old.Channel, VLAN: old.VLAN, EAP: old.EAP}
+	heir := enroll.Request{Where: enroll.Place{List: "successor"}, MAC: macs[1], Name: old.Name, Hardware: old.Hardware, Channel: old.Channel, VLAN: old.VLAN, EAP: old.EAP}
 	if err := e.CheckHeir(s.ctx(), old.MAC, heir); err != nil {
 		return err
 	}

@@ -70,6 +70,13 @@ func (f Files) String() string {
 func (f Files) GoString() string     { return f.String() }
 func (f Files) LogValue() slog.Value { return slog.StringValue(f.String()) }
 
+// A Handout is what one board is handed, and the serial of the certificate in it.
+type Handout struct {
+	MAC    fleet.MAC
+	Serial fleet.Serial
+	Files  Files
+}
+
 // Path returns the folder of a board's delivery, below the folder of all: its
 // last octet, so that no folder gets too large, and its MAC.
 func Path(m fleet.MAC) string {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
@@ -15,10 +16,23 @@ import (
 // maxLine bounds one line of a list; no field of ours needs a tenth of it.
 const maxLine = 4096
 
-// A Request asks for one board. Where says where it was asked, for errors:
-// "boards.csv:7" or "argument 2". Empty fields take the site's defaults.
+// A Place is where a request was made, for errors: a list and, unless it is zero,
+// the line or number in it. {"boards.csv:", 7} prints as "boards.csv:7".
+type Place struct {
+	List string
+	Line int
+}
+
+func (p Place) String() string {
+	if p.Line == 0 {
+		return p.List
+	}
+	return p.List + strconv.Itoa(p.Line)
+}
+
+// A Request asks for one board. Empty fields take the site's defaults.
 type Request struct {
-	Where    string
+	Where    Place
 	MAC      fleet.MAC
 	Name     string
 	Hardware string
@@ -50,14 +64,42 @@ func optional(kind, s string) error {
 	return fleet.CheckName(kind, s)
 }
 
-// ReadCSV reads a list of boards: a header line that names its columns, of
+// ReadCSV yields the boards of a list: a header line that names its columns, of
 // which only mac must be there, then a board a line. Blank lines and lines that
-// start with '#' are skipped. All faults are told, joined, each with file and
-// line; name is what they call the file. A list with a fault yields no request.
+// start with '#' are skipped. A faulty line yields an error with file and line;
+// name is what they call the file. After a fault in the header, a broken quote or
+// an endless line nothing can be told apart, and it yields no more.
 //
 //	mac,name,hardware,chip,channel,vlan
 //	24:6f:28:aa:10:02,door 2,esp32,,stable,120
-func ReadCSV(name string, r io.Reader) ([]Request, error) {
+func ReadCSV(name string, r io.Reader) List {
+	return func(yield func(Request, error) bool) {
+		lines := newLines(name, r)
+		fields, err := readFields(name, lines)
+		if err != nil {
+			yield(Request{}, err)
+			return
+		}
+		for {
+			record, err := lines.Read()
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				if !yield(Request{}, located(name, err)) || !errors.Is(err, csv.ErrFieldCount) {
+					return
+				}
+				continue
+			}
+			line, _ := lines.FieldPos(0)
+			if !yield(readRow(Place{name + ":", line}, record, fields)) {
+				return
+			}
+		}
+	}
+}
+
+func newLines(name string, r io.Reader) *csv.Reader {
 	in := bufio.NewReaderSize(r, maxLine)
 	if mark, err := in.Peek(3); err == nil && string(mark) == "\ufeff" {
 		in.Discard(3) // spreadsheets put a byte-order mark first
@@ -65,6 +107,11 @@ func ReadCSV(name string, r io.Reader) ([]Request, error) {
 	lines := csv.NewReader(&boundedLines{name: name, r: in})
 	lines.Comment = '#'
 	lines.TrimLeadingSpace = true
+	lines.ReuseRecord = true
+	return lines
+}
+
+func readFields(name string, lines *csv.Reader) ([]string, error) {
 	header, err := lines.Read()
 	if errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: empty; want a header line, then a board a line", name)
@@ -77,7 +124,7 @@ func ReadCSV(name string, r io.Reader) ([]Request, error) {
 		line, _ := lines.FieldPos(0)
 		return nil, fmt.Errorf("%s:%d: %w", name, line, err)
 	}
-	return readRows(name, lines, fields)
+	return fields, nil
 }
 
 func readHeader(header []string) ([]string, error) {
@@ -98,46 +145,11 @@ func readHeader(header []string) ([]string, error) {
 	return fields, nil
 }
 
-// maxFaults bounds how many faults of one list are told.
-const maxFaults = 20
-
-func readRows(name string, lines *csv.Reader, fields []string) (rows []Request, err error) {
-	var faults []error
-	for {
-		record, err := lines.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			faults = append(faults, located(name, err))
-			if !errors.Is(err, csv.ErrFieldCount) {
-				break // after a broken quote nothing can be told apart
-			}
-			continue
-		}
-		line, _ := lines.FieldPos(0)
-		row, err := readRow(record, fields)
-		row.Where = fmt.Sprintf("%s:%d", name, line)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", row.Where, err))
-		}
-		rows = append(rows, row)
-		if len(faults) == maxFaults {
-			faults = append(faults, fmt.Errorf("%s: more faults may follow", name))
-			break
-		}
-	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
-	}
-	return rows, nil
-}
-
-func readRow(record, fields []string) (Request, error) {
-	var r Request
+func readRow(where Place, record, fields []string) (Request, error) {
+	r := Request{Where: where}
 	for i, f := range fields {
 		if err := columns[f](&r, strings.TrimSpace(record[i])); err != nil {
-			return r, err
+			return Request{}, fmt.Errorf("%s: %w", where, err)
 		}
 	}
 	return r, nil

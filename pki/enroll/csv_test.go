@@ -1,6 +1,8 @@
 package enroll
 
 import (
+	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -8,8 +10,24 @@ import (
 	"github.com/tcpboot/tcpboot/pki/fleet"
 )
 
+// readAll reads a whole list, and joins its faults; with one it has no request.
+func readAll(name string, r io.Reader) (all []Request, err error) {
+	var faults []error
+	for r, err := range ReadCSV(name, r) {
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		all = append(all, r)
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return all, nil
+}
+
 func TestReadCSV(t *testing.T) {
-	got, err := ReadCSV("boards.csv", strings.NewReader(`
+	got, err := readAll("boards.csv", strings.NewReader(`
 # the east wing
 name, MAC, vlan, chip
 "door 2, left", 24:6F:28:AA:10:02, 120, ESP32-C3
@@ -20,8 +38,8 @@ hall,246f28aa1003,,
 		t.Fatal(err)
 	}
 	want := []Request{
-		{Where: "boards.csv:4", MAC: fleet.MAC{0x24, 0x6f, 0x28, 0xaa, 0x10, 2}, Name: "door 2, left", VLAN: 120, Chip: "esp32c3"},
-		{Where: "boards.csv:6", MAC: fleet.MAC{0x24, 0x6f, 0x28, 0xaa, 0x10, 3}, Name: "hall"},
+		{Where: Place{"boards.csv:", 4}, MAC: fleet.MAC{0x24, 0x6f, 0x28, 0xaa, 0x10, 2}, Name: "door 2, left", VLAN: 120, Chip: "esp32c3"},
+		{Where: Place{"boards.csv:", 6}, MAC: fleet.MAC{0x24, 0x6f, 0x28, 0xaa, 0x10, 3}, Name: "hall"},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -30,7 +48,7 @@ hall,246f28aa1003,,
 
 // Spreadsheets put a byte-order mark before the first column's name.
 func TestReadCSVFromASpreadsheet(t *testing.T) {
-	got, err := ReadCSV("b.csv", strings.NewReader("\ufeffmac,name\r\n246f28aa1002,hall\r\n"))
+	got, err := readAll("b.csv", strings.NewReader("\ufeffmac,name\r\n246f28aa1002,hall\r\n"))
 	if err != nil || len(got) != 1 || got[0].Name != "hall" {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -53,7 +71,7 @@ func TestReadCSVRefuses(t *testing.T) {
 		"endless line":        {"mac\n" + strings.Repeat("a", maxLine+1), "b.csv:2: line longer"},
 		"every fault":         {"mac\nzz\n246f28aa1002\nyy\n", "b.csv:4"},
 	} {
-		got, err := ReadCSV("b.csv", strings.NewReader(row.in))
+		got, err := readAll("b.csv", strings.NewReader(row.in))
 		if err == nil || got != nil || !strings.Contains(err.Error(), row.why) {
 			t.Errorf("%s: got %v, %v; want an error with %q", name, got, err, row.why)
 		}
@@ -66,7 +84,7 @@ func FuzzReadCSV(f *testing.F) {
 	f.Add("mac\n\"246f28aa1002\"\n")
 	f.Add("name,vlan,mac,chip,channel,hardware\na,1,246f28aa1002,esp32,stable,door\n")
 	f.Fuzz(func(t *testing.T, s string) {
-		rows, err := ReadCSV("f", strings.NewReader(s))
+		rows, err := readAll("f", strings.NewReader(s))
 		if err != nil && rows != nil {
 			t.Errorf("rows beside an error: %v", err)
 		}

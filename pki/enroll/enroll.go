@@ -2,8 +2,9 @@
 // nothing else: what is issued is package pki's, what is true is the registry's,
 // where files lie is the caller's.
 //
-// Enrolling walks through five steps. All requests are checked before the first
-// is carried out; then, batch by batch:
+// Enrolling begins with a plan: all requests are checked before the first is
+// carried out. A list may be long, so it is gone through twice and held in memory
+// by its MACs and sums of its names alone. Then, batch by batch:
 //
 //	issue      credentials, in memory
 //	add        Pending devices with the public halves, one transaction
@@ -31,8 +32,8 @@
 package enroll
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -64,7 +65,8 @@ type Enroller struct {
 	// Files makes what a board is handed out of its credential.
 	Files func(*pki.Credential, fleet.Device) (delivery.Files, error)
 
-	// Progress, unless nil, is told after each batch how many boards are done.
+	// Progress, unless nil, is told after each batch how many boards are done of
+	// those that were to be enrolled.
 	Progress func(done, total int)
 
 	// Lock, unless nil, waits for the lock of the deliveries, which other
@@ -78,8 +80,9 @@ type Enroller struct {
 // An Outbox is where deliveries wait for the boards they belong to. What its
 // methods acknowledge survives a power cut.
 type Outbox interface {
-	// Deliver puts each board's files in place of any earlier ones.
-	Deliver(map[fleet.MAC]delivery.Files) error
+	// Deliver puts each board's files in place of any earlier ones, and says where
+	// they lie. All are of one batch, in the order of the list.
+	Deliver([]delivery.Handout) (where func(fleet.MAC) string, err error)
 
 	// Stage keeps a board's next files beside its delivery. A second Stage
 	// replaces the first.
@@ -96,64 +99,82 @@ type Outbox interface {
 	Discard(fleet.MAC) error
 }
 
-// Enroll enrols the requested boards. It returns the newly active devices and
-// those it skipped because they were active as asked. When a request cannot be
-// met the error joins every refusal, each with its Where, and no board of
-// the list was touched.
+// Enroll enrols a few boards. It returns the newly active devices and those it
+// skipped because they were active as asked. When a request cannot be met the
+// error joins every refusal, each with its Where, and no board was touched.
 func (e *Enroller) Enroll(ctx context.Context, asked []Request) (enrolled, skipped []fleet.Device, err error) {
-	todo, skipped, err := e.plan(ctx, asked)
+	p, err := e.Plan(ctx, ListOf(asked))
 	if err != nil {
 		return nil, nil, err
 	}
-	overtaken, err := e.enrollAll(ctx, todo)
-	pending := func(d fleet.Device) bool { return d.State != fleet.Active }
-	return slices.DeleteFunc(todo, pending), append(skipped, overtaken...), err
+	err = e.Carry(ctx, p, func(d fleet.Device, _ string) { enrolled = append(enrolled, d) })
+	for d, skipErr := range e.Skipped(ctx, p) {
+		if skipErr != nil {
+			return enrolled, skipped, errors.Join(err, skipErr)
+		}
+		skipped = append(skipped, d)
+	}
+	return enrolled, skipped, err
 }
 
-// enrollAll takes each batch through its steps; while one waits for the disk,
-// another is worked on. Those devices that are enrolled it makes Active;
-// overtaken are those that somebody else enrolled meanwhile, as asked.
-func (e *Enroller) enrollAll(ctx context.Context, todo []fleet.Device) (overtaken []fleet.Device, err error) {
-	var reporting sync.Mutex
-	done := 0
+// Carry carries a plan out. It takes each batch through its steps; while one
+// waits for the disk, another is worked on. told, unless nil, is called with each
+// device that became active, and where its delivery lies, also when a later batch
+// fails. A board that somebody
+// else enrolled meanwhile, as asked, moves to those of the plan that are skipped.
+func (e *Enroller) Carry(ctx context.Context, p *Plan, told func(d fleet.Device, where string)) error {
+	var telling sync.Mutex
+	done, total := 0, p.Enrolling()
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
-	for part := range slices.Chunk(todo, cmp.Or(e.batch, batchSize)) {
+	for batch, err := range e.batches(ctx, p) {
 		g.Go(func() error {
-			skipped, err := e.enrollBatch(ctx, part)
 			if err != nil {
 				return err
 			}
-			reporting.Lock()
-			defer reporting.Unlock()
-			overtaken = append(overtaken, skipped...)
-			done += len(part)
-			if e.Progress != nil {
-				e.Progress(done, len(todo))
+			enrolled, overtaken, where, err := e.enrollBatch(ctx, batch)
+			if err != nil {
+				return err
+			}
+			telling.Lock()
+			defer telling.Unlock()
+			p.overtaken(overtaken)
+			for _, d := range enrolled {
+				if told != nil {
+					told(d, where(d.MAC))
+				}
+			}
+			if done += len(batch); e.Progress != nil {
+				e.Progress(done, total)
 			}
 			return nil
 		})
 	}
-	return overtaken, g.Wait()
+	return g.Wait()
 }
 
-func (e *Enroller) enrollBatch(ctx context.Context, devices []fleet.Device) (overtaken []fleet.Device, err error) {
-	files, err := e.issueAll(ctx, devices)
+func (e *Enroller) enrollBatch(ctx context.Context, devices []fleet.Device) (enrolled, overtaken []fleet.Device, where func(fleet.MAC) string, err error) {
+	handouts, err := e.issueAll(ctx, devices)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	unlock, err := e.turn()
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	defer unlock()
 	if overtaken, err = e.overtaken(ctx, devices); err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	for _, d := range overtaken {
-		delete(files, d.MAC)
+	for _, o := range overtaken {
+		gone := slices.IndexFunc(devices, func(d fleet.Device) bool { return d.MAC == o.MAC })
+		devices, handouts = slices.Delete(devices, gone, gone+1), slices.Delete(handouts, gone, gone+1)
 	}
-	return overtaken, e.carryOut(ctx, devices, files)
+	if len(devices) == 0 {
+		return nil, overtaken, nil, nil
+	}
+	where, err = e.carryOut(ctx, devices, handouts)
+	return devices, overtaken, where, err
 }
 
 // turn waits until no other batch and no other process changes deliveries.
@@ -170,39 +191,31 @@ func (e *Enroller) turn() (done func(), err error) {
 	return func() { unlock(); e.changing.Unlock() }, nil
 }
 
-// carryOut takes those devices through their steps for which there are files.
-func (e *Enroller) carryOut(ctx context.Context, devices []fleet.Device, files map[fleet.MAC]delivery.Files) error {
-	var entries []registry.Entry
-	var macs []fleet.MAC
-	for _, d := range devices {
-		if files[d.MAC] != nil {
-			macs, entries = append(macs, d.MAC), append(entries, registry.Entry{Device: d, Admission: d.Admissions[0]})
-		}
-	}
-	if len(entries) == 0 {
-		return nil
+// carryOut takes devices through their steps, and makes them Active.
+func (e *Enroller) carryOut(ctx context.Context, devices []fleet.Device, handouts []delivery.Handout) (where func(fleet.MAC) string, err error) {
+	entries, macs := make([]registry.Entry, len(devices)), make([]fleet.MAC, len(devices))
+	for i, d := range devices {
+		entries[i], macs[i] = registry.Entry{Device: d, Admission: d.Admissions[0]}, d.MAC
 	}
 	if err := e.Fleet.Add(ctx, entries); err != nil {
-		return err
+		return nil, err
 	}
-	if err := e.Outbox.Deliver(files); err != nil {
-		return err
+	if where, err = e.Outbox.Deliver(handouts); err != nil {
+		return nil, err
 	}
 	if err := e.Fleet.Activate(ctx, macs); err != nil { // the moment
-		return err
+		return nil, err
 	}
 	for i := range devices {
-		if files[devices[i].MAC] != nil {
-			devices[i].State = fleet.Active
-		}
+		devices[i].State = fleet.Active
 	}
-	return nil
+	return where, nil
 }
 
 // issueAll issues a credential for each device, on all cores, notes its public
 // half, and returns what the boards are handed.
-func (e *Enroller) issueAll(ctx context.Context, devices []fleet.Device) (map[fleet.MAC]delivery.Files, error) {
-	handed := make([]delivery.Files, len(devices))
+func (e *Enroller) issueAll(ctx context.Context, devices []fleet.Device) ([]delivery.Handout, error) {
+	handouts := make([]delivery.Handout, len(devices))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range devices {
@@ -210,29 +223,23 @@ func (e *Enroller) issueAll(ctx context.Context, devices []fleet.Device) (map[fl
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			handed[i], err = e.issue(&devices[i])
+			handouts[i], err = e.issue(&devices[i])
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	files := make(map[fleet.MAC]delivery.Files, len(devices))
-	for i, d := range devices {
-		files[d.MAC] = handed[i]
-	}
-	return files, nil
+	return handouts, g.Wait()
 }
 
-func (e *Enroller) issue(d *fleet.Device) (delivery.Files, error) {
+func (e *Enroller) issue(d *fleet.Device) (h delivery.Handout, err error) {
 	c, err := e.Boards.IssueBoard(d.MAC, e.Now())
 	if err != nil {
-		return nil, err
+		return h, err
 	}
-	d.Enrolled, d.Admissions = c.Issued, []fleet.Admission{c.Admission(d.EAP)}
+	a := c.Admission(d.EAP)
+	d.Enrolled, d.Admissions = c.Issued, []fleet.Admission{a}
 	files, err := e.Files(c, *d)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.MAC, err)
+		return h, fmt.Errorf("%s: %w", d.MAC, err)
 	}
-	return files, nil
+	return delivery.Handout{MAC: d.MAC, Serial: a.Serial, Files: files}, nil
 }

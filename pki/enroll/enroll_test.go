@@ -16,8 +16,8 @@ import (
 func TestEnroll(t *testing.T) {
 	h := newHarness(t)
 	asked := []Request{
-		{Where: "list:2", MAC: mac(1)},
-		{Where: "list:3", MAC: mac(2), Name: "hall", Hardware: "gate", Channel: "beta", VLAN: 7, EAP: fleet.TLS | fleet.PEAP},
+		{Where: Place{"list:", 2}, MAC: mac(1)},
+		{Where: Place{"list:", 3}, MAC: mac(2), Name: "hall", Hardware: "gate", Channel: "beta", VLAN: 7, EAP: fleet.TLS | fleet.PEAP},
 	}
 	enrolled, skipped, err := h.Enroll(t.Context(), asked)
 	h.ok(err)
@@ -57,19 +57,19 @@ func TestRefuses(t *testing.T) {
 		asked []Request
 		why   []string
 	}
-	fresh := Request{Where: "list:2", MAC: mac(9)}
+	fresh := Request{Where: Place{"list:", 2}, MAC: mac(9)}
 	for _, tt := range []row{
-		{"twice in the list", []Request{fresh, {Where: "list:3", MAC: mac(9)}}, []string{"list:3: ", "stands twice: at list:2 too"}},
-		{"a name twice in the list", []Request{{Where: "list:2", MAC: mac(9), Name: "x"}, {Where: "list:3", MAC: mac(8), Name: "x"}}, []string{"list:3: ", `name "x": at list:2 too`}},
-		{"revoked", []Request{fresh, {Where: "list:3", MAC: mac(3)}}, []string{"list:3: ", "revoked on", "(lost)"}},
-		{"another name", []Request{fresh, {Where: "list:3", MAC: mac(1), Name: "x"}}, []string{`with name "door 1", not "x"`}},
-		{"other hardware", []Request{fresh, {Where: "list:3", MAC: mac(1), Hardware: "gate"}}, []string{`with hardware "esp32", not "gate"`}},
-		{"another channel", []Request{fresh, {Where: "list:3", MAC: mac(1), Channel: "beta"}}, []string{`with channel "stable", not "beta"`}},
-		{"another VLAN", []Request{fresh, {Where: "list:3", MAC: mac(1), VLAN: 7}}, []string{`with VLAN "", not "7"`}},
-		{"other methods", []Request{fresh, {Where: "list:3", MAC: mac(1), EAP: fleet.PEAP}}, []string{`with EAP "tls", not "peap"`}},
-		{"a name that is taken", []Request{fresh, {Where: "list:3", MAC: mac(8), Name: "door 1"}}, []string{`name "door 1": taken by ` + mac(1).String()}},
-		{"a name taken by a pending board", []Request{fresh, {Where: "list:3", MAC: mac(8), Name: "door 4"}}, []string{"taken by " + mac(4).String()}},
-		{"every refusal is told", []Request{{Where: "list:2", MAC: mac(3)}, {Where: "list:3", MAC: mac(1), VLAN: 7}}, []string{"list:2: ", "list:3: "}},
+		{"twice in the list", []Request{fresh, {Where: Place{"list:", 3}, MAC: mac(9)}}, []string{"list:3: ", "stands twice: at list:2 too"}},
+		{"a name twice in the list", []Request{{Where: Place{"list:", 2}, MAC: mac(9), Name: "x"}, {Where: Place{"list:", 3}, MAC: mac(8), Name: "x"}}, []string{"list:3: ", `name "x": at list:2 too`}},
+		{"revoked", []Request{fresh, {Where: Place{"list:", 3}, MAC: mac(3)}}, []string{"list:3: ", "revoked on", "(lost)"}},
+		{"another name", []Request{fresh, {Where: Place{"list:", 3}, MAC: mac(1), Name: "x"}}, []string{`with name "door 1", not "x"`}},
+		{"other hardware", []Request{fresh, {Where: Place{"list:", 3}, MAC: mac(1), Hardware: "gate"}}, []string{`with hardware "esp32", not "gate"`}},
+		{"another channel", []Request{fresh, {Where: Place{"list:", 3}, MAC: mac(1), Channel: "beta"}}, []string{`with channel "stable", not "beta"`}},
+		{"another VLAN", []Request{fresh, {Where: Place{"list:", 3}, MAC: mac(1), VLAN: 7}}, []string{`with VLAN "", not "7"`}},
+		{"other methods", []Request{fresh, {Where: Place{"list:", 3}, MAC: mac(1), EAP: fleet.PEAP}}, []string{`with EAP "tls", not "peap"`}},
+		{"a name that is taken", []Request{fresh, {Where: Place{"list:", 3}, MAC: mac(8), Name: "door 1"}}, []string{`name "door 1": taken by ` + mac(1).String()}},
+		{"a name taken by a pending board", []Request{fresh, {Where: Place{"list:", 3}, MAC: mac(8), Name: "door 4"}}, []string{"taken by " + mac(4).String()}},
+		{"every refusal is told", []Request{{Where: Place{"list:", 2}, MAC: mac(3)}, {Where: Place{"list:", 3}, MAC: mac(1), VLAN: 7}}, []string{"list:2: ", "list:3: "}},
 		{"endless refusals", slices.Repeat([]Request{fresh}, 100), []string{"more refusals may follow"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -80,8 +80,8 @@ func TestRefuses(t *testing.T) {
 			before, err := h.Fleet.Head(t.Context())
 			h.ok(err)
 			calls := len(h.box.calls)
-			if err := h.Check(t.Context(), tt.asked); err == nil {
-				t.Error("Check finds nothing")
+			if _, err := h.Plan(t.Context(), ListOf(tt.asked)); err == nil {
+				t.Error("Plan finds nothing")
 			}
 			enrolled, skipped, err := h.Enroll(t.Context(), tt.asked)
 			if err == nil || enrolled != nil || skipped != nil {
@@ -106,7 +106,7 @@ func TestRefusalTypes(t *testing.T) {
 	h := newHarness(t)
 	h.enroll(ask(3)...)
 	h.ok(h.Fleet.Revoke(t.Context(), []fleet.MAC{mac(3)}, "lost"))
-	err := h.Check(t.Context(), []Request{{MAC: mac(3)}, {MAC: mac(1), VLAN: 7}, {MAC: mac(8), Name: "door 2"}})
+	_, err := h.Plan(t.Context(), ListOf([]Request{{MAC: mac(3)}, {MAC: mac(1), VLAN: 7}, {MAC: mac(8), Name: "door 2"}}))
 	var (
 		revoked   *registry.RevokedError
 		different *DifferentError

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -46,8 +45,12 @@ func (m *memory) do(call string, act func()) error {
 	return m.after(call)
 }
 
-func (m *memory) Deliver(files map[fleet.MAC]delivery.Files) error {
-	return m.do("deliver", func() { maps.Copy(m.delivered, files) })
+func (m *memory) Deliver(batch []delivery.Handout) (func(fleet.MAC) string, error) {
+	return fleet.MAC.String, m.do("deliver", func() {
+		for _, h := range batch {
+			m.delivered[h.MAC] = h.Files
+		}
+	})
 }
 
 func (m *memory) Stage(mac fleet.MAC, f delivery.Files) error {
@@ -146,7 +149,7 @@ func mac(i int) fleet.MAC { return fleet.MAC{0x24, 0x6f, 0x28, byte(i >> 16), by
 // ask asks for boards 1 … n.
 func ask(n int) (asked []Request) {
 	for i := 1; i <= n; i++ {
-		asked = append(asked, Request{Where: fmt.Sprintf("list:%d", i+1), MAC: mac(i), Name: fmt.Sprintf("door %d", i)})
+		asked = append(asked, Request{Where: Place{"list:", i + 1}, MAC: mac(i), Name: fmt.Sprintf("door %d", i)})
 	}
 	return asked
 }

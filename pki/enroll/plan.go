@@ -3,8 +3,8 @@ package enroll
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/registry"
@@ -20,23 +20,17 @@ func (e *DifferentError) Error() string {
 	return fmt.Sprintf("%s: enrolled already with %s %q, not %q", e.MAC, e.What, e.Has, e.Asked)
 }
 
-// Check says why Enroll would refuse the requests. It changes nothing.
-func (e *Enroller) Check(ctx context.Context, asked []Request) error {
-	_, _, err := e.plan(ctx, asked)
-	return err
-}
-
-// CheckHeir is Check for one board that is to be enrolled when the board old is
-// revoked, whose name is free then.
+// CheckHeir says why a plan would refuse one board that is to be enrolled when
+// the board old is revoked, whose name is free then.
 func (e *Enroller) CheckHeir(ctx context.Context, old fleet.MAC, r Request) error {
-	in, err := e.newInput(ctx, []Request{r})
+	k, err := e.known(ctx, []row{{Request: r}})
 	if err != nil {
 		return err
 	}
-	if in.owners[r.Name] == old {
-		delete(in.owners, r.Name)
+	if k.owners[r.Name] == old {
+		delete(k.owners, r.Name)
 	}
-	_, _, err = e.planOne(r, in)
+	_, err = k.judge(r)
 	return err
 }
 
@@ -62,43 +56,119 @@ func (e *Enroller) overtaken(ctx context.Context, planned []fleet.Device) (activ
 	return active, nil
 }
 
-// plan checks every request against the others and the registry.
-func (e *Enroller) plan(ctx context.Context, asked []Request) (todo, skipped []fleet.Device, err error) {
-	in, err := e.newInput(ctx, asked)
-	if err != nil {
-		return nil, nil, err
-	}
-	todo = make([]fleet.Device, 0, len(asked))
-	var refusals []error
-	for _, r := range asked {
-		d, skip, err := e.planOne(r, in)
-		switch {
-		case err != nil:
-			refusals = append(refusals, fmt.Errorf("%s: %w", r.Where, err))
-			if len(refusals) == maxFaults {
-				return nil, nil, errors.Join(append(refusals, errors.New("more refusals may follow"))...)
-			}
-		case skip:
-			skipped = append(skipped, d)
-		default:
-			todo = append(todo, d)
-		}
-	}
-	return todo, skipped, errors.Join(refusals...)
+// A Plan is a list that was checked against itself and the registry: who of it
+// is to be enrolled, and who is active as asked and will be skipped.
+type Plan struct {
+	list List
+	*index
 }
 
-func (e *Enroller) planOne(r Request, in *input) (d fleet.Device, skip bool, err error) {
-	if err := in.add(r); err != nil {
-		return d, false, err
+// Plan checks every request of a list against the others and the registry. It
+// changes nothing, and needs no key. The error joins the refusals, each with its
+// Where; of very many it tells the first.
+func (e *Enroller) Plan(ctx context.Context, list List) (*Plan, error) {
+	p := &Plan{list, newIndex()}
+	var refused refusals
+	for rows := range chunks(list) {
+		if err := e.check(ctx, p, rows, &refused); err != nil {
+			return nil, err
+		}
+		if refused.full() {
+			break
+		}
 	}
-	has, enrolled := in.boards[r.MAC]
-	switch {
-	case !enrolled, has.State == fleet.Pending:
-		return e.device(r), false, in.nameFree(r)
-	case has.State == fleet.Revoked:
-		return d, false, revoked(has)
+	return p, refused.join()
+}
+
+// check judges some rows of a list, in their order.
+func (e *Enroller) check(ctx context.Context, p *Plan, rows []row, refused *refusals) error {
+	k, err := e.known(ctx, rows)
+	if err != nil {
+		return err
 	}
-	return has, true, different(has, r)
+	for _, r := range rows {
+		if r.err != nil {
+			refused.add(r.err)
+			continue
+		}
+		err := p.enter(r.Request)
+		skip := false
+		if err == nil {
+			skip, err = k.judge(r.Request)
+		}
+		if err != nil {
+			refused.add(fmt.Errorf("%s: %w", r.Where, err))
+		}
+		if skip {
+			p.skip(r.MAC)
+		}
+	}
+	return nil
+}
+
+// Planned yields the boards that a plan enrols, as they will be. After an error it
+// yields no more.
+func (e *Enroller) Planned(ctx context.Context, p *Plan) iter.Seq2[fleet.Device, error] {
+	return func(yield func(fleet.Device, error) bool) {
+		for r, err := range p.list {
+			if err = cmp.Or(err, ctx.Err()); err != nil {
+				yield(fleet.Device{}, err)
+				return
+			}
+			if !p.skips(r.MAC) && !yield(e.device(r), nil) {
+				return
+			}
+		}
+	}
+}
+
+// batches yields the boards of a plan by the batch. Each batch is enrolled as a
+// whole or not at all, so a plan of the same list that is made when some are has
+// the others again.
+func (e *Enroller) batches(ctx context.Context, p *Plan) iter.Seq2[[]fleet.Device, error] {
+	size := cmp.Or(e.batch, batchSize)
+	return func(yield func([]fleet.Device, error) bool) {
+		var batch []fleet.Device
+		for d, err := range e.Planned(ctx, p) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if batch = append(batch, d); len(batch) < size {
+				continue
+			}
+			if !yield(batch, nil) {
+				return
+			}
+			batch = nil
+		}
+		if len(batch) > 0 {
+			yield(batch, nil)
+		}
+	}
+}
+
+// Skipped yields the boards of a plan that were active as asked before it was
+// carried out, as they are now. After an error it yields no more.
+func (e *Enroller) Skipped(ctx context.Context, p *Plan) iter.Seq2[fleet.Device, error] {
+	return func(yield func(fleet.Device, error) bool) {
+		for rows := range chunks(p.list) {
+			var macs []fleet.MAC
+			for _, r := range rows {
+				if p.skips(r.MAC) {
+					macs = append(macs, r.MAC)
+				}
+			}
+			if len(macs) == 0 {
+				continue
+			}
+			for d, err := range e.Fleet.Devices(ctx, registry.Filter{MACs: macs}) {
+				if !yield(d, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
 }
 
 func revoked(d fleet.Device) error {
@@ -139,54 +209,52 @@ func vlan(v fleet.VLAN) string {
 	return fmt.Sprint(uint16(v))
 }
 
-// An input is a list of requests that is being gone through: what the registry
-// knew before, and where the requests so far stood, to refuse them twice.
-type input struct {
+// A knowledge is what the registry knew of some requests before.
+type knowledge struct {
 	boards map[fleet.MAC]fleet.Device // those enrolled already
 	owners map[string]fleet.MAC       // of the names that are taken
-	macs   map[fleet.MAC]string
-	names  map[string]string
 }
 
-func (e *Enroller) newInput(ctx context.Context, asked []Request) (*input, error) {
-	in := &input{boards: make(map[fleet.MAC]fleet.Device), macs: make(map[fleet.MAC]string), names: make(map[string]string)}
-	if len(asked) == 0 {
-		return in, nil
-	}
+func (e *Enroller) known(ctx context.Context, rows []row) (k knowledge, err error) {
+	k.boards = make(map[fleet.MAC]fleet.Device)
 	var macs []fleet.MAC
 	var names []string
-	for _, r := range asked {
-		macs, names = append(macs, r.MAC), append(names, r.Name)
+	for _, r := range rows {
+		if r.err == nil {
+			macs = append(macs, r.MAC)
+		}
+		if r.err == nil && r.Name != "" {
+			names = append(names, r.Name)
+		}
+	}
+	if len(macs) == 0 {
+		return k, nil
 	}
 	for d, err := range e.Fleet.Devices(ctx, registry.Filter{MACs: macs}) {
 		if err != nil {
-			return nil, err
+			return k, err
 		}
-		in.boards[d.MAC] = d
+		k.boards[d.MAC] = d
 	}
-	var err error
-	in.owners, err = e.Fleet.Owners(ctx, names)
-	return in, err
+	k.owners, err = e.Fleet.Owners(ctx, names)
+	return k, err
 }
 
-func (in *input) add(r Request) error {
-	if where, twice := in.macs[r.MAC]; twice {
-		return fmt.Errorf("%s: stands twice: at %s too", r.MAC, where)
+// judge says why a request cannot be met, or that there is nothing to do.
+func (k knowledge) judge(r Request) (skip bool, err error) {
+	has, enrolled := k.boards[r.MAC]
+	switch {
+	case !enrolled, has.State == fleet.Pending:
+		return false, k.nameFree(r)
+	case has.State == fleet.Revoked:
+		return false, revoked(has)
 	}
-	in.macs[r.MAC] = r.Where
-	if r.Name == "" {
-		return nil
-	}
-	if where, twice := in.names[r.Name]; twice {
-		return fmt.Errorf("%s: name %q: at %s too", r.MAC, r.Name, where)
-	}
-	in.names[r.Name] = r.Where
-	return nil
+	return true, different(has, r)
 }
 
 // nameFree refuses a name that another board has.
-func (in *input) nameFree(r Request) error {
-	if owner, taken := in.owners[r.Name]; taken && owner != r.MAC {
+func (k knowledge) nameFree(r Request) error {
+	if owner, taken := k.owners[r.Name]; taken && owner != r.MAC {
 		return &registry.NameTakenError{MAC: r.MAC, Name: r.Name, Owner: owner}
 	}
 	return nil

@@ -32,14 +32,7 @@ func (f *Fleet) Add(ctx context.Context, entries []Entry) error {
 		}
 		seen[e.Device.MAC] = true
 	}
-	return f.write(ctx, func(w *writer) error {
-		for _, e := range entries {
-			if err := cancelled(ctx, w.add(e)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return f.write(ctx, func(w *writer) error { return w.addAll(ctx, entries) })
 }
 
 // cancelled is err, or why ctx ended.
@@ -77,50 +70,116 @@ type addDetail struct {
 	Certificate fleet.Digest `json:"certificate"`
 }
 
-func (w *writer) add(e Entry) error {
-	d, a := e.Device, e.Admission
-	rows, err := w.addDevice(insertDevice, d)
-	if err == nil && rows == 0 {
-		err = w.addAnew(d)
-	}
+// addAll adds the boards whose MAC and name are new many at a time, and the
+// others one by one.
+func (w *writer) addAll(ctx context.Context, entries []Entry) error {
+	taken, err := w.taken(entries)
 	if err != nil {
 		return err
 	}
-	if err := w.addCredential(d.MAC, a); err != nil {
+	var fresh [][]any
+	for _, e := range entries {
+		if taken(e.Device) {
+			continue
+		}
+		row, err := w.deviceRow(e.Device)
+		if err != nil {
+			return err
+		}
+		fresh = append(fresh, row)
+	}
+	if err := w.insertMany(ctx, insertDevice+" VALUES", deviceTuple, fresh); err != nil {
 		return err
 	}
-	return w.audit("device.add", d.MAC.String(), addDetail{d.Name, d.Hardware, d.Channel, d.VLAN,
-		d.EAP.String(), a.Serial.String(), a.Certificate})
+	for _, e := range entries {
+		if !taken(e.Device) {
+			continue
+		}
+		if err := cancelled(ctx, w.addOne(e.Device)); err != nil {
+			return err
+		}
+	}
+	if err := w.addCredentials(ctx, entries); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		d, a := e.Device, e.Admission
+		err := w.audit("device.add", d.MAC.String(), addDetail{d.Name, d.Hardware, d.Channel, d.VLAN,
+			d.EAP.String(), a.Serial.String(), a.Certificate})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// taken tells the boards whose MAC is there already, or whose name is, or stands
+// at another board of the batch too.
+func (w *writer) taken(entries []Entry) (func(fleet.Device) bool, error) {
+	var macs, names []string
+	uses := make(map[string]int)
+	for _, e := range entries {
+		macs = append(macs, e.Device.MAC.String())
+		if name := e.Device.Name; name != "" {
+			names = append(names, name)
+			uses[name]++
+		}
+	}
+	there := make(map[string]bool)
+	for mac, err := range query(w.ctx, w.tx, scanText, w.selectThere(), w.list(macs)) {
+		if err != nil {
+			return nil, err
+		}
+		there[mac] = true
+	}
+	owned, err := w.owners(w.ctx, w.tx, names)
+	return func(d fleet.Device) bool {
+		_, named := owned[d.Name]
+		return there[d.MAC.String()] || named || uses[d.Name] > 1
+	}, err
+}
+
+// selectThere reads which boards of a list are there.
+func (d *dialect) selectThere() string { return "SELECT mac FROM device WHERE " + d.in("mac", "$1") }
+
+func (w *writer) addOne(d fleet.Device) error {
+	row, err := w.deviceRow(d)
+	if err != nil {
+		return err
+	}
+	rows, err := w.exec(w.tuples(insertDevice+" VALUES", deviceTuple, 1)+" ON CONFLICT DO NOTHING", row...)
+	if err != nil || rows == 1 {
+		return err
+	}
+	return w.addAnew(d, row)
 }
 
 const insertDevice = `
-INSERT INTO device (mac, name, hardware, channel, vlan, eap, state, pin, loader_level, loader_key, loader_version,
-	session, enrolled, changed, reason)
-VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9, $10, $11, $12, $12, '')
-ON CONFLICT DO NOTHING`
+INSERT INTO device (mac, name, hardware, channel, vlan, eap, pin, loader_level, loader_key, loader_version,
+	session, enrolled, changed, state, reason)`
+
+const deviceTuple = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', '')"
 
 const replaceDevice = `
 UPDATE device SET name = $2, hardware = $3, channel = $4, vlan = $5, eap = $6, pin = $7, loader_level = $8,
-	loader_key = $9, loader_version = $10, session = $11, enrolled = $12, changed = $12
+	loader_key = $9, loader_version = $10, session = $11, enrolled = $12, changed = $13
 WHERE mac = $1 AND state = 'pending'`
 
-func (w *writer) addDevice(statement string, d fleet.Device) (rows int64, err error) {
+// deviceRow are the values of both.
+func (w *writer) deviceRow(d fleet.Device) ([]any, error) {
 	pin, err := pinText(d.Pin)
-	if err != nil {
-		return 0, err
-	}
-	return w.exec(statement, d.MAC.String(), d.Name, d.Hardware, d.Channel, int64(d.VLAN), d.EAP.String(), pin,
-		int64(d.Loader.Level), digestText(d.Loader.Key), d.Loader.Version, w.session, w.at)
+	return []any{d.MAC.String(), d.Name, d.Hardware, d.Channel, int64(d.VLAN), d.EAP.String(), pin,
+		int64(d.Loader.Level), digestText(d.Loader.Key), d.Loader.Version, w.session, w.at, w.at}, err
 }
 
 // addAnew is for a board whose MAC or name is there already. It replaces one that
 // is Pending, and ends the credential that was never activated: its certificate
 // may exist somewhere.
-func (w *writer) addAnew(d fleet.Device) error {
+func (w *writer) addAnew(d fleet.Device, row []any) error {
 	if err := w.nameFree(d.MAC, d.Name); err != nil {
 		return err
 	}
-	rows, err := w.addDevice(replaceDevice, d)
+	rows, err := w.exec(replaceDevice, row...)
 	switch {
 	case err != nil:
 		return err

@@ -66,7 +66,8 @@ func (f *Fleet) Record(ctx context.Context, action, subject, detail string) erro
 	})
 }
 
-// audit appends one row to the trail.
+// audit appends one row to the trail. Rows are written many at a time, the last of
+// them at the end of the transaction.
 func (w *writer) audit(action, subject string, detail any) error {
 	text, err := json.Marshal(detail)
 	if err != nil {
@@ -74,10 +75,18 @@ func (w *writer) audit(action, subject string, detail any) error {
 	}
 	r := Row{w.head.Sequence + 1, w.now, w.who, action, subject, text, w.head.Hash, fleet.Digest{}}
 	r.Hash = r.Sum()
-	_, err = w.exec("INSERT INTO audit (sequence, time, who, action, subject, detail, prev, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-		int64(r.Sequence), timeText(r.Time), r.Who, r.Action, r.Subject, string(r.Detail), r.Prev.Hex(), r.Hash.Hex())
 	w.head = Head{r.Sequence, r.Hash}
-	return err
+	w.rows = append(w.rows, []any{int64(r.Sequence), w.at, r.Who, r.Action, r.Subject, string(r.Detail), r.Prev.Hex(), r.Hash.Hex()})
+	if len(w.rows) < manyAtOnce {
+		return nil
+	}
+	return w.writeTrail()
+}
+
+func (w *writer) writeTrail() error {
+	rows := w.rows
+	w.rows = nil
+	return w.insertMany(w.ctx, "INSERT INTO audit (sequence, time, who, action, subject, detail, prev, hash) VALUES", "(?, ?, ?, ?, ?, ?, ?, ?)", rows)
 }
 
 // Audit yields the trail from its first row on, as it stands when the loop

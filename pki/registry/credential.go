@@ -81,16 +81,24 @@ func (w *writer) rotate(mac fleet.MAC, a fleet.Admission, reason string, grace t
 }
 
 func (w *writer) addCredential(mac fleet.MAC, a fleet.Admission) error {
-	var hash any
-	if !a.NTHash.IsZero() {
-		hash = a.NTHash.Hex()
+	return w.addCredentials(w.ctx, []Entry{{fleet.Device{MAC: mac}, a}})
+}
+
+// addCredentials adds those of the entries.
+func (w *writer) addCredentials(ctx context.Context, entries []Entry) error {
+	rows := make([][]any, len(entries))
+	for i, e := range entries {
+		var hash any
+		if a := e.Admission; !a.NTHash.IsZero() {
+			hash = a.NTHash.Hex()
+		}
+		rows[i] = []any{e.Admission.Serial.String(), e.Device.MAC.String(), e.Admission.Certificate.Hex(), digestText(e.Admission.Issuer), hash, timeText(e.Admission.Issued)}
 	}
-	_, err := w.exec("INSERT INTO credential (serial, mac, certificate, issuer, nt_hash, issued) VALUES ($1, $2, $3, $4, $5, $6)",
-		a.Serial.String(), mac.String(), a.Certificate.Hex(), digestText(a.Issuer), hash, timeText(a.Issued))
-	if err != nil {
-		return fmt.Errorf("%s: credential %s: %w", mac, a.Serial, err)
+	err := w.insertMany(ctx, "INSERT INTO credential (serial, mac, certificate, issuer, nt_hash, issued) VALUES", "(?, ?, ?, ?, ?, ?)", rows)
+	if err != nil && len(entries) == 1 {
+		return fmt.Errorf("%s: credential %s: %w", entries[0].Device.MAC, entries[0].Admission.Serial, err)
 	}
-	return nil
+	return err
 }
 
 // endCredentials ends all credentials of a board now.

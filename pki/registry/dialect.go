@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"encoding/json"
 	"fmt"
 )
 
@@ -18,7 +19,8 @@ type dialect struct {
 	grants      string // what follows a migration
 
 	forUpdate string // after the query by which a change begins: takes the write lock
-	texts     string // the texts in a JSON array, a format for its placeholder
+	within    string // a format: a column is one of the texts that list makes, by its placeholder
+	list      func(texts []string) any
 
 	change   *sql.TxOptions
 	snapshot *sql.TxOptions // every read sees the same state
@@ -41,7 +43,8 @@ var inSQLite = &dialect{
 	embedded:    true,
 	tables:      "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'",
 	schemaTable: "CREATE TABLE schema_version (kind TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL) STRICT",
-	texts:       "SELECT value FROM json_each(%s)",
+	within:      "%s IN (SELECT value FROM json_each(%s))",
+	list:        jsonList,
 	snapshot:    &sql.TxOptions{ReadOnly: true},
 	again:       func(error) bool { return false }, // who waits for the lock gets it
 }
@@ -61,7 +64,8 @@ var inPostgres = &dialect{
 	lockSchema: "SELECT pg_advisory_xact_lock(x'746370626f6f74'::bigint)", // "tcpboot"
 	grants:     script("postgres/grants.sql"),
 	forUpdate:  " FOR UPDATE",
-	texts:      "SELECT jsonb_array_elements_text(%s::jsonb)",
+	within:     "%s = ANY(%s)", // as an array: of a set it does not know the size
+	list:       func(texts []string) any { return texts },
 	change:     &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 	snapshot:   &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 	again:      lostRace,
@@ -77,9 +81,17 @@ var (
 	postgresVisits = store{inPostgres, "visits", []string{script("postgres/visits/0001.sql")}, ""}
 )
 
-// in is a term that holds when column is one of the texts in the JSON array.
+// in is a term that holds when column is one of the texts that list made.
 func (d *dialect) in(column, placeholder string) string {
-	return fmt.Sprintf("%s IN (%s)", column, fmt.Sprintf(d.texts, placeholder))
+	return fmt.Sprintf(d.within, column, placeholder)
+}
+
+func jsonList(texts []string) any {
+	text, err := json.Marshal(texts)
+	if err != nil {
+		panic(err) // texts always marshal
+	}
+	return string(text)
 }
 
 // statements is the context of a transaction's statements. The driver of the

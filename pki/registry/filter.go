@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -29,9 +28,9 @@ func (f Filter) where(d *dialect, before ...any) (clause string, args []any) {
 	if len(f.States) == 1 {
 		w.equal("d.state", string(f.States[0]))
 	} else {
-		w.any(unordered("d.state"), len(f.States), f.States)
+		w.any(unordered("d.state"), texts(f.States))
 	}
-	w.any("d.mac", len(f.MACs), f.MACs)
+	w.any("d.mac", texts(f.MACs))
 	if f.Hardware != "" && f.Channel != "" {
 		w.equal("d.hardware", f.Hardware)
 		w.equal("d.channel", f.Channel)
@@ -69,15 +68,18 @@ func (w *where) equal(column, s string) {
 }
 
 // any binds a list of any length as one argument.
-func (w *where) any(column string, n int, list any) {
-	if n == 0 {
-		return
+func (w *where) any(column string, list []string) {
+	if len(list) > 0 {
+		w.terms = append(w.terms, w.in(column, w.bind(w.list(list))))
 	}
-	text, err := json.Marshal(list)
-	if err != nil {
-		panic(err) // words and MACs always marshal
+}
+
+// texts are words or MACs as they lie in the database.
+func texts[T any](list []T) (all []string) {
+	for _, v := range list {
+		all = append(all, fmt.Sprint(v))
 	}
-	w.terms = append(w.terms, w.in(column, w.bind(string(text))))
+	return all
 }
 
 func (w *where) match(s string) {

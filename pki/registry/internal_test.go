@@ -146,6 +146,30 @@ func TestPlans(t *testing.T) {
 	checkPlan(t, "one", explain(t, f, selectDevice+" WHERE d.mac = $2", "", ""), "SEARCH d USING PRIMARY KEY (mac=?)")
 }
 
+// TestBulkPlans asks so for what a bulk enrolment asks: no statement of it looks at
+// all boards.
+func TestBulkPlans(t *testing.T) {
+	f, err := Create(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "x.db"), Options{Who: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, row := range []struct {
+		name, query string
+		args        []any
+		want        string
+	}{
+		{"boards that are there", f.selectThere(), []any{"[]"}, "(mac=?)"},
+		{"owners of names", f.selectOwners(), []any{"[]"}, "device_name (name=?)"},
+		{"activation", f.activation(), []any{"[]", "", ""}, "mac=?)"},
+	} {
+		plan := explain(t, f, row.query, row.args...)
+		if !strings.Contains(plan, "SEARCH device") || !strings.Contains(plan, row.want) || strings.Contains(plan, "SCAN device") {
+			t.Errorf("%s: %s", row.name, plan)
+		}
+	}
+}
+
 func checkPlan(t *testing.T, name, plan, want string) {
 	t.Helper()
 	if !strings.Contains(plan, want) || !strings.Contains(plan, "credential_live (mac=?)") || strings.Contains(plan, "TEMP B-TREE") {

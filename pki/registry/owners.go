@@ -3,34 +3,42 @@ package registry
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 )
 
-// Owners returns whose the names are, of those that ByName would find. A list
-// asks for thousands, so it asks by one prepared statement.
+// selectOwners reads whose the names of a list are, of those that ByName would
+// find.
+func (d *dialect) selectOwners() string {
+	return "SELECT name, mac FROM device WHERE name <> '' AND state <> 'revoked' AND " + d.in("name", "$1")
+}
+
+// Owners returns whose the names are, of those that ByName would find.
 func (f *Fleet) Owners(ctx context.Context, names []string) (map[string]fleet.MAC, error) {
+	return f.owners(ctx, f.db, names)
+}
+
+func (d *dialect) owners(ctx context.Context, db querier, names []string) (map[string]fleet.MAC, error) {
 	owners := make(map[string]fleet.MAC)
-	err := inTx(ctx, f.db, &sql.TxOptions{ReadOnly: true}, func(tx *sql.Tx) error {
-		owner, err := tx.PrepareContext(ctx, "SELECT mac FROM device WHERE name = $1 AND name <> '' AND state <> 'revoked'")
+	if len(names) == 0 {
+		return owners, nil
+	}
+	type owner struct {
+		name string
+		mac  fleet.MAC
+	}
+	scan := func(rows *sql.Rows) (o owner, err error) {
+		var digits string
+		if err = rows.Scan(&o.name, &digits); err == nil {
+			err = parseHex(o.mac[:], digits)
+		}
+		return o, err
+	}
+	for o, err := range query(ctx, db, scan, d.selectOwners(), d.list(names)) {
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, name := range names {
-			var digits string
-			var mac fleet.MAC
-			err := owner.QueryRowContext(context.WithoutCancel(ctx), name).Scan(&digits)
-			if errors.Is(err, sql.ErrNoRows) {
-				continue
-			}
-			if err := cancelled(ctx, errors.Join(err, parseHex(mac[:], digits))); err != nil {
-				return fmt.Errorf("registry: name %q: %w", name, err)
-			}
-			owners[name] = mac
-		}
-		return nil
-	})
-	return owners, err
+		owners[o.name] = o.mac
+	}
+	return owners, nil
 }

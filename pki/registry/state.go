@@ -10,18 +10,40 @@ import (
 // moment it returns nil they are admitted. All or none. A *StateError says that
 // a board is Active already, or was added anew by somebody else meanwhile.
 func (f *Fleet) Activate(ctx context.Context, macs []fleet.MAC) error {
-	return f.each(ctx, macs, func(w *writer, mac fleet.MAC) error {
-		rows, err := w.exec("UPDATE device SET state = 'active', changed = $1 WHERE mac = $2 AND state = 'pending' AND session = $3",
-			w.at, mac.String(), w.session)
-		switch {
-		case err != nil:
+	return f.write(ctx, func(w *writer) error {
+		active, err := w.activate(macs)
+		if err != nil {
 			return err
-		case rows == 0:
-			return w.refuse(mac, "activate")
 		}
-		w.touch(mac)
-		return w.audit("device.activate", mac.String(), nil)
+		for _, mac := range macs {
+			if !active[mac.String()] {
+				return w.refuse(mac, "activate")
+			}
+			delete(active, mac.String()) // else one that stands twice would pass
+			w.touch(mac)
+			if err := cancelled(ctx, w.audit("device.activate", mac.String(), nil)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
+}
+
+// activate returns those of the boards that it has made Active.
+func (w *writer) activate(macs []fleet.MAC) (map[string]bool, error) {
+	active := make(map[string]bool, len(macs))
+	for mac, err := range query(w.ctx, w.tx, scanText, w.activation(), w.list(texts(macs)), w.at, w.session) {
+		if err != nil {
+			return nil, err
+		}
+		active[mac] = true
+	}
+	return active, nil
+}
+
+func (d *dialect) activation() string {
+	return "UPDATE device SET state = 'active', changed = $2 WHERE " + d.in("mac", "$1") +
+		" AND state = 'pending' AND session = $3 RETURNING mac"
 }
 
 // Revoke ends boards for ever, with all their credentials. All or none: a

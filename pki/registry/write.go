@@ -26,6 +26,7 @@ type writer struct {
 	head     Head
 	prepared map[string]*sql.Stmt
 	touched  []fleet.MAC // whose admission changes
+	rows     [][]any     // of the audit trail, not written yet
 }
 
 // write runs do in a transaction. Everything do does becomes true together with
@@ -103,8 +104,11 @@ func (w *writer) begin() (err error) {
 	return w.expire()
 }
 
-// end records the last audit row once more.
+// end writes what is left of the trail, and records its last row once more.
 func (w *writer) end() error {
+	if err := w.writeTrail(); err != nil {
+		return err
+	}
 	_, err := w.exec("UPDATE audit_head SET sequence = $1, time = $2, hash = $3 WHERE sequence < $1",
 		int64(w.head.Sequence), w.at, w.head.Hash.Hex())
 	return err

@@ -214,6 +214,10 @@ func writeNew(path string, data []byte, perm fs.FileMode, sync bool) error {
 	return errors.Join(err, f.Close())
 }
 
+// MakeDir makes the folder dir and what is missing above it, all 0700, so that
+// they last. What is there keeps its permissions.
+func MakeDir(dir string) error { return mkdir(dir, 0o700) }
+
 // mkdir makes dir and what is missing above it, so that it lasts. A folder that
 // is there keeps its permissions.
 func mkdir(dir string, perm fs.FileMode) error {

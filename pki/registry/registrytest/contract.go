@@ -21,6 +21,7 @@ func Run(t *testing.T, database func(t *testing.T) Opener) {
 	}{
 		{"states", states},
 		{"batches", batches},
+		{"large batches", largeBatches},
 		{"added anew", addedAnew},
 		{"names", names},
 		{"refused entries", refusedEntries},
@@ -40,6 +41,7 @@ func Run(t *testing.T, database func(t *testing.T) Opener) {
 		{"CRL numbers", crlNumbers},
 		{"trail", trail},
 		{"trail by hand", record},
+		{"looking up the trail", recorded},
 		{"against a head", against},
 		{"clock", clock},
 		{"stamp", stamp},

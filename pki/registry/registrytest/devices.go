@@ -2,6 +2,7 @@ package registrytest
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +99,55 @@ func batches(h *harness) {
 	h.ok(err)
 	equal(h, "pending", n, 2)
 	h.ok(h.Add(ctx, nil))
+}
+
+// largeBatches need several statements, and hold boards that are new beside some
+// that are Pending.
+func largeBatches(h *harness) {
+	ctx := h.Context()
+	const n = 253
+	entry := func(i, k int) registry.Entry {
+		e := Entry(i)
+		e.Device.Name, e.Admission = fmt.Sprintf(`door {"%d"},\'`, i), Admission(i, k)
+		return e
+	}
+	var first, all []registry.Entry
+	var macs []fleet.MAC
+	var want []string
+	for i := range n {
+		if i%3 == 0 {
+			first = append(first, entry(i, 0))
+		}
+		all, macs = append(all, entry(i, 1)), append(macs, MAC(i))
+		want = append(want, "device.add "+MAC(i).String())
+	}
+	h.ok(h.Add(ctx, first))
+	before, err := h.Stamp(ctx)
+	h.ok(err)
+	h.ok(h.Add(ctx, all))
+	h.refused(func() error { return h.Activate(ctx, append(macs, MAC(n))) })
+	h.refused(func() error { return h.Activate(ctx, append(macs, MAC(0))) })
+	h.ok(h.Activate(ctx, macs))
+	for _, m := range macs {
+		want = append(want, "device.activate "+m.String())
+	}
+	var got []string
+	for r, err := range h.Audit(ctx) {
+		h.ok(err)
+		if r.Sequence > before {
+			got = append(got, r.Action+" "+r.Subject)
+		}
+	}
+	equal(h, "trail", got, want)
+	for i, m := range macs {
+		d := h.device(m)
+		equal(h, "credential", d.Admissions, []fleet.Admission{Admission(i, 1)})
+		equal(h, "name", d.Name, all[i].Device.Name)
+	}
+	equal(h, "credentials that ended", len(h.revocations()), len(first))
+	rival := entry(n, 0)
+	rival.Device.Name = all[n-1].Device.Name
+	h.refused(func() error { return h.Add(ctx, []registry.Entry{entry(n+1, 0), rival}) })
 }
 
 // addedAnew replaces everything a Pending board had, and ends its credential.

@@ -46,6 +46,23 @@ func trail(h *harness) {
 	})
 }
 
+func recorded(h *harness) {
+	ctx := h.Context()
+	for _, detail := range []string{`{"file":"a","serials":["01ab","02cd"]}`, `{"file":"b","serials":["02cd"]}`, `{"file":"100%"}`} {
+		h.ok(h.Record(ctx, "delivery.seal", "boards", detail))
+	}
+	h.ok(h.Record(ctx, "delivery.purge", "boards", `{"serials":["01ab"]}`))
+	for _, row := range []struct {
+		text string
+		want uint64 // zero: none
+	}{{"01ab", 1}, {"02cd", 2}, {"02CD", 2}, {"03ef", 0}, {"%", 3}, {"0_ab", 0}} {
+		r, err := h.Recorded(ctx, "delivery.seal", row.text)
+		if r.Sequence != row.want || errors.Is(err, fleet.ErrUnknown) != (row.want == 0) {
+			h.Errorf("%q: row %d, %v; want %d", row.text, r.Sequence, err, row.want)
+		}
+	}
+}
+
 func record(h *harness) {
 	ctx := h.Context()
 	for _, row := range []struct{ detail, want string }{

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// A jsonList writes a JSON array element by element, in the form that answer
+// writes a whole one in. Errors stay with the writer until it is flushed.
+type jsonList struct {
+	w      *bufio.Writer
+	indent string
+	n      int
+}
+
+func (l *jsonList) add(v any) error {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent(l.indent+"  ", "  ")
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	before := ","
+	if l.n == 0 {
+		before = "["
+	}
+	l.n++
+	l.w.WriteString(before + "\n" + l.indent + "  ")
+	_, err := l.w.Write(bytes.TrimSuffix(text.Bytes(), []byte("\n")))
+	return err
+}
+
+func (l *jsonList) end() {
+	if l.n == 0 {
+		l.w.WriteString("[]")
+		return
+	}
+	l.w.WriteString("\n" + l.indent + "]")
+}
+
+// tableHead is how many rows of a long table decide how wide its columns are. A
+// longer cell further down moves the rest of its line.
+const tableHead = 1000
+
+// A longTable writes rows in the form that table writes them in, without holding
+// them all.
+type longTable struct {
+	w      *bufio.Writer
+	head   [][]string
+	widths []int
+	flows  bool // the head is written
+}
+
+func newLongTable(w io.Writer, header string) *longTable {
+	return &longTable{w: bufio.NewWriter(w), head: [][]string{strings.Fields(header)}}
+}
+
+func (t *longTable) add(cells ...string) {
+	for i := range cells {
+		cells[i] = printable(cells[i])
+	}
+	if t.flows {
+		t.line(cells)
+		return
+	}
+	if t.head = append(t.head, cells); len(t.head) > tableHead {
+		t.writeHead()
+	}
+}
+
+func (t *longTable) writeHead() {
+	t.flows = true
+	t.widths = make([]int, len(t.head[0]))
+	for _, cells := range t.head {
+		for i, c := range cells {
+			t.widths[i] = max(t.widths[i], utf8.RuneCountInString(c))
+		}
+	}
+	for _, cells := range t.head {
+		t.line(cells)
+	}
+}
+
+func (t *longTable) line(cells []string) {
+	last := len(cells) - 1
+	for i, c := range cells[:last] {
+		t.w.WriteString(c)
+		t.w.WriteString(strings.Repeat(" ", max(0, t.widths[i]-utf8.RuneCountInString(c))+2))
+	}
+	t.w.WriteString(cells[last] + "\n")
+}
+
+func (t *longTable) end() error {
+	if !t.flows {
+		t.writeHead()
+	}
+	return t.w.Flush()
+}
