@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -181,15 +180,11 @@ func scanRevocation(rows *sql.Rows) (r pki.Revocation, err error) {
 // Live counts the credentials by the CAs of those keys that admit, or will when
 // their board is activated.
 func (f *Fleet) Live(ctx context.Context, issuers ...fleet.Digest) (n int, err error) {
-	texts := make([]string, len(issuers))
+	keys := make([]string, len(issuers))
 	for i, d := range issuers {
-		texts[i] = digestText(d)
+		keys[i] = digestText(d)
 	}
-	list, err := json.Marshal(texts)
-	if err != nil {
-		return 0, err
-	}
-	err = f.db.QueryRowContext(ctx, f.countLive(), timeText(f.now()), string(list)).Scan(&n)
+	err = f.db.QueryRowContext(ctx, f.countLive(), timeText(f.now()), f.list(keys)).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("registry: %w", err)
 	}
