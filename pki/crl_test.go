@@ -20,10 +20,10 @@ import (
 func serial(first byte) fleet.Serial { return fleet.Serial{first, 15: 1} }
 
 var testRevocations = []Revocation{
-	{serial(0xfe), testNow.Add(-time.Hour), "retired"},
-	{serial(0x01), testNow.Add(-2 * time.Hour), "lost"},
-	{serial(0x80), testNow.Add(-3 * time.Hour), "rotated"},
-	{serial(0x7f), testNow.Add(-4 * time.Hour), "no word of ours"},
+	{serial(0xfe), testNow.Add(-time.Hour), "retired", true},
+	{serial(0x01), testNow.Add(-2 * time.Hour), "lost", true},
+	{serial(0x80), testNow.Add(-3 * time.Hour), "rotated", false},
+	{serial(0x7f), testNow.Add(-4 * time.Hour), "no word of ours", true},
 }
 
 func makeCRL(t testing.TB, a *Authority, list []Revocation) []byte {
@@ -60,7 +60,7 @@ func TestCRLStopsTheRevokedAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	crl := crlPEM(makeCRL(t, a, []Revocation{{SerialOf(lost.Certificate), testNow, "lost"}}))
+	crl := crlPEM(makeCRL(t, a, []Revocation{{SerialOf(lost.Certificate), testNow, "lost", true}}))
 	caFile := writeFile(t, "ca.pem", append(CertificatePEM(a.CA), crl...))
 	verify := []string{"verify", "-partial_chain", "-crl_check", "-attime", strconv.FormatInt(testNow.Unix(), 10), "-CAfile", caFile}
 	if out, ok := openssl(t, live.CertificatePEM(), verify...); !ok {
@@ -115,7 +115,7 @@ func TestCRLRefuses(t *testing.T) {
 	boards := newTestAuthority(t, Boards, custody.P256)
 	keyless := *boards
 	keyless.key = nil
-	twice := []Revocation{{serial(1), testNow, ""}, {serial(2), testNow, ""}, {serial(1), testNow, "lost"}}
+	twice := []Revocation{{serial(1), testNow, "", true}, {serial(2), testNow, "", true}, {serial(1), testNow, "lost", true}}
 	for name, row := range map[string]struct {
 		a             *Authority
 		list          []Revocation

@@ -20,9 +20,9 @@ func TestMigrationsStay(t *testing.T) {
 		store store
 		want  []string
 	}{
-		{fleetStore, []string{"8acd75a6810c933b8256d2c2e920a95c2d2e280657eb05a2ef72002cb122d843"}},
+		{fleetStore, []string{"8acd75a6810c933b8256d2c2e920a95c2d2e280657eb05a2ef72002cb122d843", "5b8341e7eefe07baa18205f4a9d2adefd8576de663418f8d08174a8bf8c5405d"}},
 		{visitsStore, []string{"dbbae015fbfa118d15926e842761d9876f3b1dd1790aab93211b565f4c68702b"}},
-		{postgresFleet, []string{"3bdf33d93ae7a79fba2b12163d50e6cfa5395473504ae82e76ae581e9ae59015"}},
+		{postgresFleet, []string{"3bdf33d93ae7a79fba2b12163d50e6cfa5395473504ae82e76ae581e9ae59015", "f2de1eb7410781c5db17cffe68853220263da3fd55cc53b92fa8dda68ed4f557"}},
 		{postgresVisits, []string{"ff492ed1e041886d899672dc9dc415f75c89cf344990f59efb7345fd7e8f0db7"}},
 	} {
 		var got []string
