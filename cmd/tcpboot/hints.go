@@ -42,6 +42,9 @@ func hints(err error) (all []string) {
 	if e := new(registry.BrokenError); errors.As(err, &e) {
 		add("somebody changed the database behind tcpboot's back; compare with a backup")
 	}
+	if isOlder(err) {
+		add("`tcpboot restore --into DIR` makes what there is the site's again, and nothing that died since comes back to life")
+	}
 	if e := new(remnantsError); errors.As(err, &e) {
 		add("restore %s from a backup, or make the site in another folder", site.SettingsFile)
 	}

@@ -483,7 +483,8 @@ func (m *maker) makeRegistry() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Record(m.ctx, "site.init", m.site.Settings.Name, `{}`), f.Close())
+	err = f.Record(m.ctx, "site.init", m.site.Settings.Name, `{}`)
+	return errors.Join(err, keepHead(m.ctx, m.site, f), f.Close())
 }
 
 func (m *maker) report() error {
