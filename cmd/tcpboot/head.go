@@ -80,18 +80,24 @@ func keepHead(ctx context.Context, s *site.Site, f *registry.Fleet) error {
 		return err
 	}
 	defer unlock()
-	behind := map[string]string{}
-	for _, name := range witnessFiles(s) { // before the registry: what comes later is not behind it
-		behind[name] = fileState(name)
-	}
-	now, err := f.Mark(ctx)
+	now, err := headOf(ctx, s, f)
 	if err != nil {
 		return err
 	}
 	if was, err := readHead(s); err != nil || was.Head.Sequence >= now.Head.Sequence {
 		return err
 	}
-	return writeHead(s, siteHead{now, epoch(s), behind})
+	return writeHead(s, now)
+}
+
+// headOf is how far a site has come.
+func headOf(ctx context.Context, s *site.Site, f *registry.Fleet) (h siteHead, err error) {
+	h = siteHead{Epoch: epoch(s), Behind: map[string]string{}}
+	for what, file := range witnessFiles(s) { // before the registry: what is signed later is not behind it
+		h.Behind[what] = fileState(file)
+	}
+	h.Mark, err = f.Mark(ctx)
+	return h, err
 }
 
 // writeHead writes a head. It is no secret, and a server that runs under another
@@ -117,8 +123,8 @@ func siteDocument(s *site.Site, epoch int) string {
 }
 
 // witnessFiles are what changes when something is signed that bears a head.
-func witnessFiles(s *site.Site) []string {
-	return []string{s.Path(crlFile), filepath.Join(releasesDir(s), "index.json")}
+func witnessFiles(s *site.Site) map[string]string {
+	return map[string]string{"crl": s.Path(crlFile), "releases": filepath.Join(releasesDir(s), "index.json")}
 }
 
 // crlFile is the list of dead certificates.
@@ -138,14 +144,12 @@ func fileState(path string) string {
 // without those that are in a state known to lie behind. What cannot be read, or
 // was not signed, bears no witness.
 func witnesses(ctx context.Context, s *site.Site, behind map[string]string) (m registry.Mark) {
-	for i, read := range []func(){
-		func() { m.Reach(crlWitness(s)) },
-		func() { m.Reach(releaseWitness(ctx, s)) },
-	} {
-		name := witnessFiles(s)[i]
-		if state := fileState(name); state != "" && state != behind[name] {
-			read()
-		}
+	files := witnessFiles(s)
+	if fileState(files["crl"]) != behind["crl"] {
+		m.Reach(crlWitness(s))
+	}
+	if fileState(files["releases"]) != behind["releases"] {
+		m.Reach(releaseWitness(ctx, s))
 	}
 	return m
 }

@@ -484,7 +484,11 @@ func (m *maker) makeRegistry() error {
 		return err
 	}
 	err = f.Record(m.ctx, "site.init", m.site.Settings.Name, `{}`)
-	return errors.Join(err, keepHead(m.ctx, m.site, f), f.Close())
+	head, headErr := headOf(m.ctx, m.site, f) // in place of that of an init that was killed
+	if headErr == nil {
+		headErr = writeHead(m.site, head)
+	}
+	return errors.Join(err, headErr, f.Close())
 }
 
 func (m *maker) report() error {

@@ -161,5 +161,5 @@ func (s *session) issueCRL() error {
 	if err := pem.Encode(&out, &pem.Block{Type: "X509 CRL", Bytes: der}); err != nil {
 		return err
 	}
-	return site.WriteFile(s.site.Path("certs", "boards.crl"), out.Bytes(), 0o644)
+	return site.WriteFile(s.site.Path(crlFile), out.Bytes(), 0o644)
 }
