@@ -19,20 +19,64 @@ type Revocation struct {
 	Time   time.Time
 	Reason string       // the registry's word
 	Issuer fleet.Digest // its CA's; zero: the site's first CA
+	Final  bool         // its board was revoked, and has got no other one in its place
 }
 
-// reasonCodes are those of RFC 5280, 5.3.1. Any other word has none.
+// Reasons of RFC 5280, 5.3.1.
+const (
+	unspecified          = 0
+	keyCompromise        = 1
+	superseded           = 4
+	cessationOfOperation = 5
+)
+
+// reasonCodes are those of the reasons for which a board is revoked. Any other
+// word has none.
 var reasonCodes = map[string]int{
-	"lost":     1, // keyCompromise
-	"stolen":   1,
-	"rotated":  4, // superseded
-	"replaced": 4,
-	"retired":  5, // cessationOfOperation
+	"lost":        keyCompromise,
+	"stolen":      keyCompromise,
+	compromised:   keyCompromise,
+	"retired":     cessationOfOperation,
+	rotatedBefore: cessationOfOperation,
 }
 
-// ReasonCode returns what RFC 5280 calls the reason; zero, unspecified, for a
-// word that it has no code for.
-func (r Revocation) ReasonCode() int { return reasonCodes[r.Reason] }
+// The words for what a CRL alone tells, and for the older credential of a board
+// that was rotated before it was revoked.
+const (
+	compromised   = "compromised"
+	rotatedBefore = "rotated"
+)
+
+// ReasonCode returns what RFC 5280 calls the reason. A certificate that was
+// replaced by another is superseded, whatever became of it, and no other one is:
+// so a CRL tells which boards are revoked. Zero, unspecified, stands for a word
+// that RFC 5280 has no code for.
+func (r Revocation) ReasonCode() int {
+	if !r.Final {
+		return superseded
+	}
+	return reasonCodes[r.Reason]
+}
+
+// revocationOf reads what ReasonCode has written.
+func revocationOf(e x509.RevocationListEntry) (r Revocation, err error) {
+	if e.SerialNumber.Sign() <= 0 || e.SerialNumber.BitLen() > 8*len(r.Serial) {
+		return r, fmt.Errorf("serial %x is none of a board", e.SerialNumber)
+	}
+	e.SerialNumber.FillBytes(r.Serial[:])
+	r.Time, r.Final = e.RevocationTime, e.ReasonCode != superseded
+	switch e.ReasonCode {
+	case superseded:
+		r.Reason = rotatedBefore
+	case keyCompromise:
+		r.Reason = compromised
+	case cessationOfOperation:
+		r.Reason = "retired"
+	default:
+		r.Reason = "unspecified"
+	}
+	return r, nil
+}
 
 // CRL renders the revocations as the CRL with the given number, in DER, and
 // says which thisUpdate it bears: previous + 1 s, or an hour before now when

@@ -20,10 +20,10 @@ import (
 func serial(first byte) fleet.Serial { return fleet.Serial{first, 15: 1} }
 
 var testRevocations = []Revocation{
-	{Serial: serial(0xfe), Time: testNow.Add(-time.Hour), Reason: "retired"},
-	{Serial: serial(0x01), Time: testNow.Add(-2 * time.Hour), Reason: "lost"},
+	{Serial: serial(0xfe), Time: testNow.Add(-time.Hour), Reason: "retired", Final: true},
+	{Serial: serial(0x01), Time: testNow.Add(-2 * time.Hour), Reason: "lost", Final: true},
 	{Serial: serial(0x80), Time: testNow.Add(-3 * time.Hour), Reason: "rotated"},
-	{Serial: serial(0x7f), Time: testNow.Add(-4 * time.Hour), Reason: "no word of ours"},
+	{Serial: serial(0x7f), Time: testNow.Add(-4 * time.Hour), Reason: "no word of ours", Final: true},
 }
 
 func makeCRL(t testing.TB, a *Authority, list []Revocation) []byte {
@@ -60,7 +60,7 @@ func TestCRLStopsTheRevokedAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	crl := crlPEM(makeCRL(t, a, []Revocation{{Serial: SerialOf(lost.Certificate), Time: testNow, Reason: "lost"}}))
+	crl := crlPEM(makeCRL(t, a, []Revocation{{Serial: SerialOf(lost.Certificate), Time: testNow, Reason: "lost", Final: true}}))
 	caFile := writeFile(t, "ca.pem", append(CertificatePEM(a.CA), crl...))
 	verify := []string{"verify", "-partial_chain", "-crl_check", "-attime", strconv.FormatInt(testNow.Unix(), 10), "-CAfile", caFile}
 	if out, ok := openssl(t, live.CertificatePEM(), verify...); !ok {
@@ -115,7 +115,7 @@ func TestCRLRefuses(t *testing.T) {
 	boards := newTestAuthority(t, Boards, custody.P256)
 	keyless := *boards
 	keyless.key = nil
-	twice := []Revocation{{Serial: serial(1), Time: testNow}, {Serial: serial(2), Time: testNow}, {Serial: serial(1), Time: testNow, Reason: "lost"}}
+	twice := []Revocation{{Serial: serial(1), Time: testNow, Final: true}, {Serial: serial(2), Time: testNow, Final: true}, {Serial: serial(1), Time: testNow, Reason: "lost", Final: true}}
 	for name, row := range map[string]struct {
 		a             *Authority
 		list          []Revocation

@@ -29,13 +29,13 @@ var crlVerb = &cli.Command{
 		if err := s.renderCRL(); err != nil {
 			return err
 		}
-		out := s.site.Path("certs", crlFile)
+		out := s.site.Path(crlFile)
 		return answer(s.cli, map[string]string{"out": out}, func(w io.Writer) { fmt.Fprintf(w, "CRL in %s\n", out) })
 	}),
 }
 
 // crlFile holds a list by each boards CA, one behind the other.
-const crlFile = "boards.crl"
+const crlFile = "certs/boards.crl"
 
 // renderCRL issues the next CRL into certs/boards.crl.
 func (s *session) renderCRL() error {
@@ -96,7 +96,7 @@ func (s *session) issueCRL() error {
 	if err != nil {
 		return err
 	}
-	return site.WriteFile(s.site.Path("certs", crlFile), crlPEM(ders), 0o644)
+	return site.WriteFile(s.site.Path(crlFile), crlPEM(ders), 0o644)
 }
 
 // crlSigners opens the keys that the next lists need.
@@ -115,7 +115,7 @@ func (s *session) crlSigners(cas []boardsCA) ([]crlSigner, error) {
 		whole := lists(last, dead[i])
 		if over && (whole || !s.keys.here(s.keys.uri(ca.key))) {
 			if !whole {
-				say(s.cli, "certs/%s: lacks dead certificates of boards CA %d, whose key is away", crlFile, ca.Number())
+				say(s.cli, "%s: lacks dead certificates of boards CA %d, whose key is away", crlFile, ca.Number())
 			}
 			signers[i].last = last
 		} else if signers[i].ca, err = s.withKey(ca); err != nil {
@@ -149,7 +149,7 @@ func (s *session) deadBy(cas []boardsCA) ([][]pki.Revocation, error) {
 
 // publishedCRLs are the lists as they lie in certs/; none yet, none.
 func (s *session) publishedCRLs() (lists []*x509.RevocationList, err error) {
-	text, err := os.ReadFile(s.site.Path("certs", crlFile))
+	text, err := os.ReadFile(s.site.Path(crlFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -159,7 +159,7 @@ func (s *session) publishedCRLs() (lists []*x509.RevocationList, err error) {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		l, err := x509.ParseRevocationList(block.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("certs/%s: %w", crlFile, err)
+			return nil, fmt.Errorf("%s: %w", crlFile, err)
 		}
 		lists = append(lists, l)
 	}

@@ -20,6 +20,7 @@ var mayImport = map[string]string{
 	"pki/custody":        "",
 	"pki/site":           "",
 	"pki/nvs":            "",
+	"pki/backup":         "",
 	"pki":                "pki/custody templates",
 	"pki/delivery":       "pki pki/nvs menuconfig/kconfig templates",
 	"pki/seal":           "pki/delivery",

@@ -46,6 +46,13 @@ func hints(err error) (all []string) {
 	if e := new(registry.BrokenError); errors.As(err, &e) {
 		add("somebody changed the database behind tcpboot's back; compare with a backup")
 	}
+	if isOlder(err) {
+		add("`tcpboot restore --into DIR` makes what there is the site's again, and nothing that died since comes back to life")
+	}
+	if e := new(blindError); errors.As(err, &e) {
+		add("give the newest list that was kept anywhere: --crl FILE; its copies are wherever certs/boards.crl was published")
+		add("--as-of-backup goes on without: what was stolen since the backup is admitted again")
+	}
 	if e := new(remnantsError); errors.As(err, &e) {
 		add("restore %s from a backup, or make the site in another folder", site.SettingsFile)
 	}

@@ -489,7 +489,12 @@ func (m *maker) makeRegistry() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Record(m.ctx, "site.init", m.site.Settings.Name, `{}`), f.Close())
+	err = f.Record(m.ctx, "site.init", m.site.Settings.Name, `{}`)
+	head, headErr := headOf(m.ctx, m.site, f) // in place of that of an init that was killed
+	if headErr == nil {
+		headErr = writeHead(m.site, head)
+	}
+	return errors.Join(err, headErr, f.Close())
 }
 
 func (m *maker) report() error {

@@ -22,7 +22,7 @@ func (p *keyPlan) renderChange() (restart []string, err error) {
 	}
 	if p.hierarchy == pki.Boards && rotated {
 		if err := p.renderCRL(); err != nil {
-			say(p.cli, "certs/%s is not renewed (%v): run `tcpboot crl` where the keys can be opened", crlFile, err)
+			say(p.cli, "%s is not renewed (%v): run `tcpboot crl` where the keys can be opened", crlFile, err)
 		}
 	}
 	if p.hierarchy != pki.Boards && p.hierarchy != pki.RADIUS {

@@ -63,7 +63,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 			initVerb, enrollVerb, rotateVerb, revokeVerb, replaceVerb, deviceVerb,
 			radiusVerb, loaderVerb, crlVerb,
 			releaseVerb, serveVerb, fetchVerb, whyVerb,
-			keyVerb, auditVerb, statusVerb, completionVerb,
+			keyVerb, auditVerb, statusVerb, backupVerb, restoreVerb, completionVerb,
 		},
 	}
 	for _, c := range app.Commands {

@@ -73,8 +73,14 @@ func inSite(c *cli.Context, o registry.Options, verb func(*session) error) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, s.fleet.Close()) }()
+	if err := s.checkHead(); err != nil {
+		return err
+	}
 	if err := s.settleKeys(o.ReadOnly); err != nil {
 		return err
+	}
+	if !o.ReadOnly {
+		defer func() { err = errors.Join(err, keepHead(context.WithoutCancel(c.Context), s.site, s.fleet)) }()
 	}
 	return verb(s)
 }

@@ -79,10 +79,11 @@ const (
 	ReleaseRoot Role = "release-root" // signs the site document
 	Release     Role = "release"      // signs manifests
 	App         Role = "app"          // signs ESP32 images
+	Backup      Role = "backup"       // no key: what backups of the site are encrypted with
 )
 
 // Roles lists every role.
-func Roles() []Role { return []Role{Boards, RADIUS, Servers, ReleaseRoot, Release, App} }
+func Roles() []Role { return []Role{Boards, RADIUS, Servers, ReleaseRoot, Release, App, Backup} }
 
 // A Kind is an algorithm with its size.
 type Kind string

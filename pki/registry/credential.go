@@ -162,15 +162,17 @@ func (w *writer) expire() error {
 // serial order: what a CRL lists. After an error it yields no more.
 func (f *Fleet) Revocations(ctx context.Context) iter.Seq2[pki.Revocation, error] {
 	return query(ctx, f.db, scanRevocation, `
-		SELECT serial, ended, reason, issuer FROM credential WHERE ended IS NOT NULL
+		SELECT c.serial, c.ended, c.reason, c.issuer, d.state = 'revoked' FROM credential c JOIN device d ON d.mac = c.mac WHERE c.ended IS NOT NULL
 		UNION ALL
-		SELECT serial, until, reason, issuer FROM credential WHERE ended IS NULL AND until IS NOT NULL AND until <= $1
-		ORDER BY serial`, timeText(f.now()))
+		SELECT serial, until, reason, issuer, false FROM credential WHERE ended IS NULL AND until IS NOT NULL AND until <= $1
+		UNION ALL
+		SELECT serial, ended, reason, issuer, final FROM stray
+		ORDER BY 1`, timeText(f.now()))
 }
 
 func scanRevocation(rows *sql.Rows) (r pki.Revocation, err error) {
 	var serial, at, issuer string
-	if err = rows.Scan(&serial, &at, &r.Reason, &issuer); err != nil {
+	if err = rows.Scan(&serial, &at, &r.Reason, &issuer, &r.Final); err != nil {
 		return r, err
 	}
 	err = errors.Join(parseHex(r.Serial[:], serial), parseTime(&r.Time, at), parseDigest(&r.Issuer, issuer))

@@ -40,8 +40,12 @@ func (f *Fleet) CRLNumber(ctx context.Context, sign func(number uint64, previous
 }
 
 func (w *writer) lastCRL() (number uint64, thisUpdate time.Time, err error) {
+	return lastCRL(w.ctx, w.tx)
+}
+
+func lastCRL(ctx context.Context, db querier) (number uint64, thisUpdate time.Time, err error) {
 	var at string
-	err = w.row("SELECT number, this_update FROM crl ORDER BY number DESC LIMIT 1").Scan(&number, &at)
+	err = db.QueryRowContext(ctx, "SELECT number, this_update FROM crl ORDER BY number DESC LIMIT 1").Scan(&number, &at)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return 0, time.Time{}, nil

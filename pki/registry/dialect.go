@@ -27,8 +27,8 @@ type dialect struct {
 	again    func(error) bool
 }
 
-//go:embed sqlite/fleet/0001.sql sqlite/fleet/0002.sql sqlite/visits/0001.sql
-//go:embed postgres/fleet/0001.sql postgres/fleet/0002.sql postgres/visits/0001.sql postgres/grants.sql
+//go:embed sqlite/fleet/0001.sql sqlite/fleet/0002.sql sqlite/fleet/0003.sql sqlite/visits/0001.sql
+//go:embed postgres/fleet/0001.sql postgres/fleet/0002.sql postgres/fleet/0003.sql postgres/visits/0001.sql postgres/grants.sql
 var scripts embed.FS
 
 func script(name string) string {
@@ -37,6 +37,15 @@ func script(name string) string {
 		panic(err) // it is part of the program
 	}
 	return string(text)
+}
+
+// scriptsOf are the first n migrations of a folder, in their order.
+func scriptsOf(folder string, n int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = script(fmt.Sprintf("%s/%04d.sql", folder, i+1))
+	}
+	return all
 }
 
 var inSQLite = &dialect{
@@ -74,11 +83,11 @@ var inPostgres = &dialect{
 // The stores. A visit lost in a power cut is told again by the board's next
 // one, so visits are spared the wait for the disk at each commit.
 var (
-	fleetStore  = store{inSQLite, "fleet", []string{script("sqlite/fleet/0001.sql"), script("sqlite/fleet/0002.sql")}, "FULL"}
-	visitsStore = store{inSQLite, "visits", []string{script("sqlite/visits/0001.sql")}, "NORMAL"}
+	fleetStore  = store{inSQLite, "fleet", scriptsOf("sqlite/fleet", 3), "FULL"}
+	visitsStore = store{inSQLite, "visits", scriptsOf("sqlite/visits", 1), "NORMAL"}
 
-	postgresFleet  = store{inPostgres, "fleet", []string{script("postgres/fleet/0001.sql"), script("postgres/fleet/0002.sql")}, ""}
-	postgresVisits = store{inPostgres, "visits", []string{script("postgres/visits/0001.sql")}, ""}
+	postgresFleet  = store{inPostgres, "fleet", scriptsOf("postgres/fleet", 3), ""}
+	postgresVisits = store{inPostgres, "visits", scriptsOf("postgres/visits", 1), ""}
 )
 
 // in is a term that holds when column is one of the texts that list made.

@@ -20,6 +20,9 @@ type fact struct {
 // facts are the rows of radcheck. Package radius documents the attributes, and
 // its policies draw the conclusions.
 func facts(d *fleet.Device) []fact {
+	if len(d.Admissions) == 0 {
+		return nil
+	}
 	now, methods := d.Admissions[0], d.EAP
 	if now.NTHash.IsZero() {
 		methods &= fleet.TLS
@@ -53,7 +56,7 @@ func appendProofs(list []fact, id int, prefix string, a fleet.Admission, methods
 
 // replies are the rows of radreply.
 func replies(d *fleet.Device) []fact {
-	if d.VLAN == 0 {
+	if d.VLAN == 0 || len(d.Admissions) == 0 {
 		return nil
 	}
 	return []fact{{1, "Tunnel-Type", "VLAN"}, {2, "Tunnel-Medium-Type", "IEEE-802"}, {3, "Tunnel-Private-Group-Id", vlanText(d.VLAN)}}

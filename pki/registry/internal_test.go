@@ -20,11 +20,17 @@ func TestMigrationsStay(t *testing.T) {
 		store store
 		want  []string
 	}{
-		{fleetStore, []string{"8acd75a6810c933b8256d2c2e920a95c2d2e280657eb05a2ef72002cb122d843",
-			"accfb0bd3e8b0a7330c63de8137c544c2296be736cde98fbb42fd88da4ba13e6"}},
+		{fleetStore, []string{
+			"8acd75a6810c933b8256d2c2e920a95c2d2e280657eb05a2ef72002cb122d843",
+			"accfb0bd3e8b0a7330c63de8137c544c2296be736cde98fbb42fd88da4ba13e6",
+			"29c7fce86b505ede0215241bcc40d9296224919db0507468b32fa5cbfb029398",
+		}},
 		{visitsStore, []string{"dbbae015fbfa118d15926e842761d9876f3b1dd1790aab93211b565f4c68702b"}},
-		{postgresFleet, []string{"3bdf33d93ae7a79fba2b12163d50e6cfa5395473504ae82e76ae581e9ae59015",
-			"a388d356ff1fd3ecd4e10c7d20bc035d819e15bd90e9462f4c8d9862a80b02e9"}},
+		{postgresFleet, []string{
+			"3bdf33d93ae7a79fba2b12163d50e6cfa5395473504ae82e76ae581e9ae59015",
+			"a388d356ff1fd3ecd4e10c7d20bc035d819e15bd90e9462f4c8d9862a80b02e9",
+			"e6799e92528a02b4833e8a09c858bff402ad6420e3ba8d5b3b14871254548ad0",
+		}},
 		{postgresVisits, []string{"ff492ed1e041886d899672dc9dc415f75c89cf344990f59efb7345fd7e8f0db7"}},
 	} {
 		var got []string

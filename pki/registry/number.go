@@ -18,6 +18,9 @@ const MaxJump = 16
 // maxNumber bounds sequences to what SQL and JSON readers hold alike.
 const maxNumber = 1 << 53
 
+// maxCounter is the highest counter that a board can hold.
+const maxCounter = math.MaxUint32
+
 // Numbers are what one release is given.
 type Numbers struct {
 	Counter   fleet.Counter
@@ -104,7 +107,7 @@ func (w *writer) counter(hardware string, want *uint32) (uint32, error) {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, fmt.Errorf("registry: %w", err)
 	}
-	if last == math.MaxUint32 {
+	if last == maxCounter {
 		return 0, fmt.Errorf("hardware %s: its counters are used up", hardware)
 	}
 	n := last + 1
@@ -117,10 +120,13 @@ func (w *writer) counter(hardware string, want *uint32) (uint32, error) {
 	case n-last > MaxJump:
 		return 0, fmt.Errorf("hardware %s: counter %d is more than %d above %d, the last one given", hardware, n, MaxJump, last)
 	}
-	_, err = w.exec("INSERT INTO release_counter (hardware, given) VALUES ($1, $2) ON CONFLICT (hardware) DO UPDATE SET given = $2",
-		hardware, int64(n))
+	_, err = w.exec(giveCounter, hardware, int64(n))
 	return n, err
 }
+
+const giveCounter = `
+INSERT INTO release_counter (hardware, given) VALUES ($1, $2)
+ON CONFLICT (hardware) DO UPDATE SET given = $2 WHERE release_counter.given < $2`
 
 const giveSequence = `
 INSERT INTO release_sequence (hardware, channel, given) VALUES ($1, $2, $3)

@@ -249,6 +249,7 @@ func TestRoles(t *testing.T) {
 	if err := owner.Rotate(ctx, registrytest.MAC(2), registrytest.WithPassword(registrytest.Admission(2, 1)), "", time.Nanosecond); err != nil {
 		t.Fatal(err) // whose grace only some of them may end
 	}
+	first := firstRow(t, owner)
 	offer := fleet.Offer{Hardware: "esp32", Channel: "stable", Version: "1", Manifest: fleet.Sum(nil), Sequence: 1}
 	sequence := uint64(0)
 	verbs := map[string]func(f *registry.Fleet) error{
@@ -274,7 +275,8 @@ func TestRoles(t *testing.T) {
 			for _, e := range f.Revocations(ctx) {
 				err = errors.Join(err, e)
 			}
-			return errors.Join(err, offers, stamp)
+			holds := f.Holds(ctx, registry.Head{}, first)
+			return errors.Join(err, offers, stamp, holds)
 		},
 		"hash": func(f *registry.Fleet) error {
 			d, err := f.Device(ctx, registrytest.MAC(1))
@@ -326,6 +328,18 @@ func TestRoles(t *testing.T) {
 	if err := errors.Join(registry.Grant(ctx, url), p.Run(as("radius"), "SELECT * FROM radcheck")); err != nil {
 		t.Errorf("granted again: %v", err)
 	}
+}
+
+func firstRow(t *testing.T, f *registry.Fleet) registry.Head {
+	t.Helper()
+	for r, err := range f.Audit(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return registry.Head{Sequence: r.Sequence, Hash: r.Hash}
+	}
+	t.Fatal("no rows")
+	return registry.Head{}
 }
 
 func visit(t *testing.T, url string) error {

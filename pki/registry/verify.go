@@ -11,7 +11,8 @@ import (
 // VerifyAudit walks the whole audit trail and returns its head. A *BrokenError
 // names the first row that is missing, was changed or was moved. Each of
 // against, a head written down elsewhere, must be on the trail too: that is what
-// finds a trail that was cut off, or computed anew.
+// finds a trail that was cut off, or computed anew. Rows that a restore has given
+// up are no fault, see [Fleet.Losses], unless one of against is among them.
 func (f *Fleet) VerifyAudit(ctx context.Context, against ...Head) (Head, error) {
 	v := verifier{wanted: make(map[uint64][]fleet.Digest)}
 	for _, h := range against {
@@ -60,6 +61,12 @@ func (v *verifier) reach(h Head) error {
 
 func (v *verifier) next(r Row) error {
 	n := v.head.Sequence + 1
+	if r.Sequence > n && r.Action == restored {
+		if err := v.skip(r); err != nil {
+			return err
+		}
+		n = r.Sequence
+	}
 	switch {
 	case r.Sequence > n:
 		return &BrokenError{n, "missing"}
@@ -70,9 +77,27 @@ func (v *verifier) next(r Row) error {
 	case r.Prev != v.head.Hash && n == 1:
 		return &BrokenError{n, "changed: it follows a row that never was"}
 	case r.Prev != v.head.Hash:
-		return &BrokenError{n - 1, fmt.Sprintf("changed: row %d follows another one", n)}
+		return &BrokenError{v.head.Sequence, fmt.Sprintf("changed: row %d follows another one", n)}
 	}
 	return v.reach(Head{n, r.Hash})
+}
+
+// skip passes over the rows that a restore has given up. Of those only the last
+// one that was known of can be compared.
+func (v *verifier) skip(r Row) error {
+	d, err := r.restore()
+	if err != nil {
+		return err
+	}
+	for sequence, hashes := range v.wanted {
+		lost := sequence > v.head.Sequence && sequence < r.Sequence
+		for _, hash := range hashes {
+			if lost && d.Known != (Head{sequence, hash}) {
+				return &BrokenError{sequence, fmt.Sprintf("lost: row %d tells of a restore from a backup", r.Sequence)}
+			}
+		}
+	}
+	return nil
 }
 
 // end checks that the trail is as long as it must be.

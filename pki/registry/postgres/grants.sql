@@ -38,14 +38,15 @@ BEGIN
 		('enrol', 'UPDATE ON audit_head'),
 
 		-- Releases. Of credentials what is public.
-		('publish', 'SELECT ON schema_version, device, offer, release_sequence, release_counter, crl, audit, audit_head, visit'),
+		('publish', 'SELECT ON schema_version, device, stray, offer, release_sequence, release_counter, crl, audit, audit_head, visit'),
 		('publish', 'SELECT (serial, mac, certificate, issuer, issued, until, ended, reason) ON credential'),
 		('publish', 'INSERT, UPDATE ON offer, release_sequence, release_counter'),
 		('publish', 'INSERT ON audit'),
 		('publish', 'UPDATE ON audit_head'),
 
 		-- Answering boards: a reader, but for the visits.
-		('serve', 'SELECT ON schema_version, device, offer, audit_head'),
+		('serve', 'SELECT ON schema_version, device, stray, offer, audit_head'),
+		('serve', 'SELECT (sequence, action, hash) ON audit'),
 		('serve', 'SELECT (serial, mac, certificate, issuer, issued, until, ended, reason) ON credential'),
 		('serve', 'SELECT, INSERT, UPDATE, DELETE ON visit'),
 
