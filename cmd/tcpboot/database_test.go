@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
+	"os"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/tcpboot/tcpboot/pki/registry"
 	"github.com/tcpboot/tcpboot/pki/registry/registrytest"
 )
 
@@ -22,4 +25,18 @@ func cmdDatabase(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Setenv("DATABASE", strings.Replace(url, "owner@", "", 1))
 	ts.Setenv("PGUSER", "owner")
+}
+
+// onPostgres moves the registry of the script's site, which is empty, into a new
+// database.
+func onPostgres(ts *testscript.TestScript) {
+	cmdDatabase(ts, false, nil)
+	f, err := registry.Create(context.Background(), registrytest.As("owner", "@"+strings.TrimPrefix(ts.Getenv("DATABASE"), "postgres://")),
+		registry.Options{Who: "test"})
+	ts.Check(err)
+	ts.Check(f.Close())
+	cmdReplace(ts, false, []string{"tcpboot.yaml", "sqlite:tcpboot.db", ts.Getenv("DATABASE")})
+	for _, file := range []string{"tcpboot.db", "tcpboot.db-wal", "tcpboot.db-shm"} {
+		ts.Check(os.Remove(ts.MkAbs(file)))
+	}
 }
