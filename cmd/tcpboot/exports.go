@@ -98,6 +98,9 @@ func (s *session) renderRADIUS() error {
 		return err
 	}
 	defer unlock()
+	if err := s.stillInMode(); err != nil {
+		return fmt.Errorf("the registry is changed, but the RADIUS server's database is not: %w", err)
+	}
 	all, err := s.exports()
 	if err != nil {
 		return err

@@ -49,6 +49,11 @@ func radiusExport(s *session) error {
 		if err := s.toSQL(s.cli.String("database")); err != nil {
 			return err
 		}
+		if mirrorFile(s.site) != "" { // whatever happened to it meanwhile
+			if err := s.fleet.SyncRADIUS(s.ctx()); err != nil {
+				return err
+			}
+		}
 	}
 	if err := s.newExport(e, s.cli.String("group")); err != nil {
 		return err

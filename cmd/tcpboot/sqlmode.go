@@ -63,6 +63,20 @@ func (s *session) toSQL(asked string) error {
 	return errors.Join(s.fleet.Close(), s.open(writing()))
 }
 
+// stillInMode notices that the site went into SQL mode while this verb was at
+// work: what it changed is not in the mirror then.
+func (s *session) stillInMode() error {
+	now, err := site.Open(s.site.Dir)
+	if err != nil || mirrorFile(now) == mirrorFile(s.site) || mirrorFile(now) == "" {
+		return err
+	}
+	s.site = now
+	if err := errors.Join(s.fleet.Close(), s.open(writing())); err != nil {
+		return err
+	}
+	return s.fleet.SyncRADIUS(s.ctx())
+}
+
 // writeSQL writes a folder of which no file is about a board.
 func (s *session) writeSQL(key []byte, create creator) error {
 	server, err := s.radiusServer(key)

@@ -25,8 +25,8 @@ type dialect struct {
 	again    func(error) bool
 }
 
-//go:embed sqlite/fleet/0001.sql sqlite/visits/0001.sql
-//go:embed postgres/fleet/0001.sql postgres/visits/0001.sql postgres/grants.sql
+//go:embed sqlite/fleet/0001.sql sqlite/fleet/0003.sql sqlite/visits/0001.sql
+//go:embed postgres/fleet/0001.sql postgres/fleet/0003.sql postgres/visits/0001.sql postgres/grants.sql
 var scripts embed.FS
 
 func script(name string) string {
@@ -70,10 +70,10 @@ var inPostgres = &dialect{
 // The stores. A visit lost in a power cut is told again by the board's next
 // one, so visits are spared the wait for the disk at each commit.
 var (
-	fleetStore  = store{inSQLite, "fleet", []string{script("sqlite/fleet/0001.sql")}, "FULL"}
+	fleetStore  = store{inSQLite, "fleet", []string{script("sqlite/fleet/0001.sql"), script("sqlite/fleet/0003.sql")}, "FULL"}
 	visitsStore = store{inSQLite, "visits", []string{script("sqlite/visits/0001.sql")}, "NORMAL"}
 
-	postgresFleet  = store{inPostgres, "fleet", []string{script("postgres/fleet/0001.sql")}, ""}
+	postgresFleet  = store{inPostgres, "fleet", []string{script("postgres/fleet/0001.sql"), script("postgres/fleet/0003.sql")}, ""}
 	postgresVisits = store{inPostgres, "visits", []string{script("postgres/visits/0001.sql")}, ""}
 )
 

@@ -20,9 +20,9 @@ func TestMigrationsStay(t *testing.T) {
 		store store
 		want  []string
 	}{
-		{fleetStore, []string{"8acd75a6810c933b8256d2c2e920a95c2d2e280657eb05a2ef72002cb122d843"}},
+		{fleetStore, []string{"8acd75a6810c933b8256d2c2e920a95c2d2e280657eb05a2ef72002cb122d843", "68844a300638924aecb338dcfd872fc162c38fb06b3de0aa480a445435566e4b"}},
 		{visitsStore, []string{"dbbae015fbfa118d15926e842761d9876f3b1dd1790aab93211b565f4c68702b"}},
-		{postgresFleet, []string{"3bdf33d93ae7a79fba2b12163d50e6cfa5395473504ae82e76ae581e9ae59015"}},
+		{postgresFleet, []string{"3bdf33d93ae7a79fba2b12163d50e6cfa5395473504ae82e76ae581e9ae59015", "a1a5b6485c5188b71facd56731ee5f254b29e91fe8e31befd8e568ecd7b0f2f3"}},
 		{postgresVisits, []string{"ff492ed1e041886d899672dc9dc415f75c89cf344990f59efb7345fd7e8f0db7"}},
 	} {
 		var got []string
