@@ -23,7 +23,11 @@ func cmdDatabase(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	url, err := p.NewDatabase()
 	ts.Check(err)
-	ts.Setenv("DATABASE", strings.Replace(url, "owner@", "", 1))
+	_, behind, _ := strings.Cut(url, "@")
+	name, _, _ := strings.Cut(strings.TrimPrefix(behind, "/"), "?")
+	ts.Setenv("DATABASE", "postgres://"+behind)
+	ts.Setenv("BEHIND", behind)
+	ts.Setenv("DB", name)
 	ts.Setenv("PGUSER", "owner")
 }
 
@@ -31,8 +35,7 @@ func cmdDatabase(ts *testscript.TestScript, neg bool, args []string) {
 // database.
 func onPostgres(ts *testscript.TestScript) {
 	cmdDatabase(ts, false, nil)
-	f, err := registry.Create(context.Background(), registrytest.As("owner", "@"+strings.TrimPrefix(ts.Getenv("DATABASE"), "postgres://")),
-		registry.Options{Who: "test"})
+	f, err := registry.Create(context.Background(), "postgres://owner@"+ts.Getenv("BEHIND"), registry.Options{Who: "test"})
 	ts.Check(err)
 	ts.Check(f.Close())
 	cmdReplace(ts, false, []string{"tcpboot.yaml", "sqlite:tcpboot.db", ts.Getenv("DATABASE")})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,6 +52,8 @@ func (s *session) toSQL(asked string) error {
 		return fmt.Errorf("--database %s: tcpboot.yaml has radius.database: %s", asked, has)
 	case has != "":
 		return nil
+	case asked == "" && !embedded && !namesRole(databaseURL(s.site)):
+		return usagef("radius export: the registry's URL names no role: say with --database postgres://ROLE@… by which the RADIUS server reads")
 	case asked == "" && !embedded:
 		say(s.cli, "note: the RADIUS server reads by the registry's own URL: give it a role of tcpboot_radius, which may read the boards and nothing else, with --database")
 		return nil
@@ -61,6 +64,11 @@ func (s *session) toSQL(asked string) error {
 		return err
 	}
 	return errors.Join(s.fleet.Close(), s.open(writing()))
+}
+
+func namesRole(server string) bool {
+	u, err := url.Parse(server)
+	return err == nil && (u.User.Username() != "" || u.Query().Has("user"))
 }
 
 // stillInMode notices that the site went into SQL mode while this verb was at

@@ -274,6 +274,9 @@ func TestSQLSeen(t *testing.T) {
 		l.logins(each("seen, old", old, reject))
 		l.logins(each("seen, new", boards, accept))
 		d.checkSeen(boards, old)
+		p := registrytest.Server(t)
+		d.ok(p.Run(registrytest.As("owner", d.url), "REVOKE EXECUTE ON FUNCTION seen(text, text) FROM tcpboot_radius"))
+		l.logins(each("who cannot tell, new", boards, accept))
 	})
 }
 

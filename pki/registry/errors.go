@@ -12,6 +12,10 @@ import (
 // ErrNewer says that a newer program has written the database.
 var ErrNewer = errors.New("written by a newer tcpboot")
 
+// ErrOlder says that the schema is of an older program, and whoever only reads
+// cannot change that.
+var ErrOlder = errors.New("it cannot be brought up to date read-only")
+
 // What a registry on PostgreSQL can fail of before it is asked anything. The
 // errors that wrap these say in the server's words what was wrong.
 var (

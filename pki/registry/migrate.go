@@ -65,7 +65,7 @@ func migrate(ctx context.Context, db *sql.DB, s store, readOnly bool) error {
 	case version == len(s.migrations):
 		return nil
 	case readOnly:
-		return fmt.Errorf("schema %d is older than this program's %d, and cannot be brought up to date read-only", version, len(s.migrations))
+		return fmt.Errorf("schema %d is older than this program's %d: %w", version, len(s.migrations), ErrOlder)
 	}
 	return inTx(ctx, db, nil, func(tx *sql.Tx) error {
 		if err := run(ctx, tx, s.lockSchema); err != nil {

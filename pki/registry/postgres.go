@@ -167,7 +167,7 @@ func vacant(ctx context.Context, db *sql.DB, mark string) error {
 		SELECT CASE WHEN to_regnamespace('tcpboot') IS NULL THEN has_database_privilege(current_database(), 'CREATE')
 			ELSE has_schema_privilege(to_regnamespace('tcpboot')::oid, 'CREATE') END`).Scan(&may)
 	if err == nil && !may {
-		err = fmt.Errorf("%w: to make a schema", ErrDenied)
+		err = fmt.Errorf("%w: CREATE, to make a schema", ErrDenied)
 	}
 	return err
 }

@@ -30,7 +30,7 @@ func TestServerErrors(t *testing.T) {
 		{"no database", strings.Replace(empty, "@/", "@/no_", 1), registry.ErrNoDatabase, `no such database: database "no_site`},
 		{"no role", registrytest.As("unheard", empty), registry.ErrLogin, `role "unheard" does not exist`},
 		{"no password", fmt.Sprintf("postgres://owner@127.0.0.1:%d/postgres", p.Port), registry.ErrLogin, `password authentication failed for user "owner"`},
-		{"no right to make one", registrytest.As("idle", empty), registry.ErrDenied, "the right: to make a schema"},
+		{"no right to make one", registrytest.As("idle", empty), registry.ErrDenied, "the right: CREATE, to make a schema"},
 		{"one of somebody else", full, registry.ErrTaken, "holds a registry already"},
 		{"one that may not be seen", registrytest.As("idle", full), registry.ErrTaken, "holds a registry already"},
 	} {
