@@ -221,20 +221,30 @@ func TestSQLLogins(t *testing.T) {
 			{"grace, old password, PEAP", openOld.by(usePEAP), accept, ""},
 			{"grace, old password, TTLS-PAP", openOld.by(usePAP), accept, ""},
 		}
-		for _, hostile := range []string{
-			"' OR '1'='1", "246f28aa1001'--", "'; DELETE FROM radcheck; --", "246f28aa1001' UNION SELECT 1,'x','Auth-Type','Accept',':='--",
-			"%{sql:SELECT 1}", "%{User-Name}", `\'`, "=27 OR 1=1", "DEFAULT",
-		} {
-			rows = append(rows,
-				row{"identity " + hostile, a.by(usePAP, as(hostile)), reject, ""},
-				row{"identity and station " + hostile, a.by(useTLS, as(hostile), from(hostile)), reject, ""})
-		}
 		rows = append(rows,
 			row{"grace over, new certificate", over.by(useTLS), accept, ""},
 			row{"grace over, old certificate", overOld.by(useTLS), reject, ""},
 			row{"grace over, old password, PEAP", overOld.by(usePEAP), reject, ""},
 			row{"grace over, old password, TTLS-PAP", overOld.by(usePAP), reject, ""})
 		l.logins(rows)
+
+		var attempts []row
+		for _, hostile := range []string{
+			"' OR '1'='1", "246f28aa1001'--", "'; DELETE FROM radcheck; --", "246f28aa1001' UNION SELECT 1,'x','Auth-Type','Accept',':='--",
+			"%{sql:SELECT 1}", "%{User-Name}", `\'`, "=27 OR 1=1", "DEFAULT",
+			"%{boards:DELETE FROM radcheck}", "%{boards:SELECT tcpboot.seen('246f28aa1006','" + open.proof().Serial.String() + "')}",
+			"246f28aa1006'; SELECT tcpboot.seen('246f28aa1006','" + open.proof().Serial.String() + "'); --",
+			"246f28aa1001\n", "\n246f28aa1001", "246f28aa1001\r\nTcpboot-Methods := tls", "x\n' OR 1=1 --\n", "`id`", "${confdir}", "$INCLUDE x",
+		} {
+			attempts = append(attempts,
+				row{"identity " + hostile, a.by(usePAP, as(hostile)), reject, ""},
+				row{"identity and station " + hostile, a.by(useTLS, as(hostile), from(hostile)), reject, ""})
+		}
+		facts, head := d.facts(), must(d.Head(t.Context()))
+		l.logins(attempts)
+		if now := must(d.Head(t.Context())); !maps.EqualFunc(facts, d.facts(), slices.Equal[[]string]) || now != head {
+			t.Errorf("somebody changed what the server reads, or the trail went on from %v to %v", head, now)
+		}
 		l.logins([]row{{"the database is as it was", a.by(usePEAP), accept, "101"}})
 	})
 }
