@@ -262,11 +262,12 @@ func (p *packer) copyOf(database string) (string, error) {
 
 func (p *packer) copyRegistry() error {
 	ctx := p.ctx()
-	if !inFile(p.site) {
+	database, inFile := databaseFile(p.site)
+	if !inFile {
 		p.without("the registry: back the database up with pg_dump")
 		return p.readHead(ctx, p.fleet)
 	}
-	path, err := p.copyOf(databaseFile(p.site))
+	path, err := p.copyOf(database)
 	if err == nil {
 		err = p.fleet.CopyTo(ctx, path)
 	}
@@ -290,7 +291,10 @@ func (p *packer) readHead(ctx context.Context, f *registry.Fleet) (err error) {
 }
 
 // inFile reports whether the registry is a file, and not on a server.
-func inFile(s *site.Site) bool { return strings.HasPrefix(s.Settings.Database, "sqlite:") }
+func inFile(s *site.Site) bool {
+	_, file := databaseFile(s)
+	return file
+}
 
 // backedDatabase names the registry in a backup: by its place in the site, or by
 // the usual one, where it lies elsewhere.

@@ -33,19 +33,21 @@ type export struct {
 
 const exportsFile = "radius.exports"
 
-// A format is a kind of export: whether the RADIUS server's key lies in it, and
-// how it is written. The list of boards comes last.
+// A format is a kind of export: whether the RADIUS server's key lies in it,
+// whether the boards do not, and how it is written. The list of boards comes last.
 type format struct {
 	hasKey bool
+	asks   bool // its server looks the boards up in a database
 	write  func(s *session, key []byte, create creator) error
 }
 
 type creator = func(name string, secret bool) (io.WriteCloser, error)
 
 var formats = map[string]format{
-	"freeradius": {true, (*session).writeFreeRADIUS},
-	"authorize":  {false, (*session).writeAuthorize},
-	"hostapd":    {true, (*session).writeHostapd},
+	"freeradius": {hasKey: true, write: (*session).writeFreeRADIUS},
+	"sql":        {hasKey: true, asks: true, write: (*session).writeSQL},
+	"authorize":  {write: (*session).writeAuthorize},
+	"hostapd":    {hasKey: true, write: (*session).writeHostapd},
 }
 
 // radiusKeyFile is the server's key in an export, in the clear.
@@ -96,6 +98,9 @@ func (s *session) renderRADIUS() error {
 		return err
 	}
 	defer unlock()
+	if err := s.stillInMode(); err != nil {
+		return fmt.Errorf("the registry is changed, but the RADIUS server's database is not: %w", err)
+	}
 	all, err := s.exports()
 	if err != nil {
 		return err
@@ -170,7 +175,7 @@ func (s *session) newExport(e export, group string) error {
 	if err := s.remember(append(others, e)); err != nil {
 		return err
 	}
-	if err := errors.Join(setGroup(e.Dir, group), s.writeExport(e, f, key)); err != nil {
+	if err := errors.Join(setGroup(e.Dir, group), s.letIn(group), s.writeExport(e, f, key)); err != nil {
 		os.Remove(e.Dir) // where nothing came into it; a full folder stays
 		return errors.Join(err, s.remember(all))
 	}
@@ -241,6 +246,9 @@ func (s *session) writeExport(e export, f format, key []byte) error {
 		return err
 	}
 	for _, file := range files {
+		if f.asks && file.Same() {
+			continue // a server of whose boards one changed is left entirely alone
+		}
 		if err := file.Commit(); err != nil {
 			return err
 		}

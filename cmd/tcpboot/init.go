@@ -48,7 +48,7 @@ var initVerb = &cli.Command{
 		&cli.StringFlag{Name: "radius-client", Usage: "the `NETWORK` of the access points", Value: "127.0.0.1/32"},
 		&cli.StringFlag{Name: "eap", Usage: "`METHODS` of boards that are enrolled without --eap", Value: "tls,peap,ttls"},
 		&cli.StringFlag{Name: "credentials", Usage: "`KIND` of the keys of boards and of RADIUS: p256, or rsa2048 for boards with the unmodified loader of 2017", Value: "p256"},
-		&cli.StringFlag{Name: "database", Usage: "the registry's `URL`", Value: "sqlite:tcpboot.db"},
+		&cli.StringFlag{Name: "database", Usage: "the registry's `URL`: sqlite:FILE, or postgres://USER@HOST/NAME, a database that exists", Value: "sqlite:tcpboot.db"},
 		&cli.StringFlag{Name: "releases", Usage: "the `DIR` of the releases' OCI layout", Value: "releases"},
 		&cli.StringSliceFlag{Name: "key", Usage: "make the key `NAME=URI` in a key store instead of a file: boards-ca=pkcs11:… (may be repeated; see key list)"},
 		&cli.PathFlag{Name: "recovery-code", Usage: "write the code of the recovery copy to `FILE` instead of the terminal"},
@@ -65,14 +65,14 @@ func initSite(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := mayBegin(&site.Site{Dir: dir, Settings: settings}); err != nil {
+	if err := mayBegin(c.Context, &site.Site{Dir: dir, Settings: settings}); err != nil {
 		return err
 	}
 	passphrases, err := newPassphrases(c)
 	if err != nil {
 		return err
 	}
-	begun, mark, err := begin(dir, settings)
+	begun, mark, err := begin(c.Context, dir, settings)
 	if err != nil {
 		return err
 	}
@@ -103,9 +103,6 @@ func initSettings(c *cli.Context) (site.Settings, error) {
 	if s.Keys, err = storedKeys(c.StringSlice("key")); err != nil {
 		return s, err
 	}
-	if !strings.HasPrefix(s.Database, "sqlite:") {
-		return s, usagef("--database %s: only sqlite:FILE is supported so far", s.Database)
-	}
 	if err := errors.Join(pki.CheckSite(s.Name), s.Check()); err != nil {
 		return s, usageError{err}
 	}
@@ -118,10 +115,32 @@ func initSettings(c *cli.Context) (site.Settings, error) {
 const clientSecretFile = "keys/radius-client.secret"
 
 // unfinished marks a folder in which an init is at work, which holds a lock on
-// it, or was. Its line is the database that this init began to make: what it
-// names is init's own, and is cleared away by the next one. A folder with keys or
-// a registry but neither settings nor this mark is somebody's, and is left alone.
+// it, or was. Its first line is the database that this init began to make, its
+// second one the mark that a registry on PostgreSQL bears then: what they name is
+// init's own. A file is cleared away by the next init, which goes on with a registry
+// on PostgreSQL instead: nothing is ever removed from a server. A folder with keys
+// or a registry but neither settings nor this mark is somebody's, and is left alone.
 const unfinished = ".init"
+
+// A beginning is what the mark says.
+type beginning struct{ database, mark string }
+
+func readBeginning(text []byte) (b beginning) {
+	var rest string
+	b.database, rest, _ = strings.Cut(string(text), "\n")
+	b.mark, _, _ = strings.Cut(rest, "\n")
+	return b
+}
+
+// write puts b into the mark. It overwrites before it cuts off: whoever is killed
+// in between has not lost the way back to a registry on a server.
+func (b beginning) write(mark *os.File) error {
+	text := b.database + "\n" + b.mark + "\n"
+	if _, err := mark.WriteAt([]byte(text), 0); err != nil {
+		return err
+	}
+	return errors.Join(mark.Truncate(int64(len(text))), mark.Sync())
+}
 
 // forgetInit removes the mark from a site that is made. Every verb that changes
 // the site does so too, in case that init was killed right behind its moment.
@@ -134,11 +153,11 @@ func forgetInit(s *site.Site) error {
 
 // mayBegin refuses a folder that is a site, or that may have been one, and a
 // database that no earlier init has begun to make here.
-func mayBegin(s *site.Site) error {
+func mayBegin(ctx context.Context, s *site.Site) error {
 	if exists(s.Path(site.SettingsFile)) {
 		return fmt.Errorf("%w: %s", site.ErrExists, s.Path(site.SettingsFile))
 	}
-	begun, err := os.ReadFile(s.Path(unfinished))
+	text, err := os.ReadFile(s.Path(unfinished))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -149,10 +168,11 @@ func mayBegin(s *site.Site) error {
 			}
 		}
 	}
-	if file := databaseFile(s); exists(file) && s.Settings.Database != strings.TrimSpace(string(begun)) {
+	begun := readBeginning(text)
+	if file, ok := databaseFile(s); ok && exists(file) && s.Settings.Database != begun.database {
 		return &remnantsError{file}
 	}
-	return nil
+	return registry.Vacant(ctx, databaseURL(s), begun.mark)
 }
 
 func exists(path string) bool {
@@ -160,11 +180,12 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func databaseFile(s *site.Site) string { return strings.TrimPrefix(databaseURL(s), "sqlite:") }
+// databaseFile is the registry's file; false says that it lies on a server.
+func databaseFile(s *site.Site) (string, bool) { return strings.CutPrefix(databaseURL(s), "sqlite:") }
 
 // begin makes the folders, and clears away what a killed init left. Until mark is
 // closed nobody else begins here.
-func begin(dir string, settings site.Settings) (s *site.Site, mark *os.File, err error) {
+func begin(ctx context.Context, dir string, settings site.Settings) (s *site.Site, mark *os.File, err error) {
 	if s, err = site.Create(dir, settings); err != nil {
 		return nil, nil, err
 	}
@@ -175,7 +196,7 @@ func begin(dir string, settings site.Settings) (s *site.Site, mark *os.File, err
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := startOver(s, mark); err != nil {
+	if err := startOver(ctx, s, mark); err != nil {
 		mark.Close()
 		return nil, nil, err
 	}
@@ -184,30 +205,25 @@ func begin(dir string, settings site.Settings) (s *site.Site, mark *os.File, err
 
 // startOver clears away what the mark says was begun, and marks what begins now.
 // It looks again whether it may: another init can have come and gone meanwhile.
-func startOver(s *site.Site, mark *os.File) error {
-	if err := mayBegin(s); err != nil {
+func startOver(ctx context.Context, s *site.Site, mark *os.File) error {
+	if err := mayBegin(ctx, s); err != nil {
 		if errors.Is(err, site.ErrExists) {
 			err = errors.Join(err, forgetInit(s)) // the mark is of our making
 		}
 		return err
 	}
-	begun, err := io.ReadAll(mark)
+	text, err := io.ReadAll(mark)
 	if err != nil {
 		return err
 	}
-	if url := strings.TrimSpace(string(begun)); url != "" {
-		earlier := &site.Site{Dir: s.Dir, Settings: site.Settings{Database: url}}
-		if err := removeDatabase(databaseFile(earlier)); err != nil {
+	begun := readBeginning(text)
+	earlier := &site.Site{Dir: s.Dir, Settings: site.Settings{Database: begun.database}}
+	if file, ok := databaseFile(earlier); ok {
+		if err := removeDatabase(file); err != nil {
 			return err
 		}
 	}
-	if err := mark.Truncate(0); err != nil {
-		return err
-	}
-	if _, err := mark.WriteAt([]byte(s.Settings.Database+"\n"), 0); err != nil {
-		return err
-	}
-	return mark.Sync()
+	return beginning{s.Settings.Database, cmp.Or(begun.mark, rand.Text())}.write(mark)
 }
 
 // removeDatabase removes a SQLite database, whole or begun.
@@ -482,7 +498,11 @@ func (m *maker) makeIgnore() error {
 }
 
 func (m *maker) makeRegistry() error {
-	f, err := registry.Create(m.ctx, databaseURL(m.site), registry.Options{Who: whoami(), Now: time.Now})
+	text, err := os.ReadFile(m.site.Path(unfinished))
+	if err != nil {
+		return err
+	}
+	f, err := registry.Create(m.ctx, databaseURL(m.site), registry.Options{Who: whoami(), Now: time.Now, Mark: readBeginning(text).mark})
 	if errors.Is(err, fs.ErrExist) { // somebody made it since we looked: it is not ours to clear away
 		err = errors.Join(err, m.mark.Truncate(0))
 	}

@@ -61,7 +61,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		Action:                    noVerb,
 		Commands: []*cli.Command{
 			initVerb, enrollVerb, rotateVerb, revokeVerb, replaceVerb, deviceVerb,
-			radiusVerb, loaderVerb, crlVerb,
+			radiusVerb, databaseVerb, loaderVerb, crlVerb,
 			releaseVerb, serveVerb, fetchVerb, whyVerb,
 			keyVerb, auditVerb, statusVerb, backupVerb, restoreVerb, completionVerb,
 		},

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tcpboot/tcpboot/pki/registry/registrytest"
 )
 
 func TestMain(m *testing.M) {
@@ -28,6 +30,7 @@ func (m surroundings) Run() int {
 		panic(err)
 	}
 	defer os.RemoveAll(dir)
+	defer registrytest.StopServer()
 	readyDir = dir
 	return m.M.Run()
 }
@@ -68,6 +71,8 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"drain":  cmdDrain,
 	"port":   cmdPort,
 	"token":  cmdToken,
+	// databases on a server
+	"database": cmdDatabase,
 }
 
 func setupScript(e *testscript.Env) error {

@@ -106,16 +106,22 @@ func copyTree(from, to string) error {
 }
 
 // cmdSite makes the script's folder a site called lab, whose RADIUS server is
-// to listen at a free port, in the variable RADIUS:  site
+// to listen at a free port, in the variable RADIUS. Its registry is a file, or a
+// new database as by the command "database".
+//
+//	site [postgres]
 func cmdSite(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 0 {
-		ts.Fatalf("usage: site")
+	if neg || len(args) > 1 || len(args) == 1 && args[0] != "postgres" {
+		ts.Fatalf("usage: site [postgres]")
 	}
 	ready, err := readySite()
 	ts.Check(err)
 	ts.Check(copyTree(ready, ts.MkAbs(".")))
 	cmdPort(ts, false, []string{"RADIUS"})
 	cmdReplace(ts, false, []string{"tcpboot.yaml", "127.0.0.1:1812", "127.0.0.1:" + ts.Getenv("RADIUS")})
+	if len(args) == 1 {
+		onPostgres(ts)
+	}
 }
 
 // cmdReplace replaces text in a file, which must be there:  replace FILE OLD NEW

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -25,7 +26,14 @@ var radiusReloadVerb = &cli.Command{
 		if err != nil {
 			return err
 		}
-		if n == 0 {
+		all, err := s.exports()
+		if err != nil {
+			return err
+		}
+		switch {
+		case n == 0 && slices.ContainsFunc(all, func(e export) bool { return formats[e.Format].asks }):
+			return s.sayAtOnce()
+		case n == 0:
 			return errors.New("no export says how to reload its server: radius export --pid-file FILE or --reload COMMAND")
 		}
 		return answer(s.cli, map[string]int{"reloaded": n}, func(w io.Writer) {

@@ -197,10 +197,11 @@ func (r *restorer) takeFrom() (*broughtBack, error) {
 		return nil, err
 	}
 	defer in.Close()
+	database, inFile := databaseFile(r.site)
 	switch {
 	case in.head.Site != r.site.Settings.Name:
 		return nil, fmt.Errorf("the backup is of site %s, and %s is %s", in.head.Site, r.site.Dir, r.site.Settings.Name)
-	case in.head.Database == "" || !inFile(r.site):
+	case in.head.Database == "" || !inFile:
 		return nil, usagef("restore: the registry lies on a server: bring it back there, then restore --into DIR without FILE")
 	}
 	unlock, err := r.site.Lock("restore")
@@ -209,7 +210,7 @@ func (r *restorer) takeFrom() (*broughtBack, error) {
 	}
 	defer unlock()
 	r.backup, r.time = in.head.Registry.Mark, in.head.Time
-	staged := databaseFile(r.site) + ".restored"
+	staged := database + ".restored"
 	if err := removeDatabase(staged); err != nil { // what a killed run left
 		return nil, err
 	}
@@ -221,7 +222,7 @@ func (r *restorer) takeFrom() (*broughtBack, error) {
 	if err != nil {
 		return nil, err
 	}
-	done.Kept, err = registry.Replace(staged, databaseFile(r.site)) // the moment
+	done.Kept, err = registry.Replace(staged, database) // the moment
 	return done, err
 }
 

@@ -32,7 +32,8 @@ var serveVerb = &cli.Command{
 		"run it, when the site belongs to root, and the user can read tcpboot.yaml, certs/,\n" +
 		"sitedocs/, the releases and the database with its -wal and -shm, needs no key, and\n" +
 		"has --visits in a folder of its own. Images lie without a name in TMPDIR, or in\n" +
-		"memory when that is full.",
+		"memory when that is full.\n\n" +
+		"On PostgreSQL a role of tcpboot_serve is enough (PGUSER, where the URL names none).",
 	Flags: []cli.Flag{
 		&cli.StringFlag{Name: "listen", Usage: "listen on `ADDR:PORT` (default: listen of tcpboot.yaml)"},
 		visitsFlag,
@@ -42,11 +43,14 @@ var serveVerb = &cli.Command{
 }
 
 // visitsFlag is where servers write, and why reads.
-var visitsFlag = &cli.PathFlag{Name: "visits", Usage: "the boards' last visits are in `FILE` (default: visits.db of the site)"}
+var visitsFlag = &cli.PathFlag{Name: "visits", Usage: "the boards' last visits are in `FILE` (default: visits.db of the site, or the registry's own table on PostgreSQL)"}
 
 func (s *session) visits() string {
 	if file := s.cli.Path("visits"); file != "" {
 		return file
+	}
+	if _, embedded := databaseFile(s.site); !embedded {
+		return databaseURL(s.site)
 	}
 	return s.site.Path("visits.db")
 }

@@ -42,8 +42,11 @@ type session struct {
 
 // withSite opens the site and its registry for a verb, and closes them after it.
 func withSite(verb func(*session) error) cli.ActionFunc {
-	return func(c *cli.Context) error { return inSite(c, registry.Options{Who: whoami(), Now: time.Now}, verb) }
+	return func(c *cli.Context) error { return inSite(c, writing(), verb) }
 }
+
+// writing are the options of whoever may change the registry.
+func writing() registry.Options { return registry.Options{Who: whoami(), Now: time.Now} }
 
 // readingSite is withSite for verbs that change nothing.
 func readingSite(verb func(*session) error) cli.ActionFunc {
@@ -69,7 +72,7 @@ func inSite(c *cli.Context, o registry.Options, verb func(*session) error) (err 
 	if s.keys, err = newKeyring(c, dir, s.site.Settings.Keys); err != nil {
 		return err
 	}
-	if s.fleet, err = registry.Open(c.Context, databaseURL(s.site), o); err != nil {
+	if err := s.open(o); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.fleet.Close()) }()
@@ -83,6 +86,19 @@ func inSite(c *cli.Context, o registry.Options, verb func(*session) error) (err 
 		defer func() { err = errors.Join(err, keepHead(context.WithoutCancel(c.Context), s.site, s.fleet)) }()
 	}
 	return verb(s)
+}
+
+// open opens the registry. Whoever may change it keeps what the RADIUS server
+// reads up to date as well, on a site where that is a file of its own.
+func (s *session) open(o registry.Options) (err error) {
+	if file := mirrorFile(s.site); file != "" && !o.ReadOnly {
+		o.RADIUS = file
+		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+			return err
+		}
+	}
+	s.fleet, err = registry.Open(s.ctx(), databaseURL(s.site), o)
+	return err
 }
 
 func siteDir(c *cli.Context) (string, error) {
@@ -99,8 +115,9 @@ func siteDir(c *cli.Context) (string, error) {
 func (s *session) ctx() context.Context { return s.cli.Context }
 
 // databaseURL is where the registry lies; a relative file lies in the site.
-func databaseURL(s *site.Site) string {
-	url := s.Settings.Database
+func databaseURL(s *site.Site) string { return absoluteURL(s, s.Settings.Database) }
+
+func absoluteURL(s *site.Site, url string) string {
 	if file, ok := strings.CutPrefix(url, "sqlite:"); ok && !filepath.IsAbs(file) {
 		return "sqlite:" + s.Path(file)
 	}

@@ -93,12 +93,11 @@ func appendBoard(b []byte, d *fleet.Device, offered fleet.EAP) ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
-// appendAdmission appends what of a proves one of the methods.
+// appendAdmission appends what names a, and the password where a method asks for
+// one.
 func appendAdmission(b []byte, prefix string, a *fleet.Admission, methods fleet.EAP) []byte {
-	if methods.Has(fleet.TLS) {
-		b = append(append(b, prefix...), "Serial := '"...)
-		b = append(hex.AppendEncode(b, a.Serial[:]), '\'')
-	}
+	b = append(append(b, prefix...), "Serial := '"...)
+	b = append(hex.AppendEncode(b, a.Serial[:]), '\'')
 	if methods.UsesPassword() && !a.NTHash.IsZero() {
 		b = append(append(b, prefix...), "NT-Hash := 0x"...)
 		b = hex.AppendEncode(b, a.NTHash[:])

@@ -25,7 +25,9 @@
 // A server that reads the boards from a database has sql.conf instead of
 // authorize: the same facts under the same names, a row each, so that the
 // policies are the same. Then nothing is rendered when a board changes, and a
-// board that is revoked in the registry is refused at its next attempt.
+// board that is revoked in the registry is refused at its next attempt. On
+// PostgreSQL the server also tells the registry which credential let a board in, by
+// the one function that its role may call; so a grace ends when the new one was seen.
 //
 // # The file authorize
 //
@@ -36,9 +38,9 @@
 //	246f28aa1002 Tcpboot-Methods := 'tls,peap', Tcpboot-VLAN := '101', Tcpboot-Serial := '4f…', Tcpboot-NT-Hash := 0x88…
 //
 // Tcpboot-Methods are those of the board that the site offers too. Tcpboot-VLAN
-// is absent when none is assigned. Tcpboot-Serial, the serial number of the one
-// certificate that admits, is there when the methods hold tls; Tcpboot-NT-Hash
-// when they hold peap or ttls. During the grace of a rotation follow
+// is absent when none is assigned. Tcpboot-Serial names the credential: it is the
+// serial number of the one certificate that admits, where the methods hold tls.
+// Tcpboot-NT-Hash is there when they hold peap or ttls. During the grace of a rotation follow
 // Tcpboot-Old-Serial and Tcpboot-Old-NT-Hash, the credential before, and
 // Tcpboot-Old-Until, the Unix second at which they cease to count; the server
 // compares it with its clock at each login.
@@ -223,6 +225,7 @@ func (s Server) render(name string, boards source) ([]byte, error) {
 		"Port":    s.Port,
 		"Clients": s.Clients,
 		"SQL":     s.Database != "",
+		"Tells":   boards.Driver == "postgresql",
 		"Driver":  boards.Driver,
 		"Server":  boards.Server,
 		"File":    boards.File,

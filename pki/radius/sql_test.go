@@ -217,18 +217,9 @@ func TestSQLLogins(t *testing.T) {
 			{"ttls by PEAP", ttls.by(usePEAP), reject, ""},
 			{"ttls by TTLS-PAP", ttls.by(usePAP), accept, ""},
 
-			{"grace, new certificate", open.by(useTLS), accept, ""},
 			{"grace, old certificate", openOld.by(useTLS), accept, ""},
 			{"grace, old password, PEAP", openOld.by(usePEAP), accept, ""},
 			{"grace, old password, TTLS-PAP", openOld.by(usePAP), accept, ""},
-		}
-		for _, hostile := range []string{
-			"' OR '1'='1", "246f28aa1001'--", "'; DELETE FROM radcheck; --", "246f28aa1001' UNION SELECT 1,'x','Auth-Type','Accept',':='--",
-			"%{sql:SELECT 1}", "%{User-Name}", `\'`, "=27 OR 1=1", "DEFAULT",
-		} {
-			rows = append(rows,
-				row{"identity " + hostile, a.by(usePAP, as(hostile)), reject, ""},
-				row{"identity and station " + hostile, a.by(useTLS, as(hostile), from(hostile)), reject, ""})
 		}
 		rows = append(rows,
 			row{"grace over, new certificate", over.by(useTLS), accept, ""},
@@ -236,8 +227,112 @@ func TestSQLLogins(t *testing.T) {
 			row{"grace over, old password, PEAP", overOld.by(usePEAP), reject, ""},
 			row{"grace over, old password, TTLS-PAP", overOld.by(usePAP), reject, ""})
 		l.logins(rows)
+
+		var attempts []row
+		for _, hostile := range []string{
+			"' OR '1'='1", "246f28aa1001'--", "'; DELETE FROM radcheck; --", "246f28aa1001' UNION SELECT 1,'x','Auth-Type','Accept',':='--",
+			"%{sql:SELECT 1}", "%{User-Name}", `\'`, "=27 OR 1=1", "DEFAULT",
+			"%{boards:DELETE FROM radcheck}", "%{boards:SELECT tcpboot.seen('246f28aa1006','" + open.proof().Serial.String() + "')}",
+			"246f28aa1006'; SELECT tcpboot.seen('246f28aa1006','" + open.proof().Serial.String() + "'); --",
+			"246f28aa1001\n", "\n246f28aa1001", "246f28aa1001\r\nTcpboot-Methods := tls", "x\n' OR 1=1 --\n", "`id`", "${confdir}", "$INCLUDE x",
+		} {
+			attempts = append(attempts,
+				row{"identity " + hostile, a.by(usePAP, as(hostile)), reject, ""},
+				row{"identity and station " + hostile, a.by(useTLS, as(hostile), from(hostile)), reject, ""})
+		}
+		facts, head := d.facts(), must(d.Head(t.Context()))
+		l.logins(attempts)
+		if now := must(d.Head(t.Context())); !maps.EqualFunc(facts, d.facts(), slices.Equal[[]string]) || now != head {
+			t.Errorf("somebody changed what the server reads, or the trail went on from %v to %v", head, now)
+		}
 		l.logins([]row{{"the database is as it was", a.by(usePEAP), accept, "101"}})
 	})
+}
+
+// A board that was seen with its new credential has no use for the old one. Where
+// the server can tell the registry, the grace is over then, whatever its time.
+func TestSQLSeen(t *testing.T) {
+	onDatabases(t, func(t *testing.T, d *database) {
+		s := newSite()
+		boards := map[string]*board{
+			useTLS: s.enroll("246f28aa1001", all, 101), usePEAP: s.enroll("246f28aa1002", fleet.PEAP, 0),
+			usePAP: s.enroll("246f28aa1003", fleet.TTLS, 0), useMSCHAPv2: s.enroll("246f28aa1004", all, 0),
+		}
+		old, vlans := make(map[string]*board), map[string]string{useTLS: "101"}
+		for method, b := range boards {
+			d.enrol(b)
+			old[method] = d.rotate(b, 10*time.Hour)
+		}
+		l := d.start(s, all)
+		each := func(what string, of map[string]*board, want string) (rows []row) {
+			for method, b := range of {
+				r := row{what + " by " + method, b.by(method), want, ""}
+				if want == accept {
+					r.vlan = vlans[method]
+				}
+				rows = append(rows, r)
+			}
+			return rows
+		}
+		l.logins(each("in its grace, old", old, accept))
+		l.logins(each("in its grace, old again", old, accept))
+		l.logins(each("new", boards, accept))
+		if strings.HasPrefix(d.url, "sqlite:") {
+			l.logins(each("seen, and nobody told, old", old, accept))
+			return
+		}
+		l.logins(each("seen, old", old, reject))
+		l.logins(each("seen, new", boards, accept))
+		d.checkSeen(boards, old)
+		p := registrytest.Server(t)
+		d.ok(p.Run(registrytest.As("owner", d.url), "REVOKE EXECUTE ON FUNCTION seen(text, text) FROM tcpboot_radius"))
+		l.logins(each("who cannot tell, new", boards, accept))
+	})
+}
+
+// checkSeen looks at what the registry makes of it: graces are over for all who
+// ask, and with the next change on the record too.
+func (d *database) checkSeen(boards, old map[string]*board) {
+	d.t.Helper()
+	dead := func() (serials []fleet.Serial) {
+		for r, err := range d.Revocations(d.t.Context()) {
+			d.ok(err)
+			serials = append(serials, r.Serial)
+		}
+		return serials
+	}
+	for range 2 {
+		for method, b := range boards {
+			got := must(d.Device(d.t.Context(), b.Device.MAC))
+			if len(got.Admissions) != 1 || got.Admissions[0].Serial != b.proof().Serial {
+				d.t.Errorf("%s: admitted are %+v", method, got.Admissions)
+			}
+			if !slices.Contains(dead(), old[method].proof().Serial) {
+				d.t.Errorf("%s: the old serial is not among the dead", method)
+			}
+		}
+		d.ok(d.Expire(d.t.Context())) // again, after a change
+	}
+	told := 0
+	for r, err := range d.Audit(d.t.Context()) {
+		d.ok(err)
+		if r.Action == "credential.supersede" {
+			told++
+		}
+	}
+	logins := make(map[fleet.Serial]bool)
+	for l, err := range d.Logins(d.t.Context()) {
+		d.ok(err)
+		logins[l.Serial] = !l.Last.Before(l.First) && time.Since(l.Last) < time.Minute
+	}
+	if told != len(boards) || len(logins) != 2*len(boards) {
+		d.t.Errorf("%d rows in the trail and %d logins of %d boards", told, len(logins), len(boards))
+	}
+	for _, b := range boards {
+		if !logins[b.proof().Serial] {
+			d.t.Errorf("no login with %s just now", b.proof().Serial)
+		}
+	}
 }
 
 // The database says of every board what the file authorize says.

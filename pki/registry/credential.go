@@ -120,42 +120,61 @@ func (w *writer) startGrace(mac fleet.MAC, reason string, until time.Time) error
 	return err
 }
 
-// Expire ends the credentials whose grace is over, and erases their NT hashes.
-// They admit nobody from the end of the grace on in any case, and every other
-// change does the same first.
+// Expire ends the credentials whose grace is over, by time or because the board
+// was seen with the one that follows, and erases their NT hashes. They admit nobody
+// from the end of the grace on in any case, and every other change does the same
+// first.
 func (f *Fleet) Expire(ctx context.Context) error {
 	return f.write(ctx, func(*writer) error { return nil })
 }
 
+// An ending is a credential in its grace, and when that is over.
+type ending struct{ mac, serial, at string }
+
+func scanEnding(rows *sql.Rows) (e ending, err error) {
+	err = rows.Scan(&e.mac, &e.serial, &e.at)
+	return e, err
+}
+
+// Both find their rows by an index of those alone.
+const (
+	endedByTime  = "SELECT mac, serial, until FROM credential WHERE ended IS NULL AND until IS NOT NULL AND until <= $1"
+	endedByLogin = "SELECT mac, serial, seen FROM superseded WHERE until > $1"
+)
+
 func (w *writer) expire() error {
-	type expired struct{ mac, serial string }
-	scan := func(rows *sql.Rows) (e expired, err error) {
-		err = rows.Scan(&e.mac, &e.serial)
-		return e, err
-	}
-	var all []expired
-	for e, err := range query(w.ctx, w.tx, scan,
-		"SELECT mac, serial FROM credential WHERE ended IS NULL AND until IS NOT NULL AND until <= $1", w.at) {
-		if err != nil {
-			return err
+	for _, why := range []struct{ query, action string }{{endedByTime, "credential.expire"}, {endedByLogin, "credential.supersede"}} {
+		var all []ending
+		for e, err := range query(w.ctx, w.tx, scanEnding, why.query, w.at) {
+			if err != nil {
+				return err
+			}
+			all = append(all, e)
 		}
-		all = append(all, e)
-	}
-	for _, e := range all {
-		_, err := w.exec("UPDATE credential SET ended = until, nt_hash = NULL WHERE serial = $1", e.serial)
-		if err != nil {
-			return err
-		}
-		var mac fleet.MAC
-		if err := parseHex(mac[:], e.mac); err != nil {
-			return err
-		}
-		w.touch(mac)
-		if err := w.audit("credential.expire", e.mac, map[string]string{"serial": e.serial}); err != nil {
-			return err
+		for _, e := range all {
+			if err := w.endGrace(e, why.action); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// endGrace ends one credential, as of a time that is not after now.
+func (w *writer) endGrace(e ending, action string) error {
+	_, err := w.exec("UPDATE credential SET ended = $1, nt_hash = NULL WHERE serial = $2", min(e.at, w.at), e.serial)
+	if err != nil {
+		return err
+	}
+	if _, err := w.exec("UPDATE login SET fresh = FALSE WHERE mac = $1 AND fresh", e.mac); err != nil {
+		return err
+	}
+	var mac fleet.MAC
+	if err := parseHex(mac[:], e.mac); err != nil {
+		return err
+	}
+	w.touch(mac)
+	return w.audit(action, e.mac, map[string]string{"serial": e.serial})
 }
 
 // Revocations yields every serial that was issued and admits no longer, in
@@ -165,6 +184,8 @@ func (f *Fleet) Revocations(ctx context.Context) iter.Seq2[pki.Revocation, error
 		SELECT c.serial, c.ended, c.reason, c.issuer, d.state = 'revoked' FROM credential c JOIN device d ON d.mac = c.mac WHERE c.ended IS NOT NULL
 		UNION ALL
 		SELECT serial, until, reason, issuer, false FROM credential WHERE ended IS NULL AND until IS NOT NULL AND until <= $1
+		UNION ALL
+		SELECT serial, seen, reason, issuer, false FROM superseded WHERE until > $1
 		UNION ALL
 		SELECT serial, ended, reason, issuer, final FROM stray
 		ORDER BY 1`, timeText(f.now()))

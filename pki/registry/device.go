@@ -13,7 +13,8 @@ import (
 )
 
 // selectDevice reads a row per live credential of each board, and one row for a
-// board without; $1 is the time that decides about graces. A role that may not
+// board without; $1 is the time that decides about graces, and so does a login with
+// the credential that follows. A role that may not
 // see NT hashes reads devices without them.
 func (f *Fleet) selectDevice() string {
 	if f.seesHashes {
@@ -29,7 +30,8 @@ SELECT d.mac, d.name, d.hardware, d.channel, d.vlan, d.eap, d.state, d.pin,
 	d.loader_level, d.loader_key, d.loader_version, d.enrolled, d.changed, d.reason,
 	c.serial, c.certificate, c.issuer, c.nt_hash, c.issued, c.until
 FROM device d LEFT JOIN credential c ON c.mac = d.mac AND d.state = 'active'
-	AND c.ended IS NULL AND (c.until IS NULL OR c.until > $1)`
+	AND c.ended IS NULL AND (c.until IS NULL
+		OR c.until > $1 AND NOT EXISTS (SELECT 1 FROM superseded s WHERE s.serial = c.serial))`
 
 // Device returns what the registry knows of one board. The error wraps
 // fleet.ErrUnknown when it was never enrolled; a revoked board is no error.

@@ -27,8 +27,8 @@ type dialect struct {
 	again    func(error) bool
 }
 
-//go:embed sqlite/fleet/0001.sql sqlite/fleet/0002.sql sqlite/fleet/0003.sql sqlite/visits/0001.sql
-//go:embed postgres/fleet/0001.sql postgres/fleet/0002.sql postgres/fleet/0003.sql postgres/visits/0001.sql postgres/grants.sql
+//go:embed sqlite/fleet/*.sql sqlite/visits/*.sql
+//go:embed postgres/fleet/*.sql postgres/visits/*.sql postgres/grants.sql
 var scripts embed.FS
 
 func script(name string) string {
@@ -83,10 +83,10 @@ var inPostgres = &dialect{
 // The stores. A visit lost in a power cut is told again by the board's next
 // one, so visits are spared the wait for the disk at each commit.
 var (
-	fleetStore  = store{inSQLite, "fleet", scriptsOf("sqlite/fleet", 3), "FULL"}
+	fleetStore  = store{inSQLite, "fleet", scriptsOf("sqlite/fleet", 4), "FULL"}
 	visitsStore = store{inSQLite, "visits", scriptsOf("sqlite/visits", 1), "NORMAL"}
 
-	postgresFleet  = store{inPostgres, "fleet", scriptsOf("postgres/fleet", 3), ""}
+	postgresFleet  = store{inPostgres, "fleet", scriptsOf("postgres/fleet", 4), ""}
 	postgresVisits = store{inPostgres, "visits", scriptsOf("postgres/visits", 1), ""}
 )
 

@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
@@ -10,6 +11,27 @@ import (
 
 // ErrNewer says that a newer program has written the database.
 var ErrNewer = errors.New("written by a newer tcpboot")
+
+// ErrOlder says that the schema is of an older program, and whoever only reads
+// cannot change that.
+var ErrOlder = errors.New("it cannot be brought up to date read-only")
+
+// What a registry on PostgreSQL can fail of before it is asked anything. The
+// errors that wrap these say in the server's words what was wrong.
+var (
+	ErrUnreachable = errors.New("the database does not answer")
+	ErrLogin       = errors.New("the database lets this role not in")
+	ErrDenied      = errors.New("the database grants this role not the right")
+	ErrNoDatabase  = fmt.Errorf("no such database%w", silent{fs.ErrNotExist})
+	ErrNoRegistry  = fmt.Errorf("the database holds no registry%w", silent{fs.ErrNotExist})
+	ErrTaken       = fmt.Errorf("the database holds a registry already%w", silent{fs.ErrExist})
+)
+
+// A silent error is what another one is too, without a word about it.
+type silent struct{ error }
+
+func (silent) Error() string   { return "" }
+func (s silent) Unwrap() error { return s.error }
 
 // ErrClock says that the clock stands before the last audit row.
 var ErrClock = errors.New("the clock is behind the audit trail")

@@ -43,11 +43,9 @@ func facts(d *fleet.Device) []fact {
 	return list
 }
 
-// appendProofs appends what of a proves one of the methods.
+// appendProofs appends what names a, and the password where a method asks for one.
 func appendProofs(list []fact, id int, prefix string, a fleet.Admission, methods fleet.EAP) []fact {
-	if methods.Has(fleet.TLS) {
-		list = append(list, fact{id, prefix + "Serial", a.Serial.String()})
-	}
+	list = append(list, fact{id, prefix + "Serial", a.Serial.String()})
 	if methods.UsesPassword() && !a.NTHash.IsZero() {
 		list = append(list, fact{id + 1, prefix + "NT-Hash", "0x" + strings.ToLower(a.NTHash.Hex())})
 	}

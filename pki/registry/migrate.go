@@ -19,8 +19,8 @@ type store struct {
 }
 
 // initialize fills an empty database, in one transaction. The error wraps
-// fs.ErrExist when it is not empty.
-func initialize(ctx context.Context, db *sql.DB, stores ...store) error {
+// fs.ErrExist when it is not empty. mark is that of Options.
+func initialize(ctx context.Context, db *sql.DB, mark string, stores ...store) error {
 	d := stores[0].dialect
 	return inTx(ctx, db, nil, func(tx *sql.Tx) error {
 		if err := run(ctx, tx, d.lockSchema); err != nil {
@@ -44,9 +44,17 @@ func initialize(ctx context.Context, db *sql.DB, stores ...store) error {
 				return err
 			}
 		}
+		if mark != "" {
+			if err := execute(ctx, tx, "INSERT INTO schema_version VALUES ($1, 0)", begunBy+mark); err != nil {
+				return err
+			}
+		}
 		return run(ctx, tx, d.grants)
 	})
 }
+
+// begunBy stands before a mark, as the kind of a store of no version.
+const begunBy = "begun by "
 
 // migrate brings db up to the last migration of s, forward only.
 func migrate(ctx context.Context, db *sql.DB, s store, readOnly bool) error {
@@ -57,7 +65,7 @@ func migrate(ctx context.Context, db *sql.DB, s store, readOnly bool) error {
 	case version == len(s.migrations):
 		return nil
 	case readOnly:
-		return fmt.Errorf("schema %d is older than this program's %d, and cannot be brought up to date read-only", version, len(s.migrations))
+		return fmt.Errorf("schema %d is older than this program's %d: %w", version, len(s.migrations), ErrOlder)
 	}
 	return inTx(ctx, db, nil, func(tx *sql.Tx) error {
 		if err := run(ctx, tx, s.lockSchema); err != nil {
@@ -89,7 +97,7 @@ func schemaVersion(ctx context.Context, db querier, s store) (version int, err e
 	case tables == 0 && s.embedded:
 		return 0, errors.New("not a database of tcpboot")
 	case tables == 0:
-		return 0, fmt.Errorf("%w: the database holds no registry", fs.ErrNotExist)
+		return 0, ErrNoRegistry
 	}
 	err = db.QueryRowContext(ctx, "SELECT version FROM schema_version WHERE kind = $1", s.kind).Scan(&version)
 	switch {

@@ -52,7 +52,7 @@ PRAGMA user_version = 1`
 func openMirror(ctx context.Context, path string) (*mirror, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o640)
 	if err == nil {
-		err = f.Close()
+		err = errors.Join(f.Chmod(0o640), f.Close()) // whatever the umask says: another user reads it
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err

@@ -109,14 +109,67 @@ func (s server) connect(readOnly bool) (*sql.DB, error) {
 	return db, nil
 }
 
-// create makes the schema in a database that exists.
-func (s server) create(ctx context.Context) error {
+// create makes the schema in a database that exists, or finds that an earlier
+// one with this mark has made it.
+func (s server) create(ctx context.Context, mark string) error {
 	db, err := s.connect(false)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	return absent(initialize(ctx, db, postgresFleet, postgresVisits))
+	err = initialize(ctx, db, mark, postgresFleet, postgresVisits)
+	if errors.Is(err, fs.ErrExist) {
+		return ours(ctx, db, mark)
+	}
+	return told(err)
+}
+
+// ours returns nil for a registry that bears the mark and has no board yet, and
+// ErrTaken for all others.
+func ours(ctx context.Context, db *sql.DB, mark string) error {
+	var ours bool
+	err := db.QueryRowContext(ctx, `
+		SELECT EXISTS (SELECT FROM schema_version WHERE kind = $1) AND NOT EXISTS (SELECT FROM device)`, begunBy+mark).Scan(&ours)
+	if err != nil || !ours || mark == "" {
+		return ErrTaken
+	}
+	return nil
+}
+
+// Vacant says why Create would not make a registry in a database of PostgreSQL,
+// as things stand, and changes nothing. Of a file, which Create looks at by
+// itself, it says nothing.
+func Vacant(ctx context.Context, url, mark string) error {
+	if !isServer(url) {
+		return nil
+	}
+	s := server(url)
+	db, err := s.connect(true)
+	if err == nil {
+		err = errors.Join(told(vacant(ctx, db, mark)), db.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("registry %s: %w", s, err)
+	}
+	return nil
+}
+
+func vacant(ctx context.Context, db *sql.DB, mark string) error {
+	var tables int
+	if err := db.QueryRowContext(ctx, inPostgres.tables).Scan(&tables); err != nil {
+		return err
+	}
+	if tables > 0 {
+		return ours(ctx, db, mark)
+	}
+	var may bool
+	err := db.QueryRowContext(ctx, `
+		SELECT CASE WHEN to_regnamespace('tcpboot') IS NULL THEN has_database_privilege(current_database(), 'CREATE')
+			ELSE has_schema_privilege(to_regnamespace('tcpboot')::oid, 'CREATE') END`).Scan(&may)
+	if err == nil && !may {
+		err = fmt.Errorf("%w: CREATE, to make a schema", ErrDenied)
+	}
+	return err
 }
 
 // openFleet opens a registry that exists.
@@ -130,51 +183,9 @@ func (s server) open(ctx context.Context, store store, readOnly bool) (*sql.DB, 
 		return nil, err
 	}
 	if err := migrate(ctx, db, store, readOnly); err != nil {
-		return nil, errors.Join(absent(err), db.Close())
+		return nil, errors.Join(told(err), db.Close())
 	}
 	return db, nil
-}
-
-// Grant states anew what the group roles of a registry on PostgreSQL may do, and
-// makes those that do not exist, where the session may make roles. Create and
-// every migration do the same; Grant is for roles that somebody else made later.
-// The session must own the registry. The roles are
-//
-//	tcpboot_admin     everything but the schema, which is its owner's
-//	tcpboot_enrol     enrol, rotate, change and revoke boards; sign CRLs
-//	tcpboot_publish   number, publish and withdraw releases
-//	tcpboot_serve     read devices and offers, write visits
-//	tcpboot_radius    read the views radcheck and radreply, and nothing else
-//
-// People and machines log in by roles of their own, which are members of these.
-// NT hashes are shown to admin, enrol and radius alone; a Fleet opened by another
-// role has devices without them. Group roles belong to the whole server: where
-// two sites share one, let each of its databases be entered by its own members
-// only (REVOKE CONNECT … FROM PUBLIC).
-func Grant(ctx context.Context, url string) error {
-	if !isServer(url) {
-		return errors.New("registry: roles are for PostgreSQL: a file has an owner and a mode")
-	}
-	db, err := server(url).open(ctx, postgresFleet, false)
-	if err != nil {
-		return fmt.Errorf("registry %s: %w", server(url), err)
-	}
-	defer db.Close()
-	return inTx(ctx, db, nil, func(tx *sql.Tx) error {
-		if err := run(ctx, tx, inPostgres.lockSchema); err != nil {
-			return err
-		}
-		return run(ctx, tx, inPostgres.grants)
-	})
-}
-
-// absent gives the error of a database that does not exist the form that a file
-// which does not exist has.
-func absent(err error) error {
-	if code(err) == "3D000" {
-		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
-	}
-	return err
 }
 
 // code is the SQLSTATE of an error, "" when no server said it.

@@ -113,7 +113,7 @@ func TestCreateOnPostgres(t *testing.T) {
 	} else if err := v.Close(); err != nil {
 		t.Error(err)
 	}
-	if err := registry.Grant(ctx, url); !errors.Is(err, registry.ErrNewer) {
+	if _, err := registry.Grant(ctx, url); !errors.Is(err, registry.ErrNewer) {
 		t.Errorf("grant on a newer registry: %v", err)
 	}
 	with := someone
@@ -140,7 +140,8 @@ func TestServerURLs(t *testing.T) {
 			for _, f := range []func() error{
 				func() error { _, err := registry.Open(t.Context(), row.url, someone); return err },
 				func() error { _, err := registry.OpenVisits(t.Context(), row.url); return err },
-				func() error { return registry.Grant(t.Context(), row.url) },
+				func() error { _, err := registry.Grant(t.Context(), row.url); return err },
+				func() error { return registry.Vacant(t.Context(), row.url, "") },
 			} {
 				err := f()
 				if err == nil || !strings.Contains(err.Error(), row.want) {
@@ -325,8 +326,14 @@ func TestRoles(t *testing.T) {
 			t.Errorf("a stranger reads %s", table)
 		}
 	}
-	if err := errors.Join(registry.Grant(ctx, url), p.Run(as("radius"), "SELECT * FROM radcheck")); err != nil {
+	roles, err := registry.Grant(ctx, url)
+	if err := errors.Join(err, p.Run(as("radius"), "SELECT * FROM radcheck")); err != nil {
 		t.Errorf("granted again: %v", err)
+	}
+	for _, r := range roles {
+		if duty := strings.TrimPrefix(r.Name, "tcpboot_"); !r.There || !slices.Contains(r.Members, "the_"+duty) {
+			t.Errorf("told %+v", r)
+		}
 	}
 }
 

@@ -108,6 +108,12 @@ type Options struct {
 	// writer, and needs read access to the file, its -wal and its -shm alone.
 	ReadOnly bool
 
+	// Mark is letters and digits that nobody else knows, by which Create knows a
+	// registry on PostgreSQL for its own: one that bears the mark and has no board
+	// yet is what a Create left whose caller was killed, and is opened instead of
+	// refused. "" is none.
+	Mark string
+
 	// RADIUS is the path of a database for a RADIUS server on this machine to
 	// read, on a site whose registry is SQLite; "" when there is none. It is made,
 	// mode 0640, when it does not exist; the server needs a way to it and read
@@ -136,7 +142,7 @@ type Fleet struct {
 
 // A place is where databases lie: a file, or a server.
 type place interface {
-	create(ctx context.Context) error
+	create(ctx context.Context, mark string) error
 	openFleet(ctx context.Context, readOnly bool) (*sql.DB, error)
 }
 
@@ -153,8 +159,8 @@ func locate(url string) (place, *dialect, error) {
 // Create makes an empty registry and opens it. url is "sqlite:PATH" or
 // "postgres://USER@HOST/NAME", a database that exists. The error wraps
 // fs.ErrExist when there is a file of that name, or the database holds a registry
-// already. A Create that was killed leaves none, at most a file PATH.new-… that
-// nobody needs.
+// already, unless that bears Options.Mark. A Create that was killed leaves none,
+// at most a file PATH.new-… that nobody needs.
 func Create(ctx context.Context, url string, o Options) (*Fleet, error) {
 	where, _, err := locate(url)
 	if err != nil {
@@ -166,7 +172,7 @@ func Create(ctx context.Context, url string, o Options) (*Fleet, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	if err := where.create(ctx); err != nil {
+	if err := where.create(ctx, o.Mark); err != nil {
 		return nil, fmt.Errorf("registry %s: %w", where, err)
 	}
 	return Open(ctx, url, o)

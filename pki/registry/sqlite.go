@@ -16,7 +16,7 @@ import (
 // A file is the path of a SQLite database.
 type file string
 
-func (f file) create(ctx context.Context) error {
+func (f file) create(ctx context.Context, _ string) error {
 	return createDatabase(ctx, string(f), fleetStore)
 }
 
@@ -58,7 +58,7 @@ func fill(ctx context.Context, path string, s store) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(initialize(ctx, db, s), db.Close())
+	return errors.Join(initialize(ctx, db, "", s), db.Close())
 }
 
 // syncFolder makes the name of a new file survive a power cut.

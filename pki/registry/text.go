@@ -55,7 +55,7 @@ func query[T any](ctx context.Context, db querier, scan func(*sql.Rows) (T, erro
 		var zero T
 		rows, err := db.QueryContext(ctx, q, args...)
 		if err != nil {
-			yield(zero, fmt.Errorf("registry: %w", err))
+			yield(zero, fmt.Errorf("registry: %w", told(err)))
 			return
 		}
 		defer rows.Close()
@@ -66,7 +66,7 @@ func query[T any](ctx context.Context, db querier, scan func(*sql.Rows) (T, erro
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(zero, fmt.Errorf("registry: %w", err))
+			yield(zero, fmt.Errorf("registry: %w", told(err)))
 		}
 	}
 }

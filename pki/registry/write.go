@@ -41,7 +41,7 @@ func (f *Fleet) write(ctx context.Context, do func(*writer) error) error {
 			err = f.reflected(ctx, err)
 		}
 		if err == nil || try == tries || !f.again(err) {
-			return err
+			return told(err)
 		}
 	}
 }

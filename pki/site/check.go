@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -122,6 +123,24 @@ func checkDatabase(s string) error {
 	}
 	if _, has := u.User.Password(); has || u.Query().Has("password") {
 		return errors.New("a password does not belong here; PGPASSFILE names a file for it")
+	}
+	return nil
+}
+
+// checkPair refuses a RADIUS server's database that cannot go with the registry.
+// The registry's own file the server must never open.
+func checkPair(registry, radius string) error {
+	path, file := strings.CutPrefix(registry, "sqlite:")
+	mirror, mirrored := strings.CutPrefix(radius, "sqlite:")
+	switch {
+	case radius == "":
+		return nil
+	case file && !mirrored:
+		return errors.New("want sqlite:PATH, because the registry is a file too")
+	case !file && mirrored:
+		return errors.New("want postgres://USER@HOST/NAME: the server reads the registry itself")
+	case file && filepath.Clean(path) == filepath.Clean(mirror):
+		return errors.New("this is the registry, and the server needs a file of its own")
 	}
 	return nil
 }

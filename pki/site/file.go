@@ -1,11 +1,13 @@
 package site
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -61,6 +63,27 @@ func (f *File) Write(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// Same reports whether a file with that very content, owner's group and permissions
+// stands at the path already, so that a Commit would change nothing.
+func (f *File) Same() bool {
+	if f.f == nil || f.err != nil {
+		return false
+	}
+	now, err := os.Stat(f.f.Name())
+	if err != nil {
+		return false
+	}
+	have, err := os.Lstat(f.path)
+	if err != nil || have.Mode() != now.Mode() || have.Size() != now.Size() || groupOf(have) != groupOf(now) {
+		return false
+	}
+	a, errA := os.ReadFile(f.f.Name())
+	b, errB := os.ReadFile(f.path)
+	return errA == nil && errB == nil && bytes.Equal(a, b)
+}
+
+func groupOf(info fs.FileInfo) uint32 { return info.Sys().(*syscall.Stat_t).Gid }
 
 // Commit puts the file at its path. When it fails, what was there still is.
 func (f *File) Commit() error { return f.commit(os.Rename) }

@@ -247,3 +247,37 @@ func TestChild(t *testing.T) {
 		})
 	}
 }
+
+// A file is the same when everything about it is.
+func TestSame(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	if err := WriteFile(path, []byte("text"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name, path, text string
+		perm             os.FileMode
+		want             bool
+	}{
+		{"all of it", path, "text", 0o640, true},
+		{"another text", path, "tixt", 0o640, false},
+		{"more text", path, "text ", 0o640, false},
+		{"another mode", path, "text", 0o600, false},
+		{"no file yet", path + "2", "text", 0o640, false},
+	} {
+		f, err := NewFile(row.path, row.perm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write([]byte(row.text)); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.Same(); got != row.want {
+			t.Errorf("%s: %v", row.name, got)
+		}
+		f.Abort()
+		if f.Same() {
+			t.Errorf("%s: given up, and the same", row.name)
+		}
+	}
+}

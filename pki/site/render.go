@@ -59,12 +59,12 @@ radius:
   eap: %s
   # Address and port.
   listen: %s
-  # The access points and controllers that may ask; secret_file is a file whose
+%s  # The access points and controllers that may ask; secret_file is a file whose
   # first line is the secret they share with the server:
   #   - name: ap-1
   #     address: 192.0.2.0/24
   #     secret_file: radius-ap-1.secret
-`, text(r.Kind), text(r.EAP), text(r.Listen))
+`, text(r.Kind), text(r.EAP), text(r.Listen), r.renderDatabase("  "))
 	if len(r.Clients) == 0 {
 		b.WriteString("  clients: []\n")
 		return
@@ -73,6 +73,14 @@ radius:
 	for _, c := range r.Clients {
 		fmt.Fprintf(b, "    - name: %s\n      address: %s\n      secret_file: %s\n", text(c.Name), text(c.Address), text(c.SecretFile))
 	}
+}
+
+// renderDatabase returns the lines of the database, none when there is none.
+func (r RADIUS) renderDatabase(indent string) string {
+	if r.Database == "" {
+		return ""
+	}
+	return fmt.Sprintf("%[1]s# Where the server looks the boards up by itself, at each login.\n%[1]sdatabase: %[2]s\n", indent, text(r.Database))
 }
 
 func (s Settings) renderHardware(b *strings.Builder) {

@@ -46,6 +46,11 @@ type RADIUS struct {
 	Kind   string // "freeradius" or "hostapd"; default "freeradius"
 	EAP    string // the methods of a board enrolled without any; default "tls,peap,ttls"
 	Listen string // address and port; default "0.0.0.0:1812"
+	// Database is what the server reads the boards from by itself, at each login:
+	// the registry on PostgreSQL, as a postgres:// URL of its own without a
+	// password, or "sqlite:PATH", which is kept up to date beside a registry in
+	// SQLite and lies inside the site unless PATH is absolute. "" is none.
+	Database string
 	// Clients are the access points and controllers that may ask; nil when
 	// there are none yet.
 	Clients []Client
@@ -135,6 +140,9 @@ func (s Settings) Check() error {
 	if err := checkAll("radius.", s.RADIUS.fields()); err != nil {
 		return err
 	}
+	if err := checkPair(s.Database, s.RADIUS.Database); err != nil {
+		return fmt.Errorf("radius.database: %w", err)
+	}
 	names := make(map[string]bool)
 	for i, c := range s.RADIUS.Clients {
 		if err := checkAll(fmt.Sprintf("radius.clients.%d.", i), c.fields()); err != nil {
@@ -206,6 +214,7 @@ func (r *RADIUS) fields() []field {
 		{key: "kind", to: &r.Kind, check: oneOf("freeradius", "hostapd")},
 		{key: "eap", to: &r.EAP, check: checkEAP},
 		{key: "listen", to: &r.Listen, check: checkListen},
+		{key: "database", to: &r.Database, check: checkDatabase, optional: true},
 	}
 }
 

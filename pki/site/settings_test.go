@@ -18,10 +18,11 @@ func campus() Settings {
 	return Settings{
 		Name: "campus", SSID: `lab "5" \ #1: été 世 %{x}`, Server: "[2001:db8::1]:8123", Listen: "192.0.2.1:8123",
 		Database: "postgres://tcpboot@db.example.net/fleet?sslmode=verify-full", Releases: "/srv/releases", Channel: "beta", Credentials: "rsa2048",
-		RADIUS: RADIUS{Kind: "hostapd", EAP: "tls", Listen: "[::]:1812", Clients: []Client{
-			{Name: "ap-1", Address: "192.0.2.7", SecretFile: "ap-1.secret"},
-			{Name: "wing.b", Address: "2001:db8::/32", SecretFile: "/etc/tcpboot/wing b"},
-		}},
+		RADIUS: RADIUS{Kind: "hostapd", EAP: "tls", Listen: "[::]:1812",
+			Database: "postgres://radius@db.example.net/fleet?passfile=/etc/freeradius/pgpass&sslmode=verify-full", Clients: []Client{
+				{Name: "ap-1", Address: "192.0.2.7", SecretFile: "ap-1.secret"},
+				{Name: "wing.b", Address: "2001:db8::/32", SecretFile: "/etc/tcpboot/wing b"},
+			}},
 		Hardware: map[string]Hardware{
 			"gate": {Chip: "esp32c3", MinRevision: "0.4", Flash: "8MB", Loader: "0xF0000", Slot: "3145728", Signature: "rsa3072", Project: "gate: #2"},
 			"true": {Chip: "esp32", MinRevision: "3.0", Flash: "4MB", Loader: "0xF0000", Slot: "0x300000", Signature: "v1"},
@@ -81,7 +82,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a second document", minimal + "---\nname: b\n", "f:7:1: a second document"},
 		{"rubbish behind", minimal + "---\n\t[", "f:8: not YAML: found character that cannot start any token"},
 		{"unknown key", minimal + "sid: x\n", `f:7:1: unknown key "sid"; the keys here are channel, credentials, database, hardware, keys, listen, name, radius, releases, server, ssid`},
-		{"unknown key inside", minimal + "radius:\n  kinds: x\n", `f:8:3: radius: unknown key "kinds"; the keys here are clients, eap, kind, listen`},
+		{"unknown key inside", minimal + "radius:\n  kinds: x\n", `f:8:3: radius: unknown key "kinds"; the keys here are clients, database, eap, kind, listen`},
 		{"twice", minimal + "ssid: x\n", `f:7:1: key "ssid" is on line 2 already`},
 		{"hardware twice", minimal + "  d:\n    chip: esp32\n", `f:7:3: hardware: key "d" is on line 5 already`},
 		{"merge", minimal + "<<: {name: x}\n", `f:7:1: unknown key "<<"; the keys here are channel, credentials, database, hardware, keys, listen, name, radius, releases, server, ssid`},
@@ -128,6 +129,10 @@ func TestParseRefuses(t *testing.T) {
 		{"database", minimal + "database: mysql://x\n", "f:7:11: database: want sqlite:PATH or postgres://USER@HOST/NAME"},
 		{"database password", minimal + "database: postgres://u:secret@h/n\n", "f:7:11: database: a password does not belong here; PGPASSFILE names a file for it"},
 		{"database password as a parameter", minimal + "database: postgres://h/n?password=secret\n", "f:7:11: database: a password does not belong here; PGPASSFILE names a file for it"},
+		{"database of RADIUS beside a file", minimal + "radius:\n  database: postgres://u@h/n\n", "f:1:1: radius.database: want sqlite:PATH, because the registry is a file too"},
+		{"database of RADIUS beside a server", minimal + "database: postgres://u@h/n\nradius:\n  database: sqlite:x\n", "f:1:1: radius.database: want postgres://USER@HOST/NAME: the server reads the registry itself"},
+		{"database of RADIUS the registry", minimal + "radius:\n  database: sqlite:./tcpboot.db\n", "f:1:1: radius.database: this is the registry, and the server needs a file of its own"},
+		{"database of RADIUS with a password", minimal + "radius:\n  database: postgres://u:secret@h/n\n", "f:8:13: radius.database: a password does not belong here; PGPASSFILE names a file for it"},
 		{"key role", minimal + "keys:\n  relase: x\n", `f:8:11: keys.relase: "relase": want boards, radius, servers, server, release-root, release or app, or one of them with -WORD behind`},
 		{"too long", minimal + "releases: " + strings.Repeat("x", 1025), "f:7:11: releases: longer than 1024 bytes"},
 		{"too large", strings.Repeat("#", MaxSettings+1), "f: larger than 262144 bytes"},
@@ -171,6 +176,37 @@ func TestCheck(t *testing.T) {
 			}
 			if got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// What people wrote stays, whatever their style; what cannot be added to is said.
+func TestSetRADIUSDatabase(t *testing.T) {
+	const url = "sqlite:radius-db/radius.db"
+	for _, tt := range []struct{ name, radius, want, err string }{
+		{"as init writes it", "radius:\n  kind: freeradius # ours\n", "radius:\n  # Where the server looks the boards up by itself, at each login.\n  database: \"" + url + "\"\n  kind: freeradius # ours\n", ""},
+		{"flow", "radius: {kind: freeradius}\n", "", "tcpboot.yaml: its radius section is not written with a line per entry"},
+		{"none", "", "", "tcpboot.yaml: its radius section is not written with a line per entry"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), SettingsFile)
+			if err := os.WriteFile(file, []byte(minimal+tt.radius), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s, err := Open(filepath.Dir(file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = s.SetRADIUSDatabase(url)
+			text, _ := os.ReadFile(file)
+			switch {
+			case tt.err != "":
+				if err == nil || !strings.HasSuffix(err.Error(), tt.err) || string(text) != minimal+tt.radius {
+					t.Errorf("%v, file\n%s", err, text)
+				}
+			case err != nil || string(text) != minimal+tt.want || s.Settings.RADIUS.Database != url:
+				t.Errorf("%v, file\n%s", err, text)
 			}
 		})
 	}

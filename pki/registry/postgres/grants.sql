@@ -22,6 +22,7 @@ BEGIN
 	FOREACH duty IN ARRAY ARRAY['admin', 'enrol', 'publish', 'serve', 'radius'] LOOP
 		IF to_regrole('tcpboot_' || duty) IS NOT NULL THEN
 			EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA tcpboot FROM %I', 'tcpboot_' || duty);
+			EXECUTE format('REVOKE ALL ON ALL FUNCTIONS IN SCHEMA tcpboot FROM %I', 'tcpboot_' || duty);
 			EXECUTE format('GRANT USAGE ON SCHEMA tcpboot TO %I', 'tcpboot_' || duty);
 		END IF;
 	END LOOP;
@@ -34,24 +35,26 @@ BEGIN
 		-- Boards and their credentials, and the CRL.
 		('enrol', 'SELECT ON ALL TABLES IN SCHEMA tcpboot'),
 		('enrol', 'INSERT, UPDATE ON device, credential'),
+		('enrol', 'UPDATE (fresh) ON login'),
 		('enrol', 'INSERT ON audit, crl'),
 		('enrol', 'UPDATE ON audit_head'),
 
 		-- Releases. Of credentials what is public.
-		('publish', 'SELECT ON schema_version, device, stray, offer, release_sequence, release_counter, crl, audit, audit_head, visit'),
+		('publish', 'SELECT ON schema_version, device, stray, offer, release_sequence, release_counter, crl, audit, audit_head, login, superseded, visit'),
 		('publish', 'SELECT (serial, mac, certificate, issuer, issued, until, ended, reason) ON credential'),
 		('publish', 'INSERT, UPDATE ON offer, release_sequence, release_counter'),
 		('publish', 'INSERT ON audit'),
 		('publish', 'UPDATE ON audit_head'),
 
 		-- Answering boards: a reader, but for the visits.
-		('serve', 'SELECT ON schema_version, device, stray, offer, audit_head'),
+		('serve', 'SELECT ON schema_version, device, stray, offer, audit_head, login, superseded'),
 		('serve', 'SELECT (sequence, action, hash) ON audit'),
 		('serve', 'SELECT (serial, mac, certificate, issuer, issued, until, ended, reason) ON credential'),
 		('serve', 'SELECT, INSERT, UPDATE, DELETE ON visit'),
 
-		-- The RADIUS server.
-		('radius', 'SELECT ON radcheck, radreply')
+		-- The RADIUS server: it reads two views, and says who logged in.
+		('radius', 'SELECT ON radcheck, radreply'),
+		('radius', 'EXECUTE ON FUNCTION seen(text, text)')
 	LOOP
 		IF to_regrole('tcpboot_' || duty) IS NOT NULL THEN
 			EXECUTE format('GRANT %s TO %I', may, 'tcpboot_' || duty);

@@ -44,16 +44,25 @@ var postgres struct {
 // missing it fails the test. The package's TestMain must call StopServer.
 func Server(t testing.TB) *Postgres {
 	t.Helper()
+	p, err := OneServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// OneServer is Server for those who have no testing.TB at hand.
+func OneServer() (*Postgres, error) {
 	postgres.Lock()
 	defer postgres.Unlock()
 	if postgres.server == nil {
 		p, err := startPostgres()
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		postgres.server = p
 	}
-	return postgres.server
+	return postgres.server, nil
 }
 
 // StopServer ends the server, if one was started, and deletes its data.
@@ -70,14 +79,20 @@ func StopServer() {
 // opens it.
 func (p *Postgres) Database(t testing.TB) (url string) {
 	t.Helper()
+	url, err := p.NewDatabase()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return url
+}
+
+// NewDatabase is Database for those who have no testing.TB at hand.
+func (p *Postgres) NewDatabase() (url string, err error) {
 	postgres.Lock()
 	postgres.databases++
 	name := fmt.Sprintf("site%d", postgres.databases)
 	postgres.Unlock()
-	if err := p.Run(p.URL("owner", "postgres"), "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
-	}
-	return p.URL("owner", name)
+	return p.URL("owner", name), p.Run(p.URL("owner", "postgres"), "CREATE DATABASE "+name)
 }
 
 // URL is that of a database by way of the socket.

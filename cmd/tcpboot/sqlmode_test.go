@@ -1,0 +1,110 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/registry"
+	"github.com/tcpboot/tcpboot/pki/registry/registrytest"
+)
+
+// machines copies a site that has its registry on PostgreSQL: each copy is a machine
+// on which somebody works.
+func machines(t *testing.T, n int) (url string, dirs, env []string) {
+	t.Helper()
+	url = registrytest.Server(t).Database(t)
+	f, err := registry.Create(t.Context(), url, registry.Options{Who: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir, env := newSite(t)
+	settings := filepath.Join(dir, "tcpboot.yaml")
+	text, err := os.ReadFile(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(settings, []byte(strings.Replace(string(text), "sqlite:tcpboot.db", url, 1)), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		to := filepath.Join(t.TempDir(), "site")
+		if err := copyTree(dir, to); err != nil {
+			t.Fatal(err)
+		}
+		dirs = append(dirs, to)
+	}
+	return url, dirs, env
+}
+
+// Several machines enrol the same boards at once, again and again until each is
+// content. Every board has one live credential, and it is one that was delivered.
+func TestMachinesAtOnce(t *testing.T) {
+	t.Parallel()
+	url, dirs, env := machines(t, 4)
+	macs := strings.Fields("246f28aa1001 246f28aa1002 246f28aa1003")
+	var all sync.WaitGroup
+	for _, dir := range dirs {
+		all.Go(func() {
+			for _, mac := range macs {
+				enrolUntilDone(t, at(env, dir), mac)
+			}
+		})
+	}
+	all.Wait()
+	f, err := registry.Open(t.Context(), url, registry.Options{ReadOnly: true, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for d, err := range f.Devices(t.Context(), registry.Filter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.State != fleet.Active || len(d.Admissions) != 1 {
+			t.Errorf("%s is %s, with %d live credentials", d.MAC, d.State, len(d.Admissions))
+			continue
+		}
+		delivered := 0
+		for _, dir := range dirs {
+			if deliveredSerial(t, outbox{filepath.Join(dir, "boards")}.place(d.MAC)) == d.Admissions[0].Serial {
+				delivered++
+			}
+		}
+		if delivered != 1 {
+			t.Errorf("%s: its credential was delivered %d times", d.MAC, delivered)
+		}
+	}
+	if n, err := f.Count(t.Context(), registry.Filter{}); err != nil || n != len(macs) {
+		t.Errorf("%d boards, %v", n, err)
+	}
+	if _, err := f.VerifyAudit(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// enrolUntilDone enrols one board. A machine that lost the race says so, or finds
+// the board enrolled; and to run the command again is always right.
+func enrolUntilDone(t *testing.T, env []string, mac string) {
+	for range 20 {
+		cmd := exec.Command("tcpboot", "enroll", mac)
+		cmd.Env = env
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			return
+		}
+		if !strings.Contains(string(out), "enrolled anew by somebody else meanwhile") && !strings.Contains(string(out), "the board is active") {
+			t.Errorf("enroll %s: %v\n%s", mac, err, out)
+			return
+		}
+	}
+	t.Errorf("enroll %s: never done", mac)
+}
