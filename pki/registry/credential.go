@@ -160,6 +160,31 @@ func (f *Fleet) Revocations(ctx context.Context) iter.Seq2[pki.Revocation, error
 		ORDER BY serial`, timeText(f.now()))
 }
 
+// Revocation returns nil for a certificate that admits, one in its grace among
+// them, or when and why it ceased to. The error wraps fleet.ErrUnknown for a
+// serial that was never issued, or whose board is not active yet.
+func (f *Fleet) Revocation(ctx context.Context, serial fleet.Serial) (*pki.Revocation, error) {
+	var state fleet.State
+	var until, ended, reason sql.NullString
+	err := f.db.QueryRowContext(ctx, `
+		SELECT d.state, c.until, c.ended, c.reason FROM credential c JOIN device d ON d.mac = c.mac
+		WHERE c.serial = $1`, serial.String()).Scan(&state, &until, &ended, &reason)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	if err != nil || state == fleet.Pending && !ended.Valid {
+		return nil, fmt.Errorf("serial %s: %w", serial, fleet.ErrUnknown)
+	}
+	if !ended.Valid && until.Valid && until.String <= timeText(f.now()) {
+		ended = until // nobody has swept it yet
+	}
+	if !ended.Valid {
+		return nil, nil
+	}
+	r := &pki.Revocation{Serial: serial, Reason: reason.String}
+	return r, parseTime(&r.Time, ended.String)
+}
+
 func scanRevocation(rows *sql.Rows) (r pki.Revocation, err error) {
 	var serial, at string
 	if err = rows.Scan(&serial, &at, &r.Reason); err != nil {

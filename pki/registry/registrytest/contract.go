@@ -31,6 +31,7 @@ func Run(t *testing.T, database func(t *testing.T) Opener) {
 		{"grace and revocation", graceRevoked},
 		{"password hashes", passwordHashes},
 		{"lost boards get no grace", noGrace},
+		{"one certificate's end", revocation},
 		{"filters", filters},
 		{"owners of names", owners},
 		{"loops end early", earlyEnd},
