@@ -66,6 +66,7 @@ var sentinelHints = []struct {
 	{registry.ErrNewer, "use the newer tcpboot; this one would not understand what it wrote"},
 	{registry.ErrClock, "set the clock; nothing was changed"},
 	{bundle.ErrVersionTaken, "cut under another --version, or publish the one there is"},
+	{errNoResponder, "`tcpboot ocsp renew` makes its key and certificate; it needs the boards CA's key"},
 	{errNoRelease, "`tcpboot release list` shows the releases"},
 }
 

@@ -50,7 +50,7 @@ type keyState struct {
 
 func keyList(s *session) error {
 	var states []keyState
-	for _, k := range siteKeys {
+	for _, k := range s.withResponder(siteKeys) {
 		uri := s.keys.uri(k.name)
 		states = append(states, keyState{k.name, k.role, s.kindOf(k), uri, s.isHere(uri), k.use})
 	}
@@ -96,7 +96,8 @@ func keyCheck(s *session) error {
 	if s.cli.Bool("recovery") {
 		return s.keyCheckRecovery()
 	}
-	for _, k := range siteKeys {
+	all := s.withResponder(siteKeys)
+	for _, k := range all {
 		key, err := s.keys.open(k.name)
 		if err != nil {
 			return err
@@ -105,8 +106,8 @@ func keyCheck(s *session) error {
 			return fmt.Errorf("key %s: %w", k.name, err)
 		}
 	}
-	return answer(s.cli, map[string]int{"opened": len(siteKeys)}, func(w io.Writer) {
-		fmt.Fprintf(w, "%d keys open, and are the site's\n", len(siteKeys))
+	return answer(s.cli, map[string]int{"opened": len(all)}, func(w io.Writer) {
+		fmt.Fprintf(w, "%d keys open, and are the site's\n", len(all))
 	})
 }
 

@@ -57,7 +57,7 @@ func siteKeyNamed(name string) (siteKey, bool) {
 			return k, true
 		}
 	}
-	return siteKey{}, false
+	return responderKey, name == responderKey.name
 }
 
 // A keyring opens a site's keys. Passphrases come from a file or from a prompt;

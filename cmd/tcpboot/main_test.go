@@ -63,6 +63,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"radius": cmdRADIUS,
 	"login":  cmdLogin,
 	"serve":  cmdServe,
+	"ocsp":   cmdOCSP,
 	"drain":  cmdDrain,
 	"port":   cmdPort,
 	"token":  cmdToken,

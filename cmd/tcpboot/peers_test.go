@@ -52,19 +52,19 @@ func peer(ts *testscript.TestScript, name, pkg string) string {
 
 // peers are the servers that a script has running.
 type peers struct {
-	radius, server func() (said string, err error) // end it; nil when it does not run
-	pid            *os.Process                     // the server's
+	radius, server, ocsp func() (said string, err error) // end it; nil when it does not run
+	pid                  *os.Process                     // the server's
 }
 
 type peersKey struct{}
 
 func (p *peers) stop() {
-	for _, end := range []func() (string, error){p.radius, p.server} {
+	for _, end := range []func() (string, error){p.radius, p.server, p.ocsp} {
 		if end != nil {
 			_, _ = end() // the script is over; what it looked at it stopped itself
 		}
 	}
-	p.radius, p.server = nil, nil
+	p.radius, p.server, p.ocsp = nil, nil, nil
 }
 
 func running(ts *testscript.TestScript) *peers { return ts.Value(peersKey{}).(*peers) }
@@ -114,6 +114,32 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	cmd.Env = append(os.Environ(), "TCPBOOT_PASSPHRASE_FILE=")
 	p.server, p.pid = background(ts, cmd, "listening"), cmd.Process
 	ts.Setenv("SERVER", "127.0.0.1:"+port)
+}
+
+// cmdOCSP starts `tcpboot ocsp` on a port of the system's choice, with a passphrase
+// file that opens the responder's key and no other; its URL goes into the variable
+// OCSP. "ocsp stop" ends it by TERM; its log is then in ocsp.log.
+//
+//	ocsp | ocsp stop
+func cmdOCSP(ts *testscript.TestScript, neg bool, args []string) {
+	p := running(ts)
+	if len(args) == 1 && args[0] == "stop" {
+		said, err := p.ocsp()
+		p.ocsp = nil
+		ts.Check(os.WriteFile(ts.MkAbs("ocsp.log"), []byte(said), 0o600))
+		ts.Check(err)
+		return
+	}
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: ocsp | ocsp stop")
+	}
+	only := ts.MkAbs(".ocsp.pass")
+	ts.Check(os.WriteFile(only, []byte("servers: "+readyPassphrase+"\n"), 0o600))
+	address := "127.0.0.1:" + freePort(ts, "tcp")
+	cmd := exec.Command("tcpboot", "ocsp", "--listen", address, "--passphrase-file", only)
+	cmd.Dir = ts.MkAbs(".")
+	p.ocsp = background(ts, cmd, "listening")
+	ts.Setenv("OCSP", "http://"+address+"/")
 }
 
 // cmdDrain asks the running server for a board's image, tells the server to end

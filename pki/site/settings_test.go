@@ -128,7 +128,7 @@ func TestParseRefuses(t *testing.T) {
 		{"database", minimal + "database: mysql://x\n", "f:7:11: database: want sqlite:PATH or postgres://USER@HOST/NAME"},
 		{"database password", minimal + "database: postgres://u:secret@h/n\n", "f:7:11: database: a password does not belong here; PGPASSFILE names a file for it"},
 		{"database password as a parameter", minimal + "database: postgres://h/n?password=secret\n", "f:7:11: database: a password does not belong here; PGPASSFILE names a file for it"},
-		{"key role", minimal + "keys:\n  relase: x\n", `f:8:11: keys.relase: "relase": want boards, radius, servers, server, release-root, release or app, or one of them with -WORD behind`},
+		{"key role", minimal + "keys:\n  relase: x\n", `f:8:11: keys.relase: "relase": want boards, radius, servers, server, ocsp, release-root, release or app, or one of them with -WORD behind`},
 		{"too long", minimal + "releases: " + strings.Repeat("x", 1025), "f:7:11: releases: longer than 1024 bytes"},
 		{"too large", strings.Repeat("#", MaxSettings+1), "f: larger than 262144 bytes"},
 	} {
