@@ -154,6 +154,16 @@ func checkPrefix(s string) error {
 	return nil
 }
 
+// checkAddress takes an address with a port, in their one spelling, and no name:
+// who is to be reached must not depend on what a name stands for that day.
+func checkAddress(s string) error {
+	a, err := netip.ParseAddrPort(s)
+	if err != nil || a.Port() == 0 || a.String() != s {
+		return fmt.Errorf("%q: want an address and a port like 192.0.2.7:3799", clip(s))
+	}
+	return nil
+}
+
 func checkSize(s string) error {
 	n, err := strconv.ParseUint(s, 0, 32)
 	if err != nil || n == 0 || !sizeText.MatchString(s) {
