@@ -45,6 +45,9 @@ func hints(err error) (all []string) {
 	if e := new(remnantsError); errors.As(err, &e) {
 		add("restore %s from a backup, or make the site in another folder", site.SettingsFile)
 	}
+	if e := new(sessionsError); errors.As(err, &e) {
+		add("`tcpboot radius disconnect %s` asks again", e.cuts[0].MAC)
+	}
 	for _, h := range sentinelHints {
 		if errors.Is(err, h.err) {
 			add("%s", h.hint)
@@ -63,6 +66,7 @@ var sentinelHints = []struct {
 	{custody.ErrPassphrase, "check --passphrase-file (TCPBOOT_PASSPHRASE_FILE)"},
 	{errNoPassphrase, "give --passphrase-file FILE, or set TCPBOOT_PASSPHRASE_FILE"},
 	{radius.ErrStillAdmitted, "restart the RADIUS server now; `tcpboot radius reload` proves that it goes by the new list"},
+	{errNoDisconnect, "name them in tcpboot.yaml: radius.clients, disconnect: [\"192.0.2.7:3799\"]"},
 	{registry.ErrNewer, "use the newer tcpboot; this one would not understand what it wrote"},
 	{registry.ErrClock, "set the clock; nothing was changed"},
 	{bundle.ErrVersionTaken, "cut under another --version, or publish the one there is"},

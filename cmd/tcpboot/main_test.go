@@ -64,9 +64,12 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"login":  cmdLogin,
 	"serve":  cmdServe,
 	"ocsp":   cmdOCSP,
-	"drain":  cmdDrain,
-	"port":   cmdPort,
-	"token":  cmdToken,
+	// in a network namespace
+	"switch":  cmdSwitch,
+	"station": cmdStation,
+	"drain":   cmdDrain,
+	"port":    cmdPort,
+	"token":   cmdToken,
 }
 
 func setupScript(e *testscript.Env) error {

@@ -54,17 +54,20 @@ func peer(ts *testscript.TestScript, name, pkg string) string {
 type peers struct {
 	radius, server, ocsp func() (said string, err error) // end it; nil when it does not run
 	pid                  *os.Process                     // the server's
+
+	cable *cable // nil when none is laid
 }
 
 type peersKey struct{}
 
 func (p *peers) stop() {
+	p.cable.end()
 	for _, end := range []func() (string, error){p.radius, p.server, p.ocsp} {
 		if end != nil {
 			_, _ = end() // the script is over; what it looked at it stopped itself
 		}
 	}
-	p.radius, p.server, p.ocsp = nil, nil, nil
+	p.radius, p.server, p.ocsp, p.cable = nil, nil, nil, nil
 }
 
 func running(ts *testscript.TestScript) *peers { return ts.Value(peersKey{}).(*peers) }
@@ -216,19 +219,11 @@ func cmdLogin(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: login METHOD MAC DELIVERY [STATION]")
 	}
 	method, mac, delivery := args[0], args[1], ts.MkAbs(args[2])
-	supplicant, known := supplicants[ts.Getenv("SUPPLICANT")]
-	if !known {
-		ts.Fatalf("SUPPLICANT: no %q", ts.Getenv("SUPPLICANT"))
-	}
 	station := mac
 	if len(args) > 3 {
 		station = args[3]
 	}
-	in := func(name string) string { return filepath.Join(delivery, "main", name) }
-	conf := fmt.Sprintf("network={\nkey_mgmt=IEEE8021X\nidentity=%[1]q\n"+methods[method]+supplicant+"ca_cert=%[5]q\ndomain_match=\"radius.lab\"\n}\n",
-		mac, in("wpa2_client.crt"), in("wpa2_client.key"), password(ts, delivery), in("wpa2_ca.pem"))
-	file := filepath.Join(ts.Getenv("WORK"), ".eapol.conf")
-	ts.Check(os.WriteFile(file, []byte(conf), 0o600))
+	file := supplicantConf(ts, method, mac, delivery)
 	secret, err := os.ReadFile(ts.MkAbs("keys/radius-client.secret"))
 	ts.Check(err)
 	out, err := exec.Command(peer(ts, "eapol_test", "eapoltest"), "-c", file, "-a", "127.0.0.1", "-p", ts.Getenv("RADIUS"),
@@ -243,6 +238,20 @@ func cmdLogin(ts *testscript.TestScript, neg bool, args []string) {
 	if accepted {
 		checkVLAN(ts, string(out))
 	}
+}
+
+// supplicantConf writes what a supplicant reads to log in with a delivery.
+func supplicantConf(ts *testscript.TestScript, method, mac, delivery string) (file string) {
+	supplicant, known := supplicants[ts.Getenv("SUPPLICANT")]
+	if !known {
+		ts.Fatalf("SUPPLICANT: no %q", ts.Getenv("SUPPLICANT"))
+	}
+	in := func(name string) string { return filepath.Join(delivery, "main", name) }
+	conf := fmt.Sprintf("network={\nkey_mgmt=IEEE8021X\neapol_flags=0\nidentity=%[1]q\n"+methods[method]+supplicant+"ca_cert=%[5]q\ndomain_match=\"radius.lab\"\n}\n",
+		mac, in("wpa2_client.crt"), in("wpa2_client.key"), password(ts, delivery), in("wpa2_ca.pem"))
+	file = filepath.Join(ts.Getenv("WORK"), ".eapol.conf")
+	ts.Check(os.WriteFile(file, []byte(conf), 0o600))
+	return file
 }
 
 var vlanAnswer = regexp.MustCompile(`\(Tunnel-Private-Group-Id\) length=\d+\s+Value: ([0-9a-f]+)`)
