@@ -60,10 +60,11 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"tree":    cmdTree,
 	"value":   cmdValue,
 	// peers
-	"radius": cmdRADIUS,
-	"login":  cmdLogin,
-	"serve":  cmdServe,
-	"ocsp":   cmdOCSP,
+	"radius":   cmdRADIUS,
+	"login":    cmdLogin,
+	"serve":    cmdServe,
+	"ocsp":     cmdOCSP,
+	"impostor": cmdImpostor,
 	// in a network namespace
 	"switch":  cmdSwitch,
 	"station": cmdStation,
