@@ -68,6 +68,9 @@ func hints(err error) (all []string) {
 	if e := new(noCopyError); errors.As(err, &e) {
 		add("--copy FILE says where it is; --no-recovery leaves the key out of it, until `tcpboot key recovery`")
 	}
+	if e := new(sessionsError); errors.As(err, &e) {
+		add("`tcpboot radius disconnect %s` asks again", e.cuts[0].MAC)
+	}
 	for _, h := range sentinelHints {
 		if errors.Is(err, h.err) {
 			add("%s", h.hint)
@@ -86,6 +89,7 @@ var sentinelHints = []struct {
 	{custody.ErrPassphrase, "check --passphrase-file (TCPBOOT_PASSPHRASE_FILE)"},
 	{errNoPassphrase, "give --passphrase-file FILE, or set TCPBOOT_PASSPHRASE_FILE"},
 	{radius.ErrStillAdmitted, "restart the RADIUS server now; `tcpboot radius reload` proves that it goes by the new list"},
+	{errNoDisconnect, "name them in tcpboot.yaml: radius.clients, disconnect: [\"192.0.2.7:3799\"]"},
 	{registry.ErrNewer, "use the newer tcpboot; this one would not understand what it wrote"},
 	{registry.ErrOlder, "any verb that changes something brings it up to date; on PostgreSQL its owner runs `tcpboot database grant`"},
 	{registry.ErrUnreachable, "start the database server, or correct the URL; nothing was changed"},
@@ -98,6 +102,7 @@ var sentinelHints = []struct {
 	{bundle.ErrVersionTaken, "cut under another --version, or publish the one there is"},
 	{errNoRoom, "--pad-header puts the header before the program"},
 	{mcuboot.ErrEncrypted, "give the key that the bootloader opens it with: --decrypt-key FILE"},
+	{errNoResponder, "`tcpboot ocsp renew` makes its key and certificate; it needs the boards CA's key"},
 	{errNoRelease, "`tcpboot release list` shows the releases"},
 }
 

@@ -58,17 +58,21 @@ func siteKeyNamed(name string) (siteKey, bool) {
 			return k, true
 		}
 	}
+	if name == responderKey.name {
+		return responderKey, true
+	}
 	return formerKey(name), formerName.MatchString(name)
 }
 
-// allKeys are the site's keys: those that init makes, and those of the boards CAs
-// before the present one, unless they are away and of no more use.
+// allKeys are the site's keys: those that init makes, that of the OCSP responder
+// where there is one, and those of the boards CAs before the present one, unless
+// they are away and of no more use.
 func (s *session) allKeys() ([]siteKey, error) {
 	cas, err := s.boardsCAs()
 	if err != nil {
 		return nil, err
 	}
-	all := slices.Clone(siteKeys)
+	all := s.withResponder(slices.Clone(siteKeys))
 	for _, ca := range cas[1:] {
 		if ca.live > 0 || s.keys.here(s.keys.uri(ca.key)) {
 			k := formerKey(ca.key)

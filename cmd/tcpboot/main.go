@@ -61,7 +61,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		Action:                    noVerb,
 		Commands: []*cli.Command{
 			initVerb, enrollVerb, rotateVerb, revokeVerb, replaceVerb, deviceVerb,
-			radiusVerb, databaseVerb, loaderVerb, crlVerb,
+			radiusVerb, databaseVerb, loaderVerb, crlVerb, ocspVerb,
 			releaseVerb, serveVerb, fetchVerb, whyVerb,
 			keyVerb, auditVerb, statusVerb, backupVerb, restoreVerb, completionVerb,
 		},
@@ -79,7 +79,7 @@ func prepare(c *cli.Command) {
 	if c.BashComplete == nil {
 		c.BashComplete = cli.DefaultCompleteWithFlags(c)
 	}
-	if len(c.Subcommands) > 0 {
+	if len(c.Subcommands) > 0 && c.Action == nil {
 		c.Action = noVerb
 	} else {
 		c.Action = strictly(c, c.Action)

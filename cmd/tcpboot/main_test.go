@@ -65,14 +65,18 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"value":   cmdValue,
 	"nvs":     cmdNVS,
 	// peers
-	"radius": cmdRADIUS,
-	"login":  cmdLogin,
-	"serve":  cmdServe,
-	"drain":  cmdDrain,
-	"port":   cmdPort,
-	"token":  cmdToken,
-	// databases on a server
+	"radius":   cmdRADIUS,
+	"login":    cmdLogin,
+	"serve":    cmdServe,
+	"ocsp":     cmdOCSP,
+	"impostor": cmdImpostor,
+	"drain":    cmdDrain,
+	"port":     cmdPort,
+	"token":    cmdToken,
 	"database": cmdDatabase,
+	// in a network namespace
+	"switch":  cmdSwitch,
+	"station": cmdStation,
 }
 
 func setupScript(e *testscript.Env) error {

@@ -52,19 +52,22 @@ func peer(ts *testscript.TestScript, name, pkg string) string {
 
 // peers are the servers that a script has running.
 type peers struct {
-	radius, server func() (said string, err error) // end it; nil when it does not run
-	pid            *os.Process                     // the server's
+	radius, server, ocsp func() (said string, err error) // end it; nil when it does not run
+	pid                  *os.Process                     // the server's
+
+	cable *cable // nil when none is laid
 }
 
 type peersKey struct{}
 
 func (p *peers) stop() {
-	for _, end := range []func() (string, error){p.radius, p.server} {
+	p.cable.end()
+	for _, end := range []func() (string, error){p.radius, p.server, p.ocsp} {
 		if end != nil {
 			_, _ = end() // the script is over; what it looked at it stopped itself
 		}
 	}
-	p.radius, p.server = nil, nil
+	p.radius, p.server, p.ocsp, p.cable = nil, nil, nil, nil
 }
 
 func running(ts *testscript.TestScript) *peers { return ts.Value(peersKey{}).(*peers) }
@@ -114,6 +117,32 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	cmd.Env = append(os.Environ(), "TCPBOOT_PASSPHRASE_FILE=", "PGUSER="+ts.Getenv("PGUSER"))
 	p.server, p.pid = background(ts, cmd, "listening"), cmd.Process
 	ts.Setenv("SERVER", "127.0.0.1:"+port)
+}
+
+// cmdOCSP starts `tcpboot ocsp` on a port of the system's choice, with a passphrase
+// file that opens the responder's key and no other; its URL goes into the variable
+// OCSP. "ocsp stop" ends it by TERM; its log is then in ocsp.log.
+//
+//	ocsp | ocsp stop
+func cmdOCSP(ts *testscript.TestScript, neg bool, args []string) {
+	p := running(ts)
+	if len(args) == 1 && args[0] == "stop" {
+		said, err := p.ocsp()
+		p.ocsp = nil
+		ts.Check(os.WriteFile(ts.MkAbs("ocsp.log"), []byte(said), 0o600))
+		ts.Check(err)
+		return
+	}
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: ocsp | ocsp stop")
+	}
+	only := ts.MkAbs(".ocsp.pass")
+	ts.Check(os.WriteFile(only, []byte("servers: "+readyPassphrase+"\n"), 0o600))
+	address := "127.0.0.1:" + freePort(ts, "tcp")
+	cmd := exec.Command("tcpboot", "ocsp", "--listen", address, "--passphrase-file", only)
+	cmd.Dir = ts.MkAbs(".")
+	p.ocsp = background(ts, cmd, "listening")
+	ts.Setenv("OCSP", "http://"+address+"/")
 }
 
 // cmdDrain asks the running server for a board's image, tells the server to end
@@ -190,19 +219,11 @@ func cmdLogin(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: login METHOD MAC DELIVERY [STATION]")
 	}
 	method, mac, delivery := args[0], args[1], ts.MkAbs(args[2])
-	supplicant, known := supplicants[ts.Getenv("SUPPLICANT")]
-	if !known {
-		ts.Fatalf("SUPPLICANT: no %q", ts.Getenv("SUPPLICANT"))
-	}
 	station := mac
 	if len(args) > 3 {
 		station = args[3]
 	}
-	in := func(name string) string { return filepath.Join(delivery, "main", name) }
-	conf := fmt.Sprintf("network={\nkey_mgmt=IEEE8021X\nidentity=%[1]q\n"+methods[method]+supplicant+"ca_cert=%[5]q\ndomain_match=\"radius.lab\"\n}\n",
-		mac, in("wpa2_client.crt"), in("wpa2_client.key"), password(ts, delivery), in("wpa2_ca.pem"))
-	file := filepath.Join(ts.Getenv("WORK"), ".eapol.conf")
-	ts.Check(os.WriteFile(file, []byte(conf), 0o600))
+	file := supplicantConf(ts, method, mac, delivery)
 	secret, err := os.ReadFile(ts.MkAbs("keys/radius-client.secret"))
 	ts.Check(err)
 	out, err := exec.Command(peer(ts, "eapol_test", "eapoltest"), "-c", file, "-a", "127.0.0.1", "-p", ts.Getenv("RADIUS"),
@@ -217,6 +238,20 @@ func cmdLogin(ts *testscript.TestScript, neg bool, args []string) {
 	if accepted {
 		checkVLAN(ts, string(out))
 	}
+}
+
+// supplicantConf writes what a supplicant reads to log in with a delivery.
+func supplicantConf(ts *testscript.TestScript, method, mac, delivery string) (file string) {
+	supplicant, known := supplicants[ts.Getenv("SUPPLICANT")]
+	if !known {
+		ts.Fatalf("SUPPLICANT: no %q", ts.Getenv("SUPPLICANT"))
+	}
+	in := func(name string) string { return filepath.Join(delivery, "main", name) }
+	conf := fmt.Sprintf("network={\nkey_mgmt=IEEE8021X\neapol_flags=0\nidentity=%[1]q\n"+methods[method]+supplicant+"ca_cert=%[5]q\ndomain_match=\"radius.lab\"\n}\n",
+		mac, in("wpa2_client.crt"), in("wpa2_client.key"), password(ts, delivery), in("wpa2_ca.pem"))
+	file = filepath.Join(ts.Getenv("WORK"), ".eapol.conf")
+	ts.Check(os.WriteFile(file, []byte(conf), 0o600))
+	return file
 }
 
 var vlanAnswer = regexp.MustCompile(`\(Tunnel-Private-Group-Id\) length=\d+\s+Value: ([0-9a-f]+)`)

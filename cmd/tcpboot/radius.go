@@ -37,7 +37,7 @@ var radiusVerb = &cli.Command{
 			&cli.StringFlag{Name: "reload", Usage: "revoke and rotate run the shell `COMMAND` that reloads (FreeRADIUS) or restarts (hostapd) the server"},
 		},
 		Action: withSite(radiusExport),
-	}, radiusReloadVerb},
+	}, radiusReloadVerb, radiusDisconnectVerb},
 }
 
 func radiusExport(s *session) error {

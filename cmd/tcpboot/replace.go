@@ -9,6 +9,7 @@ import (
 
 	"github.com/tcpboot/tcpboot/pki/enroll"
 	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/radius"
 )
 
 var replaceVerb = &cli.Command{
@@ -19,6 +20,7 @@ var replaceVerb = &cli.Command{
 	BashComplete: completeMACs,
 	Flags: []cli.Flag{
 		&cli.StringFlag{Name: "reason", Usage: "`WHY`: lost, stolen, broken, …", Value: "replaced"},
+		disconnectFlag,
 		&cli.PathFlag{Name: "out", Usage: "deliver to `DIR` instead of the site's boards/"},
 	},
 	Action: withSite(replaceBoard),
@@ -40,6 +42,10 @@ func replaceBoard(s *session) error {
 	if err != nil {
 		return err
 	}
+	points, err := s.toDisconnect()
+	if err != nil {
+		return err
+	}
 	e, err := s.enroller()
 	if err != nil {
 		return err
@@ -57,16 +63,17 @@ func replaceBoard(s *session) error {
 	if err != nil {
 		err = fmt.Errorf("%s is revoked, but %s is not in its place yet: %w", old.MAC, heir.MAC, err)
 	}
-	if err := errors.Join(err, s.renderAll()); err != nil {
-		return err
+	cuts, settleErr := s.settle(points, macs[:1])
+	if err := errors.Join(err, settleErr); err != nil {
+		return errors.Join(err, goingOn(cuts))
 	}
-	return s.printReplaced(old, heir.MAC, len(skipped) > 0)
+	return s.printReplaced(old, heir.MAC, len(skipped) > 0, cuts)
 }
 
 // printReplaced tells what was done, and what an earlier run had done already.
-func (s *session) printReplaced(old fleet.Device, heir fleet.MAC, before bool) error {
+func (s *session) printReplaced(old fleet.Device, heir fleet.MAC, before bool, cuts []radius.Cut) error {
 	place := s.outbox().place(heir)
-	return answer(s.cli, map[string]any{"revoked": old.MAC, "enrolled": heir, "delivery": place}, func(w io.Writer) {
+	return s.answerCut(cuts, map[string]any{"revoked": old.MAC, "enrolled": heir, "delivery": place}, func(w io.Writer) {
 		if old.State == fleet.Revoked {
 			fmt.Fprintf(w, "%s is revoked already (%s)\n", old.MAC, old.Reason)
 		} else {

@@ -23,6 +23,7 @@ var rotateVerb = &cli.Command{
 		&cli.DurationFlag{Name: "grace", Usage: "keep the old credential good for `DURATION` too (24h)"},
 		&cli.StringFlag{Name: "older-than", Usage: "rotate every board whose credential is older than `AGE` (720d, 36h)"},
 		&cli.StringFlag{Name: "reason", Usage: "`WHY`, for the audit trail: lost, stolen, routine", Value: enroll.Routine},
+		disconnectFlag,
 		&cli.PathFlag{Name: "out", Usage: "deliver to `DIR` instead of the site's boards/"},
 	},
 	Action: withSite(rotateBoards),
@@ -36,6 +37,7 @@ var revokeVerb = &cli.Command{
 	BashComplete: completeMACs,
 	Flags: []cli.Flag{
 		&cli.StringFlag{Name: "reason", Usage: "`WHY`: lost, stolen, retired, …", Value: "unspecified"},
+		disconnectFlag,
 	},
 	Action: withSite(revokeBoards),
 }
@@ -57,6 +59,8 @@ func rotateBoards(s *session) error {
 		return usagef("--grace %s: want 0 to %s", grace, maxGrace)
 	case grace > 0 && !enroll.IsRoutine(reason):
 		return usagef("--grace with --reason %s: what others may hold dies at once", reason)
+	case grace > 0 && s.cli.Bool("disconnect"):
+		return usagef("--grace with --disconnect: a session by a credential that is still good is not ended")
 	}
 	if len(macs) == 0 {
 		return answer(s.cli, map[string]any{"rotated": []fleet.MAC{}}, func(io.Writer) {})
@@ -66,6 +70,10 @@ func rotateBoards(s *session) error {
 			return err
 		}
 	}
+	points, err := s.toDisconnect()
+	if err != nil {
+		return err
+	}
 	e, err := s.enroller()
 	if err != nil {
 		return err
@@ -74,14 +82,15 @@ func rotateBoards(s *session) error {
 		return err
 	}
 	var done []string
-	for _, m := range macs {
+	for i, m := range macs {
 		finished, rotateErr := e.Rotate(s.ctx(), m, reason, grace)
 		if rotateErr != nil {
 			// what was rotated before it is in force: it must be rendered, and told
 			for _, line := range done {
 				say(s.cli, "%s", line)
 			}
-			return errors.Join(rotateErr, s.renderAll())
+			cuts, err := s.settle(points, macs[:i])
+			return errors.Join(rotateErr, err, goingOn(cuts))
 		}
 		what := "has new credentials"
 		if finished {
@@ -89,16 +98,17 @@ func rotateBoards(s *session) error {
 		}
 		done = append(done, fmt.Sprintf("%s %s, delivery in %s", m, what, s.outbox().place(m)))
 	}
-	if err := s.renderAll(); err != nil {
+	cuts, err := s.settle(points, macs)
+	if err != nil {
 		return err
 	}
-	return answer(s.cli, map[string]any{"rotated": macs, "grace": grace.String()}, func(w io.Writer) {
+	return s.answerCut(cuts, map[string]any{"rotated": macs, "grace": grace.String()}, func(w io.Writer) {
 		fmt.Fprintln(w, strings.Join(done, "\n"))
 	})
 }
 
-// revokeBoards revokes what is not revoked yet. Running it again renders again:
-// that finishes a run that was cut off after its moment.
+// revokeBoards revokes what is not revoked yet. Running it again renders again,
+// and ends sessions again: that finishes a run that was cut off after its moment.
 func revokeBoards(s *session) error {
 	macs, err := s.macs()
 	if err != nil {
@@ -106,6 +116,10 @@ func revokeBoards(s *session) error {
 	}
 	reason := s.cli.String("reason")
 	if err := checkReason(reason); err != nil {
+		return err
+	}
+	points, err := s.toDisconnect()
+	if err != nil {
 		return err
 	}
 	todo, already, err := s.notYetRevoked(macs)
@@ -117,10 +131,11 @@ func revokeBoards(s *session) error {
 			return err
 		}
 	}
-	if err := s.renderAll(); err != nil {
+	cuts, err := s.settle(points, macs)
+	if err != nil {
 		return err
 	}
-	return answer(s.cli, map[string]any{"revoked": todo, "already": already}, func(w io.Writer) {
+	return s.answerCut(cuts, map[string]any{"revoked": todo, "already": already}, func(w io.Writer) {
 		for _, m := range todo {
 			fmt.Fprintf(w, "%s revoked\n", m)
 		}

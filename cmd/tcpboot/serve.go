@@ -60,10 +60,7 @@ func (s *session) visits() string {
 const poll = time.Second
 
 func serve(s *session) error {
-	log := slog.New(slog.NewTextHandler(s.cli.App.ErrWriter, nil))
-	if s.cli.Bool("json") {
-		log = slog.New(slog.NewJSONHandler(s.cli.App.ErrWriter, nil))
-	}
+	log := s.log()
 	shelf, err := s.shelf()
 	if err != nil {
 		return err
@@ -79,6 +76,14 @@ func serve(s *session) error {
 	shelf.arrived = srv.Recheck
 	err = s.listen(srv, w)
 	return errors.Join(err, book.close(), visits.Close())
+}
+
+// log is what a server says: lines for people, or JSON.
+func (s *session) log() *slog.Logger {
+	if s.cli.Bool("json") {
+		return slog.New(slog.NewJSONHandler(s.cli.App.ErrWriter, nil))
+	}
+	return slog.New(slog.NewTextHandler(s.cli.App.ErrWriter, nil))
 }
 
 // listen serves until the verb is interrupted, then drains.

@@ -177,18 +177,45 @@ func (w *writer) endGrace(e ending, action string) error {
 	return w.audit(action, e.mac, map[string]string{"serial": e.serial})
 }
 
+// dead are the serials that were given and admit no longer, also those whose end
+// nobody has swept up yet.
+const dead = `(
+	SELECT c.serial, c.ended, c.reason, c.issuer, d.state = 'revoked' AS final
+	FROM credential c JOIN device d ON d.mac = c.mac WHERE c.ended IS NOT NULL
+	UNION ALL
+	SELECT serial, until, reason, issuer, false FROM credential WHERE ended IS NULL AND until IS NOT NULL AND until <= $1
+	UNION ALL
+	SELECT serial, seen, reason, issuer, false FROM superseded WHERE until > $1
+	UNION ALL
+	SELECT serial, ended, reason, issuer, final FROM stray
+) AS dead`
+
 // Revocations yields every serial that was issued and admits no longer, in
 // serial order: what a CRL lists. After an error it yields no more.
 func (f *Fleet) Revocations(ctx context.Context) iter.Seq2[pki.Revocation, error] {
-	return query(ctx, f.db, scanRevocation, `
-		SELECT c.serial, c.ended, c.reason, c.issuer, d.state = 'revoked' FROM credential c JOIN device d ON d.mac = c.mac WHERE c.ended IS NOT NULL
-		UNION ALL
-		SELECT serial, until, reason, issuer, false FROM credential WHERE ended IS NULL AND until IS NOT NULL AND until <= $1
-		UNION ALL
-		SELECT serial, seen, reason, issuer, false FROM superseded WHERE until > $1
-		UNION ALL
-		SELECT serial, ended, reason, issuer, final FROM stray
-		ORDER BY 1`, timeText(f.now()))
+	return query(ctx, f.db, scanRevocation, "SELECT * FROM "+dead+" ORDER BY serial", timeText(f.now()))
+}
+
+// Revocation says when and why the credential with that serial ended; nil while it
+// admits. The error wraps fleet.ErrUnknown when no board ever got it, or its board
+// is not active yet.
+func (f *Fleet) Revocation(ctx context.Context, serial fleet.Serial) (*pki.Revocation, error) {
+	for r, err := range query(ctx, f.db, scanRevocation, "SELECT * FROM "+dead+" WHERE serial = $2", timeText(f.now()), serial.String()) {
+		if err != nil {
+			return nil, err
+		}
+		return &r, nil
+	}
+	var state fleet.State
+	err := f.db.QueryRowContext(ctx, "SELECT d.state FROM credential c JOIN device d ON d.mac = c.mac WHERE c.serial = $1",
+		serial.String()).Scan(&state)
+	switch {
+	case errors.Is(err, sql.ErrNoRows) || err == nil && state == fleet.Pending:
+		return nil, fmt.Errorf("serial %s: %w", serial, fleet.ErrUnknown)
+	case err != nil:
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	return nil, nil
 }
 
 func scanRevocation(rows *sql.Rows) (r pki.Revocation, err error) {

@@ -273,11 +273,12 @@ func TestRoles(t *testing.T) {
 			_, err := f.Device(ctx, registrytest.MAC(1))
 			_, offers := f.Offers(ctx)
 			_, stamp := f.Stamp(ctx)
+			_, revocation := f.Revocation(ctx, registrytest.Admission(1, 0).Serial)
 			for _, e := range f.Revocations(ctx) {
 				err = errors.Join(err, e)
 			}
 			holds := f.Holds(ctx, registry.Head{}, first)
-			return errors.Join(err, offers, stamp, holds)
+			return errors.Join(err, offers, stamp, revocation, holds)
 		},
 		"hash": func(f *registry.Fleet) error {
 			d, err := f.Device(ctx, registrytest.MAC(1))

@@ -25,7 +25,7 @@ var (
 	chipText     = regexp.MustCompile(`^esp[a-z0-9]{1,13}$`)
 	revisionText = regexp.MustCompile(`^(0|[1-9][0-9]?)\.(0|[1-9][0-9]?)$`)
 	sizeText     = regexp.MustCompile(`^(0x[0-9a-fA-F]{1,8}|[1-9][0-9]{0,9})$`)
-	keyText      = regexp.MustCompile(`^(boards|radius|servers|server|release-root|release|app)(-[a-z0-9]+)*$`)
+	keyText      = regexp.MustCompile(`^(boards|radius|servers|server|ocsp|release-root|release|app)(-[a-z0-9]+)*$`)
 )
 
 var flashSizes = []string{"1MB", "2MB", "4MB", "8MB", "16MB", "32MB", "64MB", "128MB"}
@@ -173,6 +173,16 @@ func checkPrefix(s string) error {
 	return nil
 }
 
+// checkAddress takes an address with a port, in their one spelling, and no name:
+// who is to be reached must not depend on what a name stands for that day.
+func checkAddress(s string) error {
+	a, err := netip.ParseAddrPort(s)
+	if err != nil || a.Port() == 0 || a.String() != s {
+		return fmt.Errorf("%q: want an address and a port like 192.0.2.7:3799", clip(s))
+	}
+	return nil
+}
+
 func checkSize(s string) error {
 	n, err := strconv.ParseUint(s, 0, 32)
 	if err != nil || n == 0 || !sizeText.MatchString(s) {
@@ -185,7 +195,7 @@ func checkSize(s string) error {
 }
 
 func checkKey(name, uri string) error {
-	if err := matches(keyText, "boards, radius, servers, server, release-root, release or app, or one of them with -WORD behind")(name); err != nil {
+	if err := matches(keyText, "boards, radius, servers, server, ocsp, release-root, release or app, or one of them with -WORD behind")(name); err != nil {
 		return err
 	}
 	if len(name) > 63 {

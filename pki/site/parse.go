@@ -92,29 +92,50 @@ func (p parser) settings(n *yaml.Node, s *Settings) error {
 func (p parser) radius(n *yaml.Node, r *RADIUS) error {
 	keys := p.texts(r.fields())
 	keys["clients"] = func(n *yaml.Node) error {
-		if n.Kind != yaml.SequenceNode {
-			return p.errorf(n, "want a list")
-		}
-		for i, n := range n.Content {
-			if err := p.client(n, r); err != nil {
-				return in(strconv.Itoa(i), err)
-			}
-		}
-		return nil
+		return p.list(n, func(n *yaml.Node) error { return p.client(n, r) })
 	}
 	return p.mapping(n, keys)
 }
 
+// list hands each value of n to read.
+func (p parser) list(n *yaml.Node, read func(*yaml.Node) error) error {
+	if n.Kind != yaml.SequenceNode || n.Anchor != "" {
+		return p.errorf(n, "want a list")
+	}
+	for i, n := range n.Content {
+		if err := read(n); err != nil {
+			return in(strconv.Itoa(i), err)
+		}
+	}
+	return nil
+}
+
 func (p parser) client(n *yaml.Node, r *RADIUS) error {
 	var c Client
-	if err := p.mapping(n, p.texts(c.fields()), "name", "address", "secret_file"); err != nil {
+	keys := p.texts(c.fields())
+	keys["disconnect"] = func(n *yaml.Node) error { return p.disconnect(n, &c) }
+	if err := p.mapping(n, keys, "name", "address", "secret_file"); err != nil {
 		return err
+	}
+	if err := c.checkDisconnect(); err != nil {
+		return p.errorf(n, "%w", err)
 	}
 	if slices.ContainsFunc(r.Clients, func(o Client) bool { return o.Name == c.Name }) {
 		return p.errorf(n, "name %q is another's already", c.Name)
 	}
 	r.Clients = append(r.Clients, c)
 	return nil
+}
+
+func (p parser) disconnect(n *yaml.Node, c *Client) error {
+	return p.list(n, func(n *yaml.Node) error {
+		var at string
+		if err := p.text(n, field{to: &at, check: checkAddress}); err != nil {
+			return err
+		}
+		c.Disconnect = append(c.Disconnect, at)
+		return nil
+	})
 }
 
 func (p parser) hardware(n *yaml.Node, name string, s *Settings) error {

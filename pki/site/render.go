@@ -60,10 +60,12 @@ radius:
   # Address and port.
   listen: %s
 %s  # The access points and controllers that may ask; secret_file is a file whose
-  # first line is the secret they share with the server:
+  # first line is the secret they share with the server. disconnect is where
+  # revoke --disconnect ends running sessions (RFC 5176), with the same secret:
   #   - name: ap-1
   #     address: 192.0.2.0/24
   #     secret_file: radius-ap-1.secret
+  #     disconnect: ["192.0.2.7:3799", "192.0.2.8:3799"]
 `, text(r.Kind), text(r.EAP), text(r.Listen), r.renderDatabase("  "))
 	if len(r.Clients) == 0 {
 		b.WriteString("  clients: []\n")
@@ -72,6 +74,12 @@ radius:
 	b.WriteString("  clients:\n")
 	for _, c := range r.Clients {
 		fmt.Fprintf(b, "    - name: %s\n      address: %s\n      secret_file: %s\n", text(c.Name), text(c.Address), text(c.SecretFile))
+		if len(c.Disconnect) > 0 {
+			b.WriteString("      disconnect:\n")
+		}
+		for _, at := range c.Disconnect {
+			fmt.Fprintf(b, "        - %s\n", text(at))
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,6 +62,20 @@ type Client struct {
 	Name       string
 	Address    string // an address or a network: "192.0.2.0/24"
 	SecretFile string // the file whose first line is the shared secret
+
+	// Disconnect is where running sessions can be ended (RFC 5176): address and
+	// port of each access point or controller that takes Disconnect-Requests with
+	// the same secret, all of them within Address. nil when none does.
+	Disconnect []string
+}
+
+// DisconnectAt returns Disconnect as addresses.
+func (c Client) DisconnectAt() (all []netip.AddrPort) {
+	for _, s := range c.Disconnect {
+		a, _ := netip.ParseAddrPort(s)
+		all = append(all, a)
+	}
+	return all
 }
 
 // A Hardware is one kind of board.
@@ -148,6 +163,9 @@ func (s Settings) Check() error {
 		if err := checkAll(fmt.Sprintf("radius.clients.%d.", i), c.fields()); err != nil {
 			return err
 		}
+		if err := c.checkDisconnect(); err != nil {
+			return fmt.Errorf("radius.clients.%d.%w", i, err)
+		}
 		if names[c.Name] {
 			return fmt.Errorf("radius.clients.%d: name %q is another's already", i, c.Name)
 		}
@@ -183,6 +201,28 @@ func (h Hardware) check(name string) error {
 func (h Hardware) checkFit() error {
 	if uint64(h.LoaderSize())+uint64(h.SlotSize()) > uint64(h.FlashSize()) {
 		return fmt.Errorf("loader %s and slot %s do not fit into %s of flash", h.Loader, h.Slot, h.Flash)
+	}
+	return nil
+}
+
+// checkDisconnect refuses places outside the client's network: what goes there is
+// proved with the client's secret, and a wrong one is a typing error that would
+// otherwise show when a board is lost.
+func (c Client) checkDisconnect() error {
+	network, err := netip.ParsePrefix(c.Address)
+	if a, isOne := netip.ParseAddr(c.Address); isOne == nil {
+		network, err = netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	for i, s := range c.Disconnect {
+		if e := checkAddress(s); e != nil {
+			return fmt.Errorf("disconnect.%d: %w", i, e)
+		}
+		if a, _ := netip.ParseAddrPort(s); err != nil || !network.Contains(a.Addr()) {
+			return fmt.Errorf("disconnect.%d: %s is not within the client's address, %s", i, s, c.Address)
+		}
+		if slices.Contains(c.Disconnect[:i], s) {
+			return fmt.Errorf("disconnect.%d: %s is there already", i, s)
+		}
 	}
 	return nil
 }

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"flag"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,7 +23,8 @@ func campus() Settings {
 		RADIUS: RADIUS{Kind: "hostapd", EAP: "tls", Listen: "[::]:1812",
 			Database: "postgres://radius@db.example.net/fleet?passfile=/etc/freeradius/pgpass&sslmode=verify-full", Clients: []Client{
 				{Name: "ap-1", Address: "192.0.2.7", SecretFile: "ap-1.secret"},
-				{Name: "wing.b", Address: "2001:db8::/32", SecretFile: "/etc/tcpboot/wing b"},
+				{Name: "wing.b", Address: "2001:db8::/32", SecretFile: "/etc/tcpboot/wing b",
+					Disconnect: []string{"[2001:db8::7]:3799", "[2001:db8::8]:1700"}},
 			}},
 		Hardware: map[string]Hardware{
 			"gate": {Chip: "esp32c3", MinRevision: "0.4", Flash: "8MB", Loader: "0xF0000", Slot: "3145728", Signature: "rsa3072", Project: "gate: #2"},
@@ -71,6 +74,11 @@ func TestParseDefaults(t *testing.T) {
 }
 
 const minimal = "name: a\nssid: b\nserver: c:1\nhardware:\n  d:\n    chip: esp32\n"
+
+// client is minimal with a RADIUS client that says more.
+func client(more string) string {
+	return minimal + "radius:\n  clients:\n  - {name: a, address: 192.0.2.0/24, secret_file: s, " + more + "}\n"
+}
 
 func TestParseRefuses(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
@@ -125,7 +133,14 @@ func TestParseRefuses(t *testing.T) {
 		{"client twice", minimal + "radius:\n  clients:\n  - {name: a, address: 192.0.2.1, secret_file: s}\n  - {name: a, address: 192.0.2.2, secret_file: s}\n",
 			`f:10:5: radius.clients.1: name "a" is another's already`},
 		{"a secret itself", minimal + "radius:\n  clients:\n  - {name: a, address: 192.0.2.1, secret: s}\n",
-			`f:9:35: radius.clients.0: unknown key "secret"; the keys here are address, name, secret_file`},
+			`f:9:35: radius.clients.0: unknown key "secret"; the keys here are address, disconnect, name, secret_file`},
+		{"disconnect not a list", client("disconnect: 192.0.2.1:3799"), "f:9:66: radius.clients.0.disconnect: want a list"},
+		{"disconnect without a port", client("disconnect: [192.0.2.1]"), `f:9:67: radius.clients.0.disconnect.0: "192.0.2.1": want an address and a port like 192.0.2.7:3799`},
+		{"disconnect by name", client("disconnect: ['ap:3799']"), `f:9:67: radius.clients.0.disconnect.0: "ap:3799": want an address and a port like 192.0.2.7:3799`},
+		{"disconnect in another spelling", client("disconnect: ['192.0.2.1:03799']"), `f:9:67: radius.clients.0.disconnect.0: "192.0.2.1:03799": want an address and a port like 192.0.2.7:3799`},
+		{"disconnect at port 0", client("disconnect: ['192.0.2.1:0']"), `f:9:67: radius.clients.0.disconnect.0: "192.0.2.1:0": want an address and a port like 192.0.2.7:3799`},
+		{"disconnect elsewhere", client("disconnect: ['192.0.2.1:1', '192.0.3.1:1']"), "f:9:5: radius.clients.0: disconnect.1: 192.0.3.1:1 is not within the client's address, 192.0.2.0/24"},
+		{"disconnect twice", client("disconnect: ['192.0.2.1:1', '192.0.2.1:1']"), "f:9:5: radius.clients.0: disconnect.1: 192.0.2.1:1 is there already"},
 		{"database", minimal + "database: mysql://x\n", "f:7:11: database: want sqlite:PATH or postgres://USER@HOST/NAME"},
 		{"database password", minimal + "database: postgres://u:secret@h/n\n", "f:7:11: database: a password does not belong here; PGPASSFILE names a file for it"},
 		{"database password as a parameter", minimal + "database: postgres://h/n?password=secret\n", "f:7:11: database: a password does not belong here; PGPASSFILE names a file for it"},
@@ -133,7 +148,7 @@ func TestParseRefuses(t *testing.T) {
 		{"database of RADIUS beside a server", minimal + "database: postgres://u@h/n\nradius:\n  database: sqlite:x\n", "f:1:1: radius.database: want postgres://USER@HOST/NAME: the server reads the registry itself"},
 		{"database of RADIUS the registry", minimal + "radius:\n  database: sqlite:./tcpboot.db\n", "f:1:1: radius.database: this is the registry, and the server needs a file of its own"},
 		{"database of RADIUS with a password", minimal + "radius:\n  database: postgres://u:secret@h/n\n", "f:8:13: radius.database: a password does not belong here; PGPASSFILE names a file for it"},
-		{"key role", minimal + "keys:\n  relase: x\n", `f:8:11: keys.relase: "relase": want boards, radius, servers, server, release-root, release or app, or one of them with -WORD behind`},
+		{"key role", minimal + "keys:\n  relase: x\n", `f:8:11: keys.relase: "relase": want boards, radius, servers, server, ocsp, release-root, release or app, or one of them with -WORD behind`},
 		{"too long", minimal + "releases: " + strings.Repeat("x", 1025), "f:7:11: releases: longer than 1024 bytes"},
 		{"too large", strings.Repeat("#", MaxSettings+1), "f: larger than 262144 bytes"},
 	} {
@@ -161,9 +176,15 @@ func TestCheck(t *testing.T) {
 		{"hardware", func(s *Settings) { s.Hardware["x"] = Hardware{} }, `hardware.x: chip: "": want a chip like "esp32" or "esp32c3"`},
 		{"client", func(s *Settings) { s.RADIUS.Clients = []Client{{}} }, `radius.clients.0.name: "": want 1 to 63 letters, digits and . _ - and a letter or digit first`},
 		{"two clients", func(s *Settings) {
-			c := Client{"a", "192.0.2.1", "f"}
+			c := Client{Name: "a", Address: "192.0.2.1", SecretFile: "f"}
 			s.RADIUS.Clients = []Client{c, c}
 		}, `radius.clients.1: name "a" is another's already`},
+		{"disconnect at a client's one address", func(s *Settings) {
+			s.RADIUS.Clients = []Client{{Name: "a", Address: "192.0.2.1", SecretFile: "f", Disconnect: []string{"192.0.2.1:3799"}}}
+		}, ""},
+		{"disconnect beside it", func(s *Settings) {
+			s.RADIUS.Clients = []Client{{Name: "a", Address: "192.0.2.1", SecretFile: "f", Disconnect: []string{"192.0.2.2:3799"}}}
+		}, "radius.clients.0.disconnect.0: 192.0.2.2:3799 is not within the client's address, 192.0.2.1"},
 		{"key", func(s *Settings) { s.Keys = map[string]string{"app": ""} }, "keys.app: empty"},
 		{"radius", func(s *Settings) { s.RADIUS.EAP = "" }, `radius.eap: "": want one of tls, peap, ttls`},
 	} {
@@ -228,6 +249,10 @@ func TestNumbers(t *testing.T) {
 		if (Hardware{Flash: f}).FlashSize() == 0 {
 			t.Errorf("%s is nothing", f)
 		}
+	}
+	want := []netip.AddrPort{netip.MustParseAddrPort("[2001:db8::7]:3799"), netip.MustParseAddrPort("[2001:db8::8]:1700")}
+	if got := s.RADIUS.Clients[1].DisconnectAt(); !slices.Equal(got, want) {
+		t.Errorf("disconnect at %s, want %s", got, want)
 	}
 	if s.Key("release") != "pkcs11:token=fleet;object=release" || s.Key("app") != "keys/app.pem" {
 		t.Errorf("keys: %s, %s", s.Key("release"), s.Key("app"))

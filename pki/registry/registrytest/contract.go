@@ -33,6 +33,7 @@ func Run(t *testing.T, database func(t *testing.T) Opener) {
 		{"password hashes", passwordHashes},
 		{"lost boards get no grace", noGrace},
 		{"issuers", issuers},
+		{"one certificate's end", revocation},
 		{"filters", filters},
 		{"owners of names", owners},
 		{"loops end early", earlyEnd},

@@ -1,8 +1,10 @@
 package registrytest
 
 import (
+	"errors"
 	"time"
 
+	"github.com/tcpboot/tcpboot/pki"
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/registry"
 )
@@ -129,4 +131,49 @@ func issuers(h *harness) {
 		}
 		equal(h, "issuer of "+r.Serial.String(), r.Issuer, want)
 	}
+}
+
+// revocation answers for one serial as the list of all would.
+func revocation(h *harness) {
+	ctx := h.Context()
+	is := func(what string, a fleet.Admission, want *pki.Revocation) {
+		h.Helper()
+		got, err := h.Revocation(ctx, a.Serial)
+		h.ok(err)
+		equal(h, what, got, want)
+	}
+	unknown := func(what string, a fleet.Admission) {
+		h.Helper()
+		if got, err := h.Revocation(ctx, a.Serial); !errors.Is(err, fleet.ErrUnknown) || got != nil {
+			h.Errorf("%s: got %+v, %v; want ErrUnknown", what, got, err)
+		}
+	}
+	ended := func(a fleet.Admission, reason string, final bool) *pki.Revocation {
+		return &pki.Revocation{Serial: a.Serial, Time: h.clock.Now(), Reason: reason, Final: final}
+	}
+	unknown("never issued", Admission(1, 0))
+	h.ok(h.Add(ctx, []registry.Entry{Entry(1)}))
+	unknown("pending", Admission(1, 0))
+	h.ok(h.Activate(ctx, []fleet.MAC{MAC(1)}))
+	is("live", Admission(1, 0), nil)
+
+	h.ok(h.Rotate(ctx, MAC(1), Admission(1, 1), "", time.Hour))
+	h.clock.Add(time.Hour - time.Nanosecond)
+	is("in grace", Admission(1, 0), nil)
+	h.clock.Add(time.Nanosecond)
+	over := ended(Admission(1, 0), "rotated", false)
+	is("grace over", Admission(1, 0), over)
+	h.ok(h.Expire(ctx))
+	h.clock.Add(time.Minute)
+	is("grace over and swept", Admission(1, 0), over)
+
+	rotated := ended(Admission(1, 1), "routine", false)
+	h.ok(h.Rotate(ctx, MAC(1), Admission(1, 2), "routine", 0))
+	is("rotated", Admission(1, 1), rotated)
+	is("live after rotations", Admission(1, 2), nil)
+	h.clock.Add(time.Minute)
+	h.ok(h.Revoke(ctx, []fleet.MAC{MAC(1)}, "stolen"))
+	is("revoked", Admission(1, 2), ended(Admission(1, 2), "stolen", true))
+	rotated.Final = true
+	is("rotated before", Admission(1, 1), rotated)
 }

@@ -105,6 +105,9 @@ func restoring(h *harness) {
 		if _, there := dead[d.Serial]; !there {
 			h.Errorf("serial %s is not on the next CRL", d.Serial)
 		}
+		if r, err := h.Revocation(ctx, d.Serial); err != nil || r == nil {
+			h.Errorf("serial %s alone: got %v, %v", d.Serial, r, err)
+		}
 	}
 	for d, err := range h.Revocations(ctx) {
 		h.ok(err)
