@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/intelhex"
 	"github.com/tcpboot/tcpboot/release/mcuboot"
 )
@@ -44,12 +45,10 @@ func layoutOf(c *cli.Context, program memory) (l layout, err error) {
 
 var errNoAddress = errors.New("an --out in Intel HEX needs --hex-addr, unless the program is in it too")
 
-const maxSlot = 256 << 20
-
 func slotOf(c *cli.Context) (s mcuboot.Slot, err error) {
 	for _, name := range []string{"slot-size", "align", "max-align", "max-sectors"} {
-		if c.Uint(name) > maxSlot {
-			return s, usagef("--%s %d: larger than %d", name, c.Uint(name), maxSlot)
+		if c.Uint(name) > release.MaxImage {
+			return s, usagef("--%s %d: larger than %d", name, c.Uint(name), release.MaxImage)
 		}
 	}
 	s = mcuboot.Slot{
