@@ -71,11 +71,14 @@ func (e *presentError) Error() string {
 // mayCreate refuses a key that the site has, even if its file is away, and those
 // by which a site is what it is.
 func (s *session) mayCreate(k siteKey) error {
+	if k.name == responderKey.name {
+		return errResponderKey
+	}
 	uri := s.keys.uri(k.name)
 	if _, err := s.public(k.name); err == nil || custody.Store(uri) == "" && s.keys.here(uri) {
 		return &presentError{k.name, uri}
 	}
-	if k.role != custody.App && k.name != "ocsp" {
+	if k.role != custody.App {
 		return fmt.Errorf("key %s: a site without it is damaged; bring it back from the recovery copy or a backup", k.name)
 	}
 	return nil

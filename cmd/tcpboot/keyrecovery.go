@@ -57,7 +57,7 @@ func (s *session) completeCopy(c *recoveryCopy) (added []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.allKeys()
+	all, err := s.lastingKeys()
 	if err != nil {
 		return nil, err
 	}

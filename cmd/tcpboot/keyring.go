@@ -64,15 +64,22 @@ func siteKeyNamed(name string) (siteKey, bool) {
 	return formerKey(name), formerName.MatchString(name)
 }
 
-// allKeys are the site's keys: those that init makes, that of the OCSP responder
-// where there is one, and those of the boards CAs before the present one, unless
-// they are away and of no more use.
+// allKeys are the site's keys: those that last, and that of the OCSP responder
+// where there is one.
 func (s *session) allKeys() ([]siteKey, error) {
+	all, err := s.lastingKeys()
+	return s.withResponder(all), err
+}
+
+// lastingKeys are those whose loss would be felt, and of which a copy is kept:
+// those that init makes, and those of the boards CAs before the present one, unless
+// they are away and of no more use.
+func (s *session) lastingKeys() ([]siteKey, error) {
 	cas, err := s.boardsCAs()
 	if err != nil {
 		return nil, err
 	}
-	all := s.withResponder(slices.Clone(siteKeys))
+	all := slices.Clone(siteKeys)
 	for _, ca := range cas[1:] {
 		if ca.live > 0 || s.keys.here(s.keys.uri(ca.key)) {
 			k := formerKey(ca.key)

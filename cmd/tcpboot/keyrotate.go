@@ -80,6 +80,8 @@ func certifiedNamed(verb, name string) (certified, error) {
 		return certified{k, pki.RADIUS, false}, nil
 	case name == "server":
 		return certified{k, pki.Servers, false}, nil
+	case name == responderKey.name:
+		return certified{}, errResponderKey
 	case formerName.MatchString(name):
 		return certified{}, fmt.Errorf("%s: %s is of a boards CA that was replaced: it issues nothing any more", verb, name)
 	case strings.HasSuffix(name, "-root") && name != "release-root":

@@ -50,13 +50,27 @@ var ocspVerb = &cli.Command{
 var responderKey = siteKey{"ocsp", custody.Servers, custody.P256, "signs OCSP answers about board certificates"}
 
 // A responder is the certificate by which one boards CA lets the responder's key
-// answer for what it issued. Both names are those of files in certs/.
-type responder struct{ ca, certificate string }
+// answer for what it issued.
+type responder struct {
+	ca   boardsCA
+	file string // in certs/
+}
 
-// responders are the boards CAs for which ocsp answers. This is the one place that
-// names them: a CA whose certificates are still in use stands here.
-func (s *session) responders() []responder {
-	return []responder{{ca: "boards-ca", certificate: responderKey.name}}
+// responders are those of the boards CAs in use, the present one first.
+func (s *session) responders() ([]responder, error) {
+	cas, err := s.boardsCAs()
+	if err != nil {
+		return nil, err
+	}
+	var all []responder
+	for i, ca := range inUse(cas) {
+		r := responder{ca, responderKey.name}
+		if i > 0 {
+			r.file = fmt.Sprintf("%s-%d", responderKey.name, ca.Number())
+		}
+		all = append(all, r)
+	}
+	return all, nil
 }
 
 // withResponder adds the responder's key to keys, where there is one.
@@ -67,7 +81,10 @@ func (s *session) withResponder(keys []siteKey) []siteKey {
 	return keys
 }
 
-var errNoResponder = errors.New("there is no OCSP responder yet")
+var (
+	errNoResponder  = errors.New("there is no OCSP responder yet")
+	errResponderKey = errors.New("ocsp renew makes the responder's key, and another one when that is taken away")
+)
 
 func ocspServe(s *session) error {
 	if err := wantFlag(s.cli, "listen"); err != nil {
@@ -92,24 +109,27 @@ func ocspServe(s *session) error {
 
 // signers loads the responder as each of its CAs knows it.
 func (s *session) signers() (all []ocsp.Signer, err error) {
-	for _, r := range s.responders() {
-		var signer ocsp.Signer
-		if signer.CA, err = s.certificate(r.ca); err != nil {
-			return nil, err
-		}
-		signer.Certificate, err = s.certificate(r.certificate)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("certs/%s.pem: %w", r.certificate, errNoResponder)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if signer.Key, err = s.keys.open(responderKey.name); err != nil {
-			return nil, err
-		}
-		all = append(all, signer)
+	responders, err := s.responders()
+	if err != nil {
+		return nil, err
 	}
-	return all, nil
+	for _, r := range responders {
+		c, err := s.certificate(r.file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("certs/%s.pem: %w", r.file, errNoResponder)
+		case err != nil:
+			return nil, err
+		case c.CheckSignatureFrom(r.ca.CA) != nil:
+			return nil, fmt.Errorf("certs/%s.pem: by another CA than %q: %w", r.file, r.ca.CA.Subject.CommonName, errNoResponder)
+		}
+		all = append(all, ocsp.Signer{CA: r.ca.CA, Certificate: c})
+	}
+	key, err := s.keys.open(responderKey.name)
+	for i := range all {
+		all[i].Key = key
+	}
+	return all, err
 }
 
 // certificate reads the one certificate in a file of certs/.
@@ -162,6 +182,13 @@ func serveHTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.L
 	return <-stopped
 }
 
+// A renewal is one certificate of the responder.
+type renewal struct {
+	Out    string    `json:"out"`
+	Serial string    `json:"serial"`
+	Until  time.Time `json:"until"`
+}
+
 // ocspRenew issues the responder's certificates. The key comes first: killed
 // between the two, the verb is run again.
 func ocspRenew(s *session) error {
@@ -170,29 +197,46 @@ func ocspRenew(s *session) error {
 		return err
 	}
 	defer unlock()
-	boards, err := s.authority(pki.Boards, true)
+	responders, err := s.responders()
 	if err != nil {
 		return err
+	}
+	cas := make([]*pki.Authority, len(responders))
+	for i, r := range responders { // all that may be refused, before a key is made
+		if cas[i], err = s.withKey(r.ca); err != nil {
+			return err
+		}
 	}
 	key, err := s.openOrMakeResponder()
 	if err != nil {
 		return err
 	}
-	c, err := boards.IssueResponder(key.Public(), time.Now())
-	if err != nil {
-		return err
+	var renewed []renewal
+	for i, r := range responders {
+		done, err := s.renewResponder(cas[i], key.Public(), r.file)
+		if err != nil {
+			return err
+		}
+		renewed = append(renewed, done)
 	}
-	serial := pki.SerialOf(c).String()
-	if err := s.fleet.Record(s.ctx(), "ocsp.renew", serial, jsonText(map[string]time.Time{"until": c.NotAfter})); err != nil {
-		return err
-	}
-	out := s.site.Path("certs", responderKey.name+".pem")
-	if err := site.WriteFile(out, pki.CertificatePEM(c), 0o644); err != nil {
-		return err
-	}
-	return answer(s.cli, map[string]any{"out": out, "serial": serial, "until": c.NotAfter}, func(w io.Writer) {
-		fmt.Fprintf(w, "OCSP responder certificate in %s, until %s\n", out, c.NotAfter.Format(time.DateOnly))
+	return answer(s.cli, map[string]any{"renewed": renewed}, func(w io.Writer) {
+		for _, r := range renewed {
+			fmt.Fprintf(w, "OCSP responder certificate in %s, until %s\n", r.Out, r.Until.Format(time.DateOnly))
+		}
 	})
+}
+
+// renewResponder issues the certificate by one CA.
+func (s *session) renewResponder(ca *pki.Authority, key crypto.PublicKey, file string) (r renewal, err error) {
+	c, err := ca.IssueResponder(key, time.Now())
+	if err != nil {
+		return r, err
+	}
+	r = renewal{s.site.Path("certs", file+".pem"), pki.SerialOf(c).String(), c.NotAfter}
+	if err := s.fleet.Record(s.ctx(), "ocsp.renew", r.Serial, jsonText(map[string]time.Time{"until": r.Until})); err != nil {
+		return r, err
+	}
+	return r, site.WriteFile(r.Out, pki.CertificatePEM(c), 0o644)
 }
 
 // openOrMakeResponder opens the responder's key, or makes it: where it is by

@@ -127,7 +127,7 @@ func (s *session) checkRecovery(copyFile string, code []byte) (opened int, err e
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", copyFile, err)
 	}
-	all, err := s.allKeys()
+	all, err := s.lastingKeys()
 	if err != nil {
 		return 0, err
 	}
