@@ -17,6 +17,9 @@
 // certificate or a successor: its key can be kept away from the site. An issuing CA signs certificates of one use (client or
 // server), CRLs and the certificate of an OCSP responder.
 //
+// An issuing CA that gets another key is another CA, with a number in its name,
+// "<site> boards CA 2"; the root vouches for both. See Succeed.
+//
 // # Kinds of keys
 //
 // Every key is P-256 unless the site wants it otherwise. The supplicant of ESP-IDF

@@ -38,12 +38,9 @@ func (s *session) boardsCAs() ([]boardsCA, error) {
 		return nil, err
 	}
 	all := []boardsCA{{Authority: present, key: "boards-ca"}}
-	if present.Number() == 1 {
-		return all, nil
-	}
 	for n := present.Number() - 1; n > 0; n-- {
 		former, err := s.loadAuthority(pki.Boards, formerCA(n), nil)
-		if errors.Is(err, fs.ErrNotExist) { // somebody put it away: nothing it issued was live
+		if errors.Is(err, fs.ErrNotExist) { // somebody put it away, as one may when nothing it issued is live
 			continue
 		}
 		if err != nil {

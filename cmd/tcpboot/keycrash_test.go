@@ -36,7 +36,7 @@ func TestKeyChangeCut(t *testing.T) {
 					t.Fatal(err)
 				}
 				last = cutRotation(t, dir, name, key, cut)
-				checkCut(t, dir, at(env, dir), name, cut)
+				checkCut(t, base, dir, at(env, dir), name, cut)
 			}
 		})
 	}
@@ -81,7 +81,7 @@ func cutRotation(t *testing.T, dir, name, key string, cut int) (last bool) {
 }
 
 // checkCut runs another verb, or the same one again, and compares.
-func checkCut(t *testing.T, dir string, env []string, name string, cut int) {
+func checkCut(t *testing.T, base, dir string, env []string, name string, cut int) {
 	t.Helper()
 	decided := cut > 0
 	if again := cut%2 == 1; again {
@@ -99,6 +99,11 @@ func checkCut(t *testing.T, dir string, env []string, name string, cut int) {
 	}
 	if n := rotations(t, dir); (n == 1) != decided {
 		t.Errorf("%s cut at %d: %d rotations in the trail", name, cut, n)
+	}
+	was, errWas := os.ReadFile(filepath.Join(base, "certs", name+".pem"))
+	is, errIs := os.ReadFile(filepath.Join(dir, "certs", name+".pem"))
+	if err := errors.Join(errWas, errIs); err != nil || bytes.Equal(was, is) == decided {
+		t.Errorf("%s cut at %d: the certificate is the one from before: %v, %v", name, cut, bytes.Equal(was, is), err)
 	}
 	if _, err := tls.LoadX509KeyPair(filepath.Join(dir, "radius", "radius.pem"), filepath.Join(dir, "radius", radiusKeyFile)); err != nil {
 		t.Errorf("%s cut at %d: the export: %v", name, cut, err)

@@ -34,18 +34,15 @@ func keyCreate(s *session) error {
 		return usagef("key create: no key is called %q (`tcpboot key list` shows them)", name)
 	}
 	p := newKeyPlan(s, certified{siteKey: k}, "key.create")
-	unlock, err := s.lockKeys()
-	if err != nil {
+	return p.run(p.planKey)
+}
+
+// planKey makes a key without a certificate: its public half stands by itself.
+func (p *keyPlan) planKey() error {
+	if err := p.mayCreate(p.siteKey); err != nil {
 		return err
 	}
-	defer unlock()
-	if p.takeUp() {
-		return p.follow()
-	}
-	if err := s.mayCreate(k); err != nil {
-		return err
-	}
-	key, err := p.makeKey(k)
+	key, err := p.makeKey(p.siteKey)
 	if err != nil {
 		return err
 	}
@@ -53,12 +50,9 @@ func keyCreate(s *session) error {
 	if err != nil {
 		return err
 	}
-	p.file("certs/"+name+".pub.pem", text, 0o644)
+	p.file("certs/"+p.name+".pub.pem", text, 0o644)
 	block, _ := pem.Decode(text)
-	if err := p.describe(changeDetail{Public: fleet.Sum(block.Bytes)}); err != nil {
-		return err
-	}
-	return p.carryOut()
+	return p.describe(changeDetail{Public: fleet.Sum(block.Bytes)})
 }
 
 // A presentError says that the site has a key already.

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -90,17 +91,8 @@ func certifiedNamed(verb, name string) (certified, error) {
 	return certified{}, fmt.Errorf("%s: %s is no key of a CA or a server; nothing replaces it yet", verb, name)
 }
 
-// leaf is the key of the server below a CA, and the name that boards know it by;
-// boards have none below theirs.
-func (k certified) leaf(site string) (key, dnsName string) {
-	switch k.hierarchy {
-	case pki.RADIUS:
-		return "radius", pki.RADIUSName(site)
-	case pki.Servers:
-		return "server", pki.UpdateName(site)
-	}
-	return "", ""
-}
+// servers are the keys of the servers below a CA.
+var servers = map[pki.Hierarchy]string{pki.RADIUS: "radius", pki.Servers: "server"}
 
 func changeCertified(s *session, newKey bool) error {
 	if err := wantArgs(s.cli, 1, "the name of a key"); err != nil {
@@ -114,21 +106,7 @@ func changeCertified(s *session, newKey bool) error {
 	if newKey {
 		p.change.Action = "key.rotate"
 	}
-	unlock, err := s.lockKeys()
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if p.takeUp() {
-		return p.follow()
-	}
-	if err := s.keys.borrow(s.cli.StringSlice("with")); err != nil {
-		return err
-	}
-	if err := p.plan(newKey); err != nil {
-		return err
-	}
-	return p.carryOut()
+	return p.run(func() error { return p.plan(newKey) })
 }
 
 // A keyPlan makes the new key and certificates of a change in memory, and then
@@ -136,9 +114,9 @@ func changeCertified(s *session, newKey bool) error {
 type keyPlan struct {
 	*session
 	certified
-	change   keyChange
-	opened   map[string]crypto.Signer // keys by their names after the change
-	finished bool                     // was begun by an earlier run
+	change  keyChange
+	opened  map[string]crypto.Signer // keys by their names after the change
+	resumed bool                     // an earlier run was cut off
 }
 
 func newKeyPlan(s *session, k certified, action string) *keyPlan {
@@ -154,14 +132,34 @@ type changeDetail struct {
 	Epoch       uint64       `json:"epoch,omitempty"` // of the site document that names it
 }
 
+// run makes the plan and carries it out, while nobody else changes keys; or it ends
+// what was begun.
+func (p *keyPlan) run(plan func() error) error {
+	unlock, err := p.lockKeys()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if p.takeUp() {
+		return p.follow()
+	}
+	if err := p.keys.borrow(p.cli.StringSlice("with")); err != nil {
+		return err
+	}
+	if err := plan(); err != nil {
+		return err
+	}
+	return p.carryOut()
+}
+
 // takeUp reports whether an earlier run was to make this very change, and was cut
 // off after its moment: then it is made, and only what follows is left to do.
 func (p *keyPlan) takeUp() bool {
-	f := p.session.finished
+	f := p.finished
 	if f == nil || f.Action != p.change.Action || f.Key != p.name {
 		return false
 	}
-	p.change, p.finished = *f, true
+	p.change, p.resumed = *f, true
 	return true
 }
 
@@ -231,7 +229,12 @@ func (p *keyPlan) planCA(newKey bool) error {
 			return err
 		}
 	}
-	key, err := p.keyToCertify(newKey)
+	var key crypto.Signer
+	if newKey {
+		key, err = p.makeKey(p.siteKey)
+	} else {
+		key, err = p.keys.open(p.name)
+	}
 	if err != nil {
 		return err
 	}
@@ -247,8 +250,13 @@ func (p *keyPlan) planCA(newKey bool) error {
 	p.certificate(p.name, next.CA)
 	detail := detailOf(next.CA)
 	detail.CA = next.Number()
-	if leaf, dnsName := p.leaf(p.site.Settings.Name); leaf != "" {
-		if err := p.certify(next, leaf, dnsName); err != nil {
+	if p.hierarchy != pki.Boards { // which have no server below their CA
+		name := servers[p.hierarchy]
+		public, err := p.public(name)
+		if err != nil {
+			return err
+		}
+		if _, err := p.certify(next, name, public); err != nil {
 			return err
 		}
 		if detail.Epoch, err = p.nameIssuer(before, next); err != nil {
@@ -264,45 +272,47 @@ func (p *keyPlan) planServer(newKey bool) error {
 	if err != nil {
 		return err
 	}
-	name, dnsName := p.leaf(p.site.Settings.Name)
-	public, err := p.public(name)
+	public, err := p.public(p.name)
 	if err != nil {
 		return err
 	}
 	if newKey {
-		key, err := p.keyToCertify(true)
+		key, err := p.makeKey(p.siteKey)
 		if err != nil {
 			return err
 		}
 		public = key.Public()
 	}
-	if newKey && name == "radius" {
+	if newKey && p.hierarchy == pki.RADIUS {
 		chain, err := p.certificates("radius.pem", "radius-ca.pem")
 		if err != nil {
 			return err
 		}
 		p.file("certs/"+radiusBefore, chain, 0o644)
 	}
-	c, err := ca.IssueServer(dnsName, public, time.Now())
+	c, err := p.certify(ca, p.name, public)
 	if err != nil {
 		return err
 	}
-	p.certificate(name, c)
 	return p.describe(detailOf(c))
 }
 
-// certify gives the server below a CA a new certificate of the key it has.
-func (p *keyPlan) certify(ca *pki.Authority, name, dnsName string) error {
-	public, err := p.public(name)
+// certify gives the server below a CA a certificate.
+func (p *keyPlan) certify(ca *pki.Authority, name string, public crypto.PublicKey) (*x509.Certificate, error) {
+	c, err := ca.IssueServer(p.serverName(), public, time.Now())
 	if err != nil {
-		return err
-	}
-	c, err := ca.IssueServer(dnsName, public, time.Now())
-	if err != nil {
-		return err
+		return nil, err
 	}
 	p.certificate(name, c)
-	return nil
+	return c, nil
+}
+
+// serverName is what boards know the server of this hierarchy by.
+func (p *keyPlan) serverName() string {
+	if p.hierarchy == pki.RADIUS {
+		return pki.RADIUSName(p.site.Settings.Name)
+	}
+	return pki.UpdateName(p.site.Settings.Name)
 }
 
 // keepFormer gives the boards CA from before, and its key, the name by which it
@@ -318,7 +328,11 @@ func (p *keyPlan) keepFormer(before *pki.Authority) error {
 		say(p.cli, "the key of %s is away: its list of dead certificates ends here, unless it comes back as keys/%s.pem", p.name, former)
 		return nil
 	}
-	text, err := os.ReadFile(p.site.Path("keys", p.name+".pem"))
+	path, err := p.keys.store.File(p.keys.uri(p.name))
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
@@ -364,14 +378,6 @@ func (p *keyPlan) nameIssuer(before, next *pki.Authority) (epoch uint64, err err
 	return doc.Epoch, nil
 }
 
-// keyToCertify is the key that the name has, or a new one.
-func (p *keyPlan) keyToCertify(newKey bool) (crypto.Signer, error) {
-	if !newKey {
-		return p.keys.open(p.name)
-	}
-	return p.makeKey(p.siteKey)
-}
-
 func (p *keyPlan) file(path string, data []byte, perm os.FileMode) {
 	p.change.Files = append(p.change.Files, changedFile{path, perm, data})
 }
@@ -395,7 +401,10 @@ func (p *keyPlan) carryOut() error {
 		return err
 	}
 	if err := p.decide(&p.change); err != nil { // the moment
-		return err
+		if decided, unknown := p.decided(&p.change); unknown != nil || decided {
+			return err // the next verb looks again
+		}
+		return errors.Join(err, p.end())
 	}
 	if err := p.apply(&p.change); err != nil {
 		return err
@@ -414,14 +423,14 @@ type changedKey struct {
 
 // follow renders what follows from the change, and says what is left to do.
 func (p *keyPlan) follow() (err error) {
-	out := changedKey{Key: p.name, Finished: p.finished, Restart: []string{}}
+	out := changedKey{Key: p.name, Finished: p.resumed, Restart: []string{}}
 	if err := json.Unmarshal([]byte(p.change.Detail), &out.changeDetail); err != nil {
 		return err
 	}
 	if out.Restart, err = p.renderChange(); err != nil {
 		return err
 	}
-	if !p.finished {
+	if !p.resumed {
 		if err := p.end(); err != nil {
 			return err
 		}

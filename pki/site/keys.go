@@ -70,14 +70,15 @@ func setKeys(file string, data []byte, uris map[string]string) ([]byte, Settings
 	if err != nil {
 		return nil, want, err
 	}
+	// What an editor of lines gets wrong says something else now.
 	if got, err := Parse(file, text); err != nil || !reflect.DeepEqual(got, want) {
 		return nil, want, fmt.Errorf("%s: its keys section is too unusual to change; write it with a line per key", file)
 	}
 	return text, want, nil
 }
 
-// editKeys changes the lines of the keys section. What it cannot read it makes a
-// text of that says something else, which setKeys notices.
+// editKeys changes the lines of the keys section, as far as it is written with a
+// line per key.
 func editKeys(file string, data []byte, uris map[string]string) ([]byte, error) {
 	root, err := parser{file}.document(data)
 	if err != nil {
@@ -89,6 +90,11 @@ func editKeys(file string, data []byte, uris map[string]string) ([]byte, error) 
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		if root.Content[i].Value == "keys" {
 			at, section = root.Content[i].Line, root.Content[i+1]
+		}
+	}
+	for _, n := range append(section.Content, &yaml.Node{Line: at - 1}) {
+		if n.Line > len(lines) { // YAML ends lines by more than "\n"
+			return data, nil
 		}
 	}
 	if at > len(lines) {

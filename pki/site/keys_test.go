@@ -3,6 +3,7 @@ package site
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -63,4 +64,25 @@ func TestSetKeys(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzSetKeys changes settings of any shape: what comes out says what was asked
+// for, or there is an error.
+func FuzzSetKeys(f *testing.F) {
+	s := Defaults()
+	s.SSID, s.Server = "x", "h:1"
+	base := string(s.Render())
+	for _, keys := range []string{"keys: {}\n", "", "keys:\n  app-a: k/a.pem # why\n", "keys: {app-a: k/a.pem}\n", "keys:\r  app-a: k/a.pem\r", "\"keys\": &x\n  app-a:\n   k\n"} {
+		f.Add(strings.Replace(base, "keys: {}\n", keys, 1), "app-a", "k/b.pem")
+	}
+	f.Fuzz(func(t *testing.T, file, name, uri string) {
+		text, want, err := setKeys("f", []byte(file), map[string]string{name: uri})
+		if err != nil {
+			return
+		}
+		got, err := Parse("f", text)
+		if err != nil || got.Keys[name] != uri || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %v, %+v", text, err, got)
+		}
+	})
 }
