@@ -4,7 +4,7 @@
 // the same minutes, and prints the ratios: absolute numbers of one machine say
 // little on another.
 //
-//	tcpboot-bench [-job enroll] [-seconds 3] [-slow 5000] [-boards 20000]
+//	tcpboot-bench [-job enroll] [-seconds 3] [-slow 5000] [-boards 40000] [-fleet 100000]
 //
 // It works on the loopback and in temporary folders only. A job is a file of
 // this folder and a line of jobs.
@@ -27,6 +27,7 @@ type job struct {
 var jobs = []job{
 	{"serve", serveJob},
 	{"enroll", enrollJob},
+	{"fleet", fleetJob},
 	{"cut", cutJob},
 	{"binary", binaryJob},
 }
@@ -37,6 +38,7 @@ var parts = map[string]func(args []string) error{
 	"-serve-v1":  serveChild,
 	"-load":      loadChild,
 	"-enrolment": enrollChild,
+	"-fleet":     fleetChild,
 }
 
 // options are how much work the jobs do.
@@ -46,6 +48,7 @@ type options struct {
 	slow    int
 	hold    float64
 	boards  int
+	fleet   int
 	dir     string
 }
 
@@ -85,8 +88,9 @@ func parse(args []string) (o options, err error) {
 	flags.Float64Var(&o.seconds, "seconds", 3, "serve: length of each of the 8 measurements at full speed")
 	flags.IntVar(&o.slow, "slow", 5000, "serve: slow clients; 0: none")
 	flags.Float64Var(&o.hold, "hold", 15, "serve: seconds to measure the slow clients")
-	flags.IntVar(&o.boards, "boards", 20_000, "enroll: how many")
-	flags.StringVar(&o.dir, "dir", "", "enroll, cut: write below `DIR` (default: where temporary files lie)")
+	flags.IntVar(&o.boards, "boards", 40_000, "enroll: how many")
+	flags.IntVar(&o.fleet, "fleet", 100_000, "fleet: how many boards")
+	flags.StringVar(&o.dir, "dir", "", "enroll, fleet, cut: write below `DIR` (default: where temporary files lie)")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

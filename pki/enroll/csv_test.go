@@ -69,6 +69,19 @@ func TestReadCSVRefuses(t *testing.T) {
 		"too few fields":      {"mac,name\n246f28aa1002\n", "b.csv:2: wrong number of fields"},
 		"open quote":          {"mac,name\n246f28aa1002,\"a\n", "b.csv:2: extraneous"},
 		"endless line":        {"mac\n" + strings.Repeat("a", maxLine+1), "b.csv:2: line longer"},
+		"ten megabytes":       {"mac,name\n246f28aa1002," + strings.Repeat("a", 10<<20), "b.csv:2: line longer"},
+		"an endless header":   {strings.Repeat("mac,", 1<<20), "b.csv:1: line longer"},
+		"quoted without end":  {"mac,name\n246f28aa1002,\"" + strings.Repeat("a\n", 200), "b.csv"},
+		"NUL in a name":       {"mac,name\n246f28aa1002,a\x00b\n", "b.csv:2: name"},
+		"NUL in a MAC":        {"mac\n246f28aa10\x0002\n", "b.csv:2: MAC"},
+		"NUL in a header":     {"mac\x00\n246f28aa1002\n", "b.csv:1: unknown column"},
+		"lone return":         {"mac,name\n246f28aa1002,a\rb\n", "b.csv:2: name"},
+		"column twice, cased": {"mac,vlan, VLAN \n", `b.csv:1: column "vlan" stands twice`},
+		"a mark further down": {"mac\n\ufeff246f28aa1002\n", "b.csv:2: MAC"},
+		"two marks":           {"\ufeff\ufeffmac\n", "b.csv:1: unknown column"},
+		"UTF-16":              {"\xff\xfem\x00a\x00c\x00\n\x00", "b.csv:1: unknown column"},
+		"bare quote":          {"mac,name\n246f28aa1002,a\"b\n", "b.csv:2: bare"},
+		"a formula":           {"mac,vlan\n246f28aa1002,=1+1\n", "b.csv:2: VLAN"},
 		"every fault":         {"mac\nzz\n246f28aa1002\nyy\n", "b.csv:4"},
 	} {
 		got, err := readAll("b.csv", strings.NewReader(row.in))
@@ -94,4 +107,33 @@ func FuzzReadCSV(f *testing.F) {
 			}
 		}
 	})
+}
+
+// An endless list is read no further than somebody asks: not to its end, which
+// there is none of.
+func TestReadCSVStops(t *testing.T) {
+	endless := io.MultiReader(strings.NewReader("mac\n"), repeat("zz\n"))
+	n := 0
+	for _, err := range ReadCSV("endless", endless) {
+		if err == nil {
+			t.Fatal("no MAC, and no fault")
+		}
+		if n++; n == 3*maxFaults {
+			break
+		}
+	}
+	if n != 3*maxFaults {
+		t.Errorf("%d faults", n)
+	}
+}
+
+// repeat is a reader of one text, again and again.
+type repeat string
+
+func (r repeat) Read(p []byte) (int, error) {
+	n := 0
+	for n+len(r) <= len(p) {
+		n += copy(p[n:], r)
+	}
+	return n, nil
 }

@@ -118,10 +118,10 @@ func (e *Enroller) Enroll(ctx context.Context, asked []Request) (enrolled, skipp
 }
 
 // Carry carries a plan out. It takes each batch through its steps; while one
-// waits for the disk, another is worked on. told, unless nil, is called with each
-// device that became active, and where its delivery lies, also when a later batch
-// fails. A board that somebody
-// else enrolled meanwhile, as asked, moves to those of the plan that are skipped.
+// waits for the disk, another is worked on. told is called with each device that
+// became active, and where its delivery lies, also when a later batch fails. A
+// board that somebody else enrolled meanwhile, as asked, moves to those of the plan
+// that are skipped.
 func (e *Enroller) Carry(ctx context.Context, p *Plan, told func(d fleet.Device, where string)) error {
 	var telling sync.Mutex
 	done, total := 0, p.Enrolling()
@@ -140,9 +140,7 @@ func (e *Enroller) Carry(ctx context.Context, p *Plan, told func(d fleet.Device,
 			defer telling.Unlock()
 			p.overtaken(overtaken)
 			for _, d := range enrolled {
-				if told != nil {
-					told(d, where(d.MAC))
-				}
+				told(d, where(d.MAC))
 			}
 			if done += len(batch); e.Progress != nil {
 				e.Progress(done, total)

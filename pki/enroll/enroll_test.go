@@ -3,8 +3,11 @@ package enroll
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tcpboot/tcpboot/pki"
@@ -245,5 +248,87 @@ func TestEnrollFails(t *testing.T) {
 			}
 			h.whole(boards)
 		})
+	}
+}
+
+// What a list takes while it is carried out is bounded by its batches, and by some
+// bytes a board for what must not stand twice: a million boards fit anywhere.
+func TestListInFlatMemory(t *testing.T) {
+	const boards, most = 200_000, 128
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	x := newIndex()
+	before := heap()
+	for i := range boards {
+		r := Request{Where: Place{"list:", i + 2}, MAC: mac(i), Name: fmt.Sprintf("door %d with a long name", i)}
+		if err := x.enter(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	each := float64(heap()-before) / boards
+	t.Logf("%.0f bytes a board", each)
+	if each > most {
+		t.Errorf("%.0f bytes a board, want at most %d", each, most)
+	}
+	runtime.KeepAlive(x)
+}
+
+// A list is read a few rows at a time: what is planned and not yet begun is not
+// held, and what is done is not either.
+func TestListIsStreamed(t *testing.T) {
+	const boards = 60 * batch
+	h := newHarness(t)
+	var done atomic.Int64
+	read, ahead := 0, 0
+	plan, err := h.Plan(t.Context(), func(yield func(Request, error) bool) {
+		read = 0
+		for _, r := range ask(boards) {
+			read++
+			ahead = max(ahead, read-int(done.Load()))
+			if !yield(r, nil) {
+				return
+			}
+		}
+	})
+	h.ok(err)
+	ahead = 0
+	h.ok(h.Carry(t.Context(), plan, func(fleet.Device, string) { done.Add(1) }))
+	h.whole(boards)
+	if most := (atOnce + 2) * batch; ahead > most {
+		t.Errorf("read %d boards ahead, want at most %d", ahead, most)
+	}
+}
+
+// A list that is carried out again after it was cut off has the same batches.
+func TestSameBatchesAgain(t *testing.T) {
+	const boards = 6*batch + 2
+	h := newHarness(t)
+	var first, again []string
+	note := func(into *[]string) func([]delivery.Handout) {
+		return func(b []delivery.Handout) { *into = append(*into, b[0].MAC.String()+"-"+b[len(b)-1].MAC.String()) }
+	}
+	h.box.handed = note(&first)
+	n := 0
+	h.box.after = func(string) error {
+		if n++; n == 3 {
+			return errInjected
+		}
+		return nil
+	}
+	if _, _, err := h.Enroll(t.Context(), ask(boards)); !errors.Is(err, errInjected) {
+		t.Fatal(err)
+	}
+	h.box.handed = note(&again)
+	h.enroll(ask(boards)...)
+	h.whole(boards)
+	if !slices.Contains(again, first[2]) {
+		t.Errorf("the batch that was cut off was %s; then there were %v", first[2], again)
+	}
+	if all := 7; len(again) != all-2 {
+		t.Errorf("%d batches, want %d", len(again), all-2)
 	}
 }

@@ -32,6 +32,7 @@ type memory struct {
 	delivered, staged map[fleet.MAC]delivery.Files
 	calls             []string
 	before, after     func(call string) error
+	handed            func([]delivery.Handout)
 }
 
 func (m *memory) do(call string, act func()) error {
@@ -47,6 +48,9 @@ func (m *memory) do(call string, act func()) error {
 
 func (m *memory) Deliver(batch []delivery.Handout) (func(fleet.MAC) string, error) {
 	return fleet.MAC.String, m.do("deliver", func() {
+		if m.handed != nil {
+			m.handed(batch)
+		}
 		for _, h := range batch {
 			m.delivered[h.MAC] = h.Files
 		}

@@ -74,7 +74,7 @@ func (r *refusals) join() error {
 	return errors.Join(r.list...)
 }
 
-// An index remembers which boards and names a list holds, in some 60 bytes a
+// An index remembers which boards and names a list holds, in some 50 bytes a
 // board, and which of the boards are skipped. Of a name it keeps a sum: that two
 // names have one happens to nobody.
 type index struct {
