@@ -36,7 +36,7 @@ var keyVerb = &cli.Command{
 			&cli.PathFlag{Name: "code-file", Usage: "read its code from `FILE` instead of the terminal"},
 		},
 		Action: readingSite(keyCheck),
-	}},
+	}, keyRecoverVerb},
 }
 
 type keyState struct {
@@ -133,7 +133,7 @@ func (s *session) readCode() ([]byte, error) {
 		return readSecretFile(file)
 	}
 	if s.keys.ask == nil {
-		return nil, usagef("key check: --code-file FILE, or a terminal to ask on")
+		return nil, usagef("%s: --code-file FILE, or a terminal to ask on", verbName(s.cli))
 	}
 	return s.keys.ask("Recovery code: ")
 }
