@@ -69,7 +69,7 @@ func (s *Summary) countBoards(ctx context.Context, tx *sql.Tx) error {
 // countCredentials goes through them once. At most one of a board has no end.
 func (s *Summary) countCredentials(ctx context.Context, tx *sql.Tx, now, old string) error {
 	var oldest sql.NullString
-	var live, pending, strays int
+	var live, pending, oldPending, strays int
 	err := tx.QueryRowContext(ctx, `
 		SELECT min(CASE WHEN ended IS NULL AND until IS NULL THEN issued END),
 			count(CASE WHEN ended IS NULL AND until IS NULL THEN 1 END),
@@ -81,12 +81,13 @@ func (s *Summary) countCredentials(ctx context.Context, tx *sql.Tx, now, old str
 		return fmt.Errorf("registry: %w", err)
 	}
 	err = tx.QueryRowContext(ctx, `
-		SELECT (SELECT count(*) FROM credential c JOIN device d ON d.mac = c.mac WHERE d.state = 'pending' AND c.ended IS NULL),
-			(SELECT count(*) FROM stray)`).Scan(&pending, &strays)
+		SELECT count(*), count(CASE WHEN c.issued < $1 THEN 1 END), (SELECT count(*) FROM stray)
+		FROM credential c JOIN device d ON d.mac = c.mac WHERE d.state = 'pending' AND c.ended IS NULL`, old).Scan(&pending, &oldPending, &strays)
 	if err != nil {
 		return fmt.Errorf("registry: %w", err)
 	}
 	s.Bare = s.States[fleet.Active] + pending - live
+	s.Old -= oldPending
 	s.Dead += strays
 	return parseOptionalTime(&s.Oldest, oldest)
 }
@@ -132,8 +133,8 @@ type Standing struct {
 	Revoked  time.Time // zero unless it is
 }
 
-// Standings yields where every board stands, ordered by MAC. It costs a tenth of
-// what Devices does. After an error it yields no more.
+// Standings yields where every board stands, ordered by MAC, and nothing else
+// of them. After an error it yields no more.
 func (f *Fleet) Standings(ctx context.Context) iter.Seq2[Standing, error] {
 	return query(ctx, f.db, scanStanding, "SELECT mac, state, enrolled, revoked FROM device ORDER BY mac")
 }

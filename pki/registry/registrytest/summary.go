@@ -29,7 +29,7 @@ func summary(h *harness) {
 	h.clock.Add(time.Hour) // one grace is over
 	want := registry.Summary{
 		States: map[fleet.State]int{fleet.Active: 5, fleet.Pending: 1, fleet.Revoked: 1}, Levels: map[int]int{0: 4, 1: 1},
-		Changed: changed, Oldest: before, Old: 4, Graces: 1, Dead: 2,
+		Changed: changed, Oldest: before, Old: 3, Graces: 1, Dead: 2,
 	}
 	s, err = h.Summary(ctx, before.Add(time.Minute))
 	h.ok(err)
