@@ -191,8 +191,21 @@ func auditVerify(s *session) error {
 	if err != nil {
 		return err
 	}
-	return answer(s.cli, head, func(w io.Writer) {
-		fmt.Fprintf(w, "%d rows, whole; head %s\n", head.Sequence, head.Hash)
+	losses, err := s.fleet.Losses(s.ctx())
+	if err != nil {
+		return err
+	}
+	out := struct {
+		registry.Head
+		Losses []registry.Loss `json:"losses,omitempty"`
+	}{head, losses}
+	return answer(s.cli, out, func(w io.Writer) {
+		rows := head.Sequence
+		for _, l := range losses {
+			fmt.Fprintf(w, "rows %d to %d are not there: on %s %s restored the site from a backup\n", l.First, l.Last, l.Time.UTC().Format(time.DateOnly), printable(l.Who))
+			rows -= l.Last - l.First + 1
+		}
+		fmt.Fprintf(w, "%d rows, whole; head %s\n", rows, head.Hash)
 	})
 }
 

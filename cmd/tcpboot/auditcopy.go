@@ -85,7 +85,7 @@ func readAuditCopy(r io.Reader) (seal auditSeal, err error) {
 			return seal, fmt.Errorf("line %d: %w", n, err)
 		}
 		switch {
-		case row.Sequence != last.Sequence+1 || row.Prev != last.Hash:
+		case !row.Follows(registry.Head{Sequence: last.Sequence, Hash: last.Hash}):
 			return seal, &registry.BrokenError{Sequence: row.Sequence, Problem: "does not follow the row before it"}
 		case row.Sum() != row.Hash:
 			return seal, &registry.BrokenError{Sequence: row.Sequence, Problem: "was changed: its hash is another"}

@@ -58,7 +58,7 @@ type backupHead struct {
 // An exportBrief is what brings an export back.
 type exportBrief struct {
 	Format string `json:"format"`
-	Dir    string `json:"dir"`
+	Dir    string `json:"dir"` // one inside of the site is relative to it
 }
 
 const (
@@ -424,6 +424,9 @@ func (p *packer) listReleases() error {
 func (p *packer) listExports() error {
 	all, err := p.exports()
 	for _, e := range all {
+		if rel, err := filepath.Rel(p.site.Dir, e.Dir); err == nil && filepath.IsLocal(rel) {
+			e.Dir = rel
+		}
 		p.head.Exports = append(p.head.Exports, exportBrief{e.Format, e.Dir})
 	}
 	return err

@@ -66,7 +66,7 @@ func hints(err error) (all []string) {
 		add("`tcpboot key renew %s` gives it a new certificate for the key it has, which no board notices", e.name)
 	}
 	if e := new(noCopyError); errors.As(err, &e) {
-		add("--copy FILE says where it is; --no-recovery leaves the key out of it, until `tcpboot key recovery`")
+		add("--copy FILE says where it is; --no-recovery leaves the key out of it, until `tcpboot key copy`")
 	}
 	if e := new(sessionsError); errors.As(err, &e) {
 		add("`tcpboot radius disconnect %s` asks again", e.cuts[0].MAC)

@@ -30,7 +30,7 @@ var keyVerb = &cli.Command{
 			"recovery copy is opened with its code instead, and compared with the site.",
 		Flags:  append([]cli.Flag{&cli.BoolFlag{Name: "recovery", Usage: "open the recovery copy"}}, recoveryFlags...),
 		Action: readingSite(keyCheck),
-	}, keyRecoveryVerb},
+	}, keyRecoverVerb, keyCopyVerb},
 }
 
 type keyState struct {

@@ -179,7 +179,7 @@ func (p *keyPlan) fileKey(uri string, k siteKey, kind custody.Kind) (crypto.Sign
 	} else if exists(path) {
 		return nil, fmt.Errorf("--key: %s is there already", path)
 	}
-	passphrase, err := p.newPassphrase(k)
+	passphrase, err := p.newPassphrase(k.role, "the "+k.name+" key")
 	if err != nil {
 		return nil, err
 	}
@@ -195,15 +195,16 @@ func (p *keyPlan) fileKey(uri string, k siteKey, kind custody.Kind) (crypto.Sign
 	return key, nil
 }
 
-// newPassphrase is what a new key is sealed with: the passphrase of its role.
-func (s *session) newPassphrase(k siteKey) ([]byte, error) {
+// newPassphrase is what a key file is sealed with: the passphrase of its role, or
+// what a person chooses for it.
+func (s *session) newPassphrase(role custody.Role, what string) ([]byte, error) {
 	switch {
 	case s.keys.store.Passphrases != nil:
-		return s.keys.store.Passphrases(k.role)
+		return s.keys.store.Passphrases(role)
 	case s.keys.ask == nil:
 		return nil, errNoPassphrase
 	}
-	return askTwice(s.cli, "New passphrase for the "+k.name+" key: ")
+	return askTwice(s.cli, "New passphrase for "+what+": ")
 }
 
 // borrow notes where keys lie for this run: NAME=URI.

@@ -55,6 +55,9 @@ func radiusExport(s *session) error {
 			}
 		}
 	}
+	if err := s.fleet.Expire(s.ctx()); err != nil { // graces that are over: their hashes go now
+		return err
+	}
 	if err := s.newExport(e, s.cli.String("group")); err != nil {
 		return err
 	}

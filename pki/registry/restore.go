@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/tcpboot/tcpboot/pki"
@@ -57,19 +56,19 @@ func (f *Fleet) Restore(ctx context.Context, later Later) (r Restored, err error
 	untouched := *f
 	untouched.endsGraces = false // rows of graces that ended would bear numbers that were given
 	err = untouched.write(ctx, func(w *writer) error {
-		r = Restored{Revoked: []fleet.MAC{}, Rotated: []fleet.MAC{}}
+		b := &burial{w, Restored{Revoked: []fleet.MAC{}, Rotated: []fleet.MAC{}}, make(map[fleet.MAC]bool)}
 		if err := w.goOn(later.Mark); err != nil {
 			return err
 		}
 		for _, dead := range later.Dead {
-			if err := cancelled(ctx, w.bury(dead, &r)); err != nil {
+			if err := cancelled(ctx, b.bury(dead)); err != nil {
 				return err
 			}
 		}
 		if err := w.keepNumbers(later.Mark); err != nil {
 			return err
 		}
-		r.Head = w.head
+		r, r.Head = b.found, w.head
 		return nil
 	})
 	return r, err
@@ -88,14 +87,21 @@ func (w *writer) goOn(m Mark) error {
 	return w.audit(restored, "", restoreDetail{last, known, m.CRL})
 }
 
-// bury ends a credential that a CRL calls dead, and its board when that is.
-func (w *writer) bury(dead pki.Revocation, r *Restored) error {
+// A burial ends what a CRL calls dead.
+type burial struct {
+	*writer
+	found Restored
+	bare  map[fleet.MAC]bool // boards that are left without a credential
+}
+
+// bury ends a credential, and its board when that is dead too.
+func (b *burial) bury(dead pki.Revocation) error {
 	var text string
 	var ended sql.NullString
-	err := w.row("SELECT mac, ended FROM credential WHERE serial = $1", dead.Serial.String()).Scan(&text, &ended)
+	err := b.row("SELECT mac, ended FROM credential WHERE serial = $1", dead.Serial.String()).Scan(&text, &ended)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return w.addStray(dead, r)
+		return b.addStray(dead)
 	case err != nil:
 		return fmt.Errorf("registry: credential %s: %w", dead.Serial, err)
 	}
@@ -103,43 +109,44 @@ func (w *writer) bury(dead pki.Revocation, r *Restored) error {
 	if err := parseHex(mac[:], text); err != nil {
 		return err
 	}
-	s, err := w.state(mac)
+	s, err := b.state(mac)
 	switch {
 	case errors.As(err, new(*RevokedError)):
 		return nil
 	case err != nil:
 		return err
 	case dead.Final:
-		r.Revoked = append(r.Revoked, mac)
-		return w.revoke(mac, dead.Reason)
+		b.found.Revoked = append(b.found.Revoked, mac)
+		return b.revoke(mac, dead.Reason)
 	case ended.Valid:
 		return nil
 	}
-	return w.endOne(mac, dead, s.state == fleet.Active, r)
+	return b.endOne(mac, dead, s.state == fleet.Active)
 }
 
 // endOne ends the one credential, at the time that the CRL says.
-func (w *writer) endOne(mac fleet.MAC, dead pki.Revocation, active bool, r *Restored) error {
-	_, err := w.exec("UPDATE credential SET ended = $1, reason = $2, nt_hash = NULL WHERE serial = $3",
+func (b *burial) endOne(mac fleet.MAC, dead pki.Revocation, active bool) error {
+	_, err := b.exec("UPDATE credential SET ended = $1, reason = $2, nt_hash = NULL WHERE serial = $3",
 		timeText(dead.Time), dead.Reason, dead.Serial.String())
 	if err != nil {
 		return err
 	}
 	var live int
-	if err := w.row("SELECT count(*) FROM credential WHERE mac = $1 AND ended IS NULL AND until IS NULL", mac.String()).Scan(&live); err != nil {
+	if err := b.row("SELECT count(*) FROM credential WHERE mac = $1 AND ended IS NULL AND until IS NULL", mac.String()).Scan(&live); err != nil {
 		return fmt.Errorf("registry: %s: %w", mac, err)
 	}
-	if active && live == 0 && !slices.Contains(r.Rotated, mac) {
-		r.Rotated = append(r.Rotated, mac)
+	if active && live == 0 && !b.bare[mac] {
+		b.bare[mac] = true
+		b.found.Rotated = append(b.found.Rotated, mac)
 	}
-	w.touch(mac)
-	return w.audit("credential.end", mac.String(), map[string]string{"serial": dead.Serial.String(), "reason": dead.Reason})
+	b.touch(mac)
+	return b.audit("credential.end", mac.String(), map[string]string{"serial": dead.Serial.String(), "reason": dead.Reason})
 }
 
-func (w *writer) addStray(dead pki.Revocation, r *Restored) error {
-	rows, err := w.exec("INSERT INTO stray (serial, ended, reason, issuer, final) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+func (b *burial) addStray(dead pki.Revocation) error {
+	rows, err := b.exec("INSERT INTO stray (serial, ended, reason, issuer, final) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
 		dead.Serial.String(), timeText(dead.Time), dead.Reason, digestText(dead.Issuer), dead.Final)
-	r.Strays += int(rows)
+	b.found.Strays += int(rows)
 	return err
 }
 

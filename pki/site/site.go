@@ -3,6 +3,7 @@
 //
 //	tcpboot.yaml     the settings, which people edit; a folder with it is a site
 //	tcpboot.db       the registry, when it is SQLite
+//	head.json        how far the site has come, written after the registry
 //	visits.db        what the image servers write
 //	keys/            private keys, encrypted; 0700
 //	certs/           roots, issuing certificates, server certificates
@@ -14,7 +15,8 @@
 //
 // Create makes the folders, the caller fills them with keys and certificates,
 // and Commit writes tcpboot.yaml: that is the moment. A run that was killed
-// before has left folders but no site, and may be started again.
+// before has left folders but no site, and may be started again. A site that is
+// brought back is a Draft.
 //
 // # Trusting one
 //

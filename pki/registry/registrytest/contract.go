@@ -48,6 +48,8 @@ func Run(t *testing.T, database func(t *testing.T) Opener) {
 		{"mark", mark},
 		{"restore", restoring},
 		{"restored twice", restoredTwice},
+		{"summary", summary},
+		{"backups", backups},
 		{"clock", clock},
 		{"stamp", stamp},
 		{"read-only", readOnly},

@@ -10,17 +10,17 @@ import (
 	"github.com/tcpboot/tcpboot/pki/site"
 )
 
-var keyRecoveryVerb = &cli.Command{
-	Name:  "recovery",
+var keyCopyVerb = &cli.Command{
+	Name:  "copy",
 	Usage: "put the keys that the recovery copy lacks into it",
 	Description: "After `key rotate --no-recovery`. Asks for the copy's code and opens the keys that\n" +
 		"are missing there or were replaced since; the others stay as they are. The copy is\n" +
 		"then proved as by `key check --recovery`.",
 	Flags:  append([]cli.Flag{withFlag}, recoveryFlags...),
-	Action: withSite(keyRecovery),
+	Action: withSite(keyCopy),
 }
 
-func keyRecovery(s *session) error {
+func keyCopy(s *session) error {
 	unlock, err := s.lockKeys()
 	if err != nil {
 		return err

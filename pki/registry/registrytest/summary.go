@@ -1,0 +1,76 @@
+package registrytest
+
+import (
+	"time"
+
+	"github.com/tcpboot/tcpboot/pki"
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/registry"
+)
+
+// summary counts a fleet in which there is one of everything.
+func summary(h *harness) {
+	ctx := h.Context()
+	before := h.clock.Now()
+	s, err := h.Summary(ctx, before)
+	h.ok(err)
+	equal(h, "of an empty registry", s, registry.Summary{States: map[fleet.State]int{}, Levels: map[int]int{}})
+
+	leveled := Entry(2)
+	leveled.Device.Loader.Level = 1
+	Enrol(h, h.Fleet, Entry(1), leveled, Entry(3), Entry(4), Entry(5), Entry(6))
+	h.clock.Add(time.Hour)
+	h.ok(h.Add(ctx, []registry.Entry{Entry(7)})) // pending
+	h.ok(h.Revoke(ctx, []fleet.MAC{MAC(3)}, "lost"))
+	newer := func(n int) fleet.Admission { a := Admission(n, 1); a.Issued = h.clock.Now(); return a }
+	h.ok(h.Rotate(ctx, MAC(4), newer(4), "", time.Minute))
+	h.ok(h.Rotate(ctx, MAC(5), newer(5), "", 24*time.Hour))
+	changed := h.clock.Now()
+	h.clock.Add(time.Hour) // one grace is over
+	want := registry.Summary{
+		States: map[fleet.State]int{fleet.Active: 5, fleet.Pending: 1, fleet.Revoked: 1}, Levels: map[int]int{0: 4, 1: 1},
+		Changed: changed, Oldest: before, Old: 3, Graces: 1, Dead: 2,
+	}
+	s, err = h.Summary(ctx, before.Add(time.Minute))
+	h.ok(err)
+	equal(h, "summary", s, want)
+	old, err := h.OldCredentials(ctx, before.Add(time.Minute), 2)
+	h.ok(err)
+	equal(h, "old credentials", old, []fleet.MAC{MAC(1), MAC(2)})
+
+	var standings []registry.Standing
+	for s, err := range h.Standings(ctx) {
+		h.ok(err)
+		standings = append(standings, s)
+	}
+	equal(h, "standings", len(standings), 7)
+	equal(h, "of a revoked one", standings[2], registry.Standing{MAC: MAC(3), State: fleet.Revoked, Enrolled: before, Revoked: changed})
+
+	dead := []pki.Revocation{{Serial: Admission(1, 0).Serial, Time: before, Reason: "rotated"}, {Serial: Admission(9, 0).Serial, Time: before, Reason: "rotated"}}
+	_, err = h.Restore(ctx, registry.Later{Dead: dead})
+	h.ok(err)
+	s, err = h.Summary(ctx, before)
+	h.ok(err)
+	equal(h, "bare and dead after a restore", []int{s.Bare, s.Dead}, []int{1, 4})
+	bare, err := h.BareBoards(ctx, 2)
+	h.ok(err)
+	equal(h, "bare", bare, []fleet.MAC{MAC(1)})
+	h.ok(h.Rotate(ctx, MAC(1), newer(1), "", 0))
+}
+
+// backups remembers the last one.
+func backups(h *harness) {
+	ctx := h.Context()
+	made, last, err := h.Backups(ctx)
+	h.ok(err)
+	equal(h, "of an empty trail", []bool{made.IsZero(), last.IsZero()}, []bool{true, true})
+	first := h.clock.Now()
+	for _, action := range []string{"site.init", "site.backup", "site.backup", "device.change"} {
+		h.ok(h.Record(ctx, action, "lab", ""))
+		h.clock.Add(time.Minute)
+	}
+	made, last, err = h.Backups(ctx)
+	h.ok(err)
+	equal(h, "made", made, first)
+	equal(h, "last", last, first.Add(2*time.Minute))
+}
