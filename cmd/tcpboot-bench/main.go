@@ -28,6 +28,8 @@ var jobs = []job{
 	{"serve", serveJob},
 	{"enroll", enrollJob},
 	{"cut", cutJob},
+	{"fleet", fleetJob},
+	{"radius", radiusJob},
 	{"binary", binaryJob},
 }
 
@@ -46,6 +48,8 @@ type options struct {
 	slow    int
 	hold    float64
 	boards  int
+	fleet   int
+	logins  int
 	dir     string
 }
 
@@ -86,7 +90,9 @@ func parse(args []string) (o options, err error) {
 	flags.IntVar(&o.slow, "slow", 5000, "serve: slow clients; 0: none")
 	flags.Float64Var(&o.hold, "hold", 15, "serve: seconds to measure the slow clients")
 	flags.IntVar(&o.boards, "boards", 20_000, "enroll: how many")
-	flags.StringVar(&o.dir, "dir", "", "enroll, cut: write below `DIR` (default: where temporary files lie)")
+	flags.IntVar(&o.fleet, "fleet", 1_000_000, "fleet: boards in the registry")
+	flags.IntVar(&o.logins, "logins", 256, "radius: logins of each of the 6 measurements")
+	flags.StringVar(&o.dir, "dir", "", "enroll, cut, fleet, radius: write below `DIR` (default: where temporary files lie)")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
