@@ -7,7 +7,7 @@ GOVULNCHECK := v1.8.0
 PEERS       := gcc libc6-dev git openssl sqlite3 freeradius freeradius-utils freeradius-postgresql eapoltest \
                postgresql hostapd wpasupplicant iproute2 softhsm2 opensc age
 HELPERS     := cmd/sigstore-kms-pkcs11
-RIVALS      := nginx-light
+RIVALS      := nginx-light sqlite3 freeradius freeradius-postgresql eapoltest postgresql
 SOAK        ?= 1m
 LDFLAGS     := -s -w -X main.buildVersion=$(shell git describe --tags --always --dirty 2>/dev/null)
 export CGO_ENABLED ?= 0

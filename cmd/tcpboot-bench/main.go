@@ -28,7 +28,9 @@ var jobs = []job{
 	{"serve", serveJob},
 	{"enroll", enrollJob},
 	{"fleet", fleetJob},
+	{"revoke", revokeJob},
 	{"cut", cutJob},
+	{"radius", radiusJob},
 	{"binary", binaryJob},
 }
 
@@ -49,6 +51,8 @@ type options struct {
 	hold    float64
 	boards  int
 	fleet   int
+	large   int
+	logins  int
 	dir     string
 }
 
@@ -90,7 +94,9 @@ func parse(args []string) (o options, err error) {
 	flags.Float64Var(&o.hold, "hold", 15, "serve: seconds to measure the slow clients")
 	flags.IntVar(&o.boards, "boards", 40_000, "enroll: how many")
 	flags.IntVar(&o.fleet, "fleet", 100_000, "fleet: how many boards")
-	flags.StringVar(&o.dir, "dir", "", "enroll, fleet, cut: write below `DIR` (default: where temporary files lie)")
+	flags.IntVar(&o.large, "large", 1_000_000, "revoke: boards in the registry")
+	flags.IntVar(&o.logins, "logins", 256, "radius: logins of each of the 6 measurements")
+	flags.StringVar(&o.dir, "dir", "", "enroll, fleet, revoke, cut, radius: write below `DIR` (default: where temporary files lie)")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"database/sql"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -107,4 +111,52 @@ func enrolUntilDone(t *testing.T, env []string, mac string) {
 		}
 	}
 	t.Errorf("enroll %s: never done", mac)
+}
+
+// The site goes into SQL mode while a verb is at work that began before. What that
+// verb changes is in the mirror all the same when it says that it is done.
+func TestIntoSQLModeMeanwhile(t *testing.T) {
+	t.Parallel()
+	dir, env := newSite(t)
+	mustRun(t, env, "enroll", "246f28aa1001")
+	slow := exec.Command("tcpboot", "enroll", "--from", "-")
+	slow.Env = env
+	list, err := slow.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := slow.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for !hasOpen(t, slow.Process.Pid, "tcpboot.db") {
+	}
+	mustRun(t, env, "radius", "export", "--format", "sql")
+	if _, err := list.Write([]byte("mac\n246f28aa1002\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(list.Close(), slow.Wait()); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "radius-db", "radius.db")+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	got, err := column(db, "SELECT DISTINCT username FROM radcheck ORDER BY username")
+	if want := []string{"246f28aa1001", "246f28aa1002"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("admitted are %v, %v; want %v", got, err, want)
+	}
+}
+
+// hasOpen reports whether a process has a file of that name open.
+func hasOpen(t *testing.T, pid int, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		target, err := os.Readlink(file)
+		return err == nil && filepath.Base(target) == name
+	})
 }
