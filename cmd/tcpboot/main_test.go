@@ -64,10 +64,12 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"login":    cmdLogin,
 	"serve":    cmdServe,
 	"ocsp":     cmdOCSP,
+	"byget":    cmdByGet,
 	"impostor": cmdImpostor,
 	// in a network namespace
 	"switch":  cmdSwitch,
 	"station": cmdStation,
+	"again":   cmdAgain,
 	"drain":   cmdDrain,
 	"port":    cmdPort,
 	"token":   cmdToken,
