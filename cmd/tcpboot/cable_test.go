@@ -44,7 +44,7 @@ func TestCable(t *testing.T) {
 }
 
 const switchConf = `
-interface=nas
+interface=%[4]s
 driver=wired
 logger_stdout=-1
 logger_stdout_level=0
@@ -52,16 +52,17 @@ ieee8021x=1
 use_pae_group_addr=1
 own_ip_addr=127.0.0.1
 auth_server_addr=127.0.0.1
-auth_server_port=%s
-auth_server_shared_secret=%s
+auth_server_port=%[1]s
+auth_server_shared_secret=%[2]s
 radius_das_client=127.0.0.1 %[2]s
-radius_das_port=%s
+radius_das_port=%[3]s
 radius_das_require_event_timestamp=1
 radius_das_require_message_authenticator=1
 `
 
 // A cable has a switch on one end and at times a station on the other.
 type cable struct {
+	station      string      // its interface
 	verdicts     chan string // the switch's, of each login
 	ends, leaves func()      // of the switch, and of the station
 }
@@ -82,16 +83,17 @@ func cmdSwitch(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: switch PORT")
 	}
-	runIP(ts, "link add nas type veth peer name station")
-	runIP(ts, "link set nas up")
+	nas, station := "nas"+args[0], "sta"+args[0]
+	runIP(ts, "link add "+nas+" type veth peer name "+station)
+	runIP(ts, "link set "+nas+" up")
 	secret := strings.TrimSpace(ts.ReadFile("keys/radius-client.secret"))
 	conf := filepath.Join(ts.Getenv("WORK"), ".switch.conf")
-	ts.Check(os.WriteFile(conf, fmt.Appendf(nil, switchConf, ts.Getenv("RADIUS"), secret, args[0]), 0o600))
+	ts.Check(os.WriteFile(conf, fmt.Appendf(nil, switchConf, ts.Getenv("RADIUS"), secret, args[0], nas), 0o600))
 	cmd := exec.Command(peer(ts, "hostapd", "hostapd"), conf)
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
-	c := &cable{verdicts: make(chan string, 100), leaves: func() {}}
+	c := &cable{station: station, verdicts: make(chan string, 100), leaves: func() {}}
 	c.ends = func() { cmd.Process.Kill(); cmd.Wait() }
 	ready := make(chan bool, 1)
 	go func() {
@@ -112,6 +114,25 @@ func cmdSwitch(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// cmdAgain makes the station that is on the cable log in again, with what it
+// remembers of its TLS session. "!" expects the switch to keep it out.
+//
+//	again MAC
+func cmdAgain(ts *testscript.TestScript, neg bool, args []string) {
+	c := running(ts).cable
+	if len(args) != 1 || c == nil {
+		ts.Fatalf("usage: again MAC")
+	}
+	cmd := exec.Command(peer(ts, "wpa_cli", "wpasupplicant"), "-p", control(ts), "-i", c.station, "reauthenticate")
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "OK") {
+		ts.Fatalf("wpa_cli: %v\n%s", err, out)
+	}
+	c.expect(ts, args[0], !neg)
+}
+
+// control is the folder by which a running supplicant is spoken to.
+func control(ts *testscript.TestScript) string { return filepath.Join(ts.Getenv("WORK"), ".station") }
+
 // cmdStation takes the station before it away, and logs one in through the cable
 // with what was delivered to a board. "!" expects the switch to keep it out.
 //
@@ -125,16 +146,24 @@ func cmdStation(ts *testscript.TestScript, neg bool, args []string) {
 	for len(c.verdicts) > 0 {
 		<-c.verdicts // about stations before
 	}
-	runIP(ts, "link set station down")
-	runIP(ts, "link set station address "+withColons(args[1]))
-	runIP(ts, "link set station up")
+	runIP(ts, "link set "+c.station+" down")
+	runIP(ts, "link set "+c.station+" address "+withColons(args[1]))
+	runIP(ts, "link set "+c.station+" up")
 	conf := supplicantConf(ts, args[0], args[1], ts.MkAbs(args[2]))
-	cmd := exec.Command(peer(ts, "wpa_supplicant", "wpasupplicant"), "-D", "wired", "-i", "station", "-c", conf)
+	network, err := os.ReadFile(conf)
+	ts.Check(err)
+	ts.Check(os.WriteFile(conf, append([]byte("ctrl_interface="+control(ts)+"\n"), network...), 0o600))
+	cmd := exec.Command(peer(ts, "wpa_supplicant", "wpasupplicant"), "-D", "wired", "-i", c.station, "-c", conf)
 	ts.Check(cmd.Start())
 	c.leaves = func() { cmd.Process.Kill(); cmd.Wait() }
-	want := withColons(args[1]) + " authenticated"
-	if neg {
-		want = withColons(args[1]) + " authentication failed"
+	c.expect(ts, args[1], !neg)
+}
+
+// expect waits for the switch's verdict on a login.
+func (c *cable) expect(ts *testscript.TestScript, mac string, in bool) {
+	want := withColons(mac) + " authenticated"
+	if !in {
+		want = withColons(mac) + " authentication failed"
 	}
 	select {
 	case got := <-c.verdicts:
@@ -142,7 +171,7 @@ func cmdStation(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("the switch says %s, want %s", got, want)
 		}
 	case <-time.After(patience):
-		ts.Fatalf("the switch says nothing of %s", args[1])
+		ts.Fatalf("the switch says nothing of %s", mac)
 	}
 }
 

@@ -69,6 +69,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"login":    cmdLogin,
 	"serve":    cmdServe,
 	"ocsp":     cmdOCSP,
+	"byget":    cmdByGet,
 	"impostor": cmdImpostor,
 	"drain":    cmdDrain,
 	"port":     cmdPort,
@@ -77,6 +78,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	// in a network namespace
 	"switch":  cmdSwitch,
 	"station": cmdStation,
+	"again":   cmdAgain,
 }
 
 func setupScript(e *testscript.Env) error {

@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha1" // the boot protocol's
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -143,6 +146,23 @@ func cmdOCSP(ts *testscript.TestScript, neg bool, args []string) {
 	cmd.Dir = ts.MkAbs(".")
 	p.ocsp = background(ts, cmd, "listening")
 	ts.Setenv("OCSP", "http://"+address+"/")
+}
+
+// cmdByGet asks the responder at $OCSP by GET:  byget QUESTION ANSWER
+func cmdByGet(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: byget QUESTION ANSWER")
+	}
+	question := base64.StdEncoding.EncodeToString([]byte(ts.ReadFile(args[0])))
+	got, err := http.Get(ts.Getenv("OCSP") + url.PathEscape(question))
+	ts.Check(err)
+	defer got.Body.Close()
+	answer, err := io.ReadAll(got.Body)
+	ts.Check(err)
+	if got.StatusCode != http.StatusOK {
+		ts.Fatalf("%s", got.Status)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), answer, 0o644))
 }
 
 // cmdDrain asks the running server for a board's image, tells the server to end

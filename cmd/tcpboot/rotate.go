@@ -89,7 +89,7 @@ func rotateBoards(s *session) error {
 			for _, line := range done {
 				say(s.cli, "%s", line)
 			}
-			cuts, err := s.settle(points, macs[:i])
+			cuts, err := s.settle(points, macs[:i+1]) // it may have failed behind its moment
 			return errors.Join(rotateErr, err, goingOn(cuts))
 		}
 		what := "has new credentials"
