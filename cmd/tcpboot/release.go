@@ -31,6 +31,7 @@ var releaseVerb = &cli.Command{
 		{Name: "show", Usage: "one release", ArgsUsage: "VERSION", Flags: []cli.Flag{hardwareFlag}, BashComplete: completeVersions, Action: readingSite(releaseShow)},
 		verifyVerb,
 		publishVerb, pauseVerb, resumeVerb, withdrawVerb,
+		pushVerb, pullVerb,
 	},
 }
 
