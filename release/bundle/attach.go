@@ -43,7 +43,7 @@ func ReadAttached(ctx context.Context, from Opener, subject ocispec.Descriptor, 
 		if len(all) == maxAttached {
 			break
 		}
-		if d.MediaType != ocispec.MediaTypeImageManifest || d.ArtifactType != "" && !slices.Contains(attachable, d.ArtifactType) {
+		if !mayBeAttached(d) {
 			continue
 		}
 		text, err := readFrom(ctx, from, d, maxManifest)
@@ -59,6 +59,14 @@ func ReadAttached(ctx context.Context, from Opener, subject ocispec.Descriptor, 
 		}
 	}
 	return all, nil
+}
+
+// mayBeAttached passes over what says that it is of another kind. Some registries
+// say the media type of the configuration instead: the manifest itself decides.
+func mayBeAttached(d ocispec.Descriptor) bool {
+	kind := d.ArtifactType
+	return d.MediaType == ocispec.MediaTypeImageManifest &&
+		(kind == "" || kind == ocispec.MediaTypeEmptyJSON || slices.Contains(attachable, kind))
 }
 
 // parseAttached reads a manifest; ours is false for one of another kind, and for

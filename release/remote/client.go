@@ -28,7 +28,7 @@ type client struct{ auth *auth.Client }
 func newClient(host string, o Options) *client {
 	t := &http.Transport{
 		Proxy:                 o.Proxy,
-		DialContext:           dialer{&net.Dialer{Timeout: dialTime}, o.Moved}.dial,
+		DialContext:           dialer{&net.Dialer{Timeout: dialTime}, idleTime, o.Moved}.dial,
 		TLSClientConfig:       o.TLS,
 		TLSHandshakeTimeout:   dialTime,
 		ResponseHeaderTimeout: answerTime,
@@ -97,6 +97,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 // A dialer makes connections that end when nothing moves on them.
 type dialer struct {
 	*net.Dialer
+	idle  time.Duration
 	moved func(bytes int)
 }
 
@@ -105,13 +106,14 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 	if err != nil {
 		return nil, err
 	}
-	return &patient{conn, d.moved}, nil
+	return &patient{conn, d.idle, d.moved}, nil
 }
 
 // A patient connection has its deadline put off by whatever moves on it, in
 // either direction: a long upload waits for no answer meanwhile.
 type patient struct {
 	net.Conn
+	idle  time.Duration
 	moved func(bytes int)
 }
 
@@ -120,7 +122,7 @@ func (p *patient) Read(b []byte) (int, error) { return p.count(b, p.Conn.Read) }
 func (p *patient) Write(b []byte) (int, error) { return p.count(b, p.Conn.Write) }
 
 func (p *patient) count(b []byte, do func([]byte) (int, error)) (int, error) {
-	if err := p.SetDeadline(time.Now().Add(idleTime)); err != nil {
+	if err := p.SetDeadline(time.Now().Add(p.idle)); err != nil {
 		return 0, err
 	}
 	n, err := do(b)

@@ -204,24 +204,28 @@ func (p *pusher) listed(ctx context.Context) ([]*bundle.Packed, digest.Digest, e
 
 // tagged reads the manifests of the version that have a tag of their own.
 func (p *pusher) tagged(ctx context.Context) ([]*bundle.Packed, error) {
-	names, err := p.repo.tags(ctx, group(p.version))
+	own, err := p.repo.own(ctx, group(p.version))
 	if err != nil {
 		return nil, err
 	}
 	var entries []ocispec.Descriptor
-	for _, hex := range names {
-		d := digest.NewDigestFromEncoded(digest.SHA256, hex)
+	for _, d := range own {
+		e := ocispec.Descriptor{Digest: d}
 		if p.known[d] == nil {
-			there, err := p.repo.repo.Resolve(ctx, group(p.version)+hex)
-			if err != nil {
-				return nil, p.repo.fault(group(p.version)+hex, err)
+			if e, err = p.resolve(ctx, d); err != nil {
+				return nil, err
 			}
-			entries = append(entries, there)
-		} else {
-			entries = append(entries, p.known[d].Descriptor)
 		}
+		entries = append(entries, e)
 	}
 	return p.read(ctx, entries)
+}
+
+// resolve finds a manifest that has a tag of its own, by its digest: a registry
+// may list a tag before it knows what it names, but not before it has that.
+func (p *pusher) resolve(ctx context.Context, d digest.Digest) (ocispec.Descriptor, error) {
+	there, err := p.repo.repo.Resolve(ctx, d.String())
+	return there, p.repo.fault(d.String(), err)
 }
 
 // read reads releases that others have put there, each once, and checks that they
@@ -258,7 +262,7 @@ func version(p *bundle.Packed) string {
 // two of them may have written it at once.
 func (p *pusher) settleAttached(ctx context.Context, subject ocispec.Descriptor, group string) error {
 	for range settleTries {
-		names, err := p.repo.tags(ctx, group)
+		own, err := p.repo.own(ctx, group)
 		if err != nil {
 			return err
 		}
@@ -266,18 +270,18 @@ func (p *pusher) settleAttached(ctx context.Context, subject ocispec.Descriptor,
 		if err != nil {
 			return err
 		}
-		missing := slices.DeleteFunc(names, func(hex string) bool {
-			return slices.ContainsFunc(listed, func(d ocispec.Descriptor) bool { return d.Digest.Encoded() == hex })
+		missing := slices.DeleteFunc(own, func(d digest.Digest) bool {
+			return slices.ContainsFunc(listed, func(l ocispec.Descriptor) bool { return l.Digest == d })
 		})
 		if len(missing) == 0 {
 			return nil
 		}
-		for _, hex := range missing {
-			d, text, err := p.repo.Resolve(ctx, group+hex, maxMetadata)
+		for _, m := range missing {
+			d, text, err := p.repo.Resolve(ctx, m.String(), maxMetadata)
 			if err != nil {
 				return err
 			}
-			if err := p.put(ctx, group+hex, d, text); err != nil {
+			if err := p.put(ctx, group+m.Encoded(), d, text); err != nil {
 				return err
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/errdef"
 	oras "oras.land/oras-go/v2/registry/remote"
@@ -99,12 +100,14 @@ func (r *Repository) Referrers(ctx context.Context, d ocispec.Descriptor) (all [
 	return all, r.fault(d.Digest.String(), err)
 }
 
-// tags lists the tags that begin with prefix, without it.
-func (r *Repository) tags(ctx context.Context, prefix string) (all []string, err error) {
+// own lists the manifests of a group that have a tag of their own. What else
+// looks like such a tag is passed over.
+func (r *Repository) own(ctx context.Context, group string) (all []digest.Digest, err error) {
 	err = r.repo.Tags(ctx, "", func(page []string) error {
 		for _, tag := range page {
-			if rest, ok := strings.CutPrefix(tag, prefix); ok {
-				all = append(all, rest)
+			hex, ok := strings.CutPrefix(tag, group)
+			if d := digest.NewDigestFromEncoded(digest.SHA256, hex); ok && d.Validate() == nil {
+				all = append(all, d)
 			}
 		}
 		if len(all) > maxListed {
