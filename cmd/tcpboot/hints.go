@@ -12,6 +12,7 @@ import (
 	"github.com/tcpboot/tcpboot/pki/registry"
 	"github.com/tcpboot/tcpboot/pki/site"
 	"github.com/tcpboot/tcpboot/release/bundle"
+	"github.com/tcpboot/tcpboot/release/remote"
 )
 
 // hints says what a person can do about err. A hint is one sentence that names
@@ -66,6 +67,7 @@ var sentinelHints = []struct {
 	{registry.ErrNewer, "use the newer tcpboot; this one would not understand what it wrote"},
 	{registry.ErrClock, "set the clock; nothing was changed"},
 	{bundle.ErrVersionTaken, "cut under another --version, or publish the one there is"},
+	{remote.ErrDenied, "give it a name and a password: `docker login` without a credential helper writes them where tcpboot reads them"},
 	{errNoRelease, "`tcpboot release list` shows the releases"},
 }
 

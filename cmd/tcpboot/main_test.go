@@ -67,6 +67,8 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"drain":  cmdDrain,
 	"port":   cmdPort,
 	"token":  cmdToken,
+
+	"registry": cmdRegistry,
 }
 
 func setupScript(e *testscript.Env) error {

@@ -52,19 +52,19 @@ func peer(ts *testscript.TestScript, name, pkg string) string {
 
 // peers are the servers that a script has running.
 type peers struct {
-	radius, server func() (said string, err error) // end it; nil when it does not run
-	pid            *os.Process                     // the server's
+	radius, server, registry func() (said string, err error) // end it; nil when it does not run
+	pid                      *os.Process                     // the server's
 }
 
 type peersKey struct{}
 
 func (p *peers) stop() {
-	for _, end := range []func() (string, error){p.radius, p.server} {
+	for _, end := range []func() (string, error){p.radius, p.server, p.registry} {
 		if end != nil {
 			_, _ = end() // the script is over; what it looked at it stopped itself
 		}
 	}
-	p.radius, p.server = nil, nil
+	p.radius, p.server, p.registry = nil, nil, nil
 }
 
 func running(ts *testscript.TestScript) *peers { return ts.Value(peersKey{}).(*peers) }

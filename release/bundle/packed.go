@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
@@ -81,10 +82,17 @@ func (l *Layout) Packed(ctx context.Context, version, hardware string) ([]*Packe
 	if err != nil {
 		return nil, fmt.Errorf("releases: %w", err)
 	}
-	var all []*Packed
+	all, err := l.packedIn(ctx, ix, version)
+	return slices.DeleteFunc(all, func(p *Packed) bool { return hardware != "" && p.Release.Manifest.Hardware != hardware }), err
+}
+
+// packedIn returns every statement of a version that ix lists. What has a name
+// that tells of another version is not read.
+func (l *Layout) packedIn(ctx context.Context, ix ocispec.Index, version string) (all []*Packed, err error) {
 	seen := make(map[digest.Digest]bool)
 	for _, e := range ix.Manifests {
-		if foreign(e) || seen[e.Digest] {
+		ref := e.Annotations[ocispec.AnnotationRefName]
+		if foreign(e) || seen[e.Digest] || e.ArtifactType == ArtifactType && ref != "" && !strings.HasPrefix(ref, version+"-") {
 			continue
 		}
 		seen[e.Digest] = true
@@ -92,7 +100,7 @@ func (l *Layout) Packed(ctx context.Context, version, hardware string) ([]*Packe
 		if err != nil {
 			return nil, err
 		}
-		if !ours || a.Annotations[ocispec.AnnotationVersion] != version || hardware != "" && a.Annotations[AnnotationHardware] != hardware {
+		if !ours || a.Annotations[ocispec.AnnotationVersion] != version {
 			continue
 		}
 		p, err := ReadPacked(ctx, l, e)

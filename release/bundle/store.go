@@ -53,8 +53,9 @@ func (l *Layout) store(ctx context.Context, parcels ...*parcel) error {
 	if err != nil {
 		return err
 	}
-	changed := false
+	before := slices.Clone(ix.Manifests)
 	for _, p := range parcels {
+		ix = unlistVersion(ix, p.ref)
 		if err := l.admit(ix, p); err != nil {
 			return err
 		}
@@ -63,14 +64,17 @@ func (l *Layout) store(ctx context.Context, parcels ...*parcel) error {
 			return err
 		}
 		if !lists(ix, p.entry) {
-			ix, changed = list(ix, p.entry, p.ref), true
+			ix = list(ix, p.entry, p.ref)
 		}
+	}
+	if ix, err = l.listVersions(ctx, ix, parcels); err != nil {
+		return err
 	}
 	if err := syncDir(l.blobDir()); err != nil {
 		return err
 	}
 	// The rename of the index is the moment from which the releases exist.
-	if changed {
+	if !sameEntries(ix.Manifests, before) {
 		if err := l.writeIndex(ix); err != nil {
 			return err
 		}
