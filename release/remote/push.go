@@ -43,16 +43,21 @@ type Push struct {
 // What the version's tag lists already stays listed, after check has held it
 // against the site's keys: Push adds to no index that holds anything else.
 func (r *Repository) Push(ctx context.Context, from *bundle.Layout, version string, packed []*bundle.Packed, alias string, check func(*release.Release) error) (*Push, error) {
-	p := &pusher{repo: r, from: from, version: version, check: check, known: map[digest.Digest]*bundle.Packed{}}
+	p := newPusher(r, from, version, check)
 	if err := checkAlias(alias); err != nil {
 		return nil, err
 	}
-	// Before anything is sent: is the tag ours?
-	if _, _, err := p.listed(ctx); err != nil {
+	// Before anything is sent: is the tag ours, and is there room for these?
+	listed, _, err := p.listed(ctx)
+	if err != nil {
 		return nil, err
+	}
+	if _, refused := bundle.Reconcile(listed, packed); len(refused) > 0 {
+		return nil, p.taken(refused[0])
 	}
 	for _, one := range packed {
 		p.known[one.Descriptor.Digest] = one
+		p.mine = append(p.mine, one)
 		if err := p.release(ctx, one); err != nil {
 			return nil, err
 		}
@@ -74,9 +79,19 @@ type pusher struct {
 	from    *bundle.Layout
 	version string
 	check   func(*release.Release) error
-	known   map[digest.Digest]*bundle.Packed // read or sent by this Push
+	mine    []*bundle.Packed                 // what is pushed
+	known   map[digest.Digest]*bundle.Packed // that, and what was read
 	done    Push
 	wrote   bool
+}
+
+func newPusher(r *Repository, from *bundle.Layout, version string, check func(*release.Release) error) *pusher {
+	return &pusher{repo: r, from: from, version: version, check: check, known: map[digest.Digest]*bundle.Packed{}}
+}
+
+// taken says that the version is there for that hardware, with other images.
+func (p *pusher) taken(one *bundle.Packed) error {
+	return p.repo.fault(p.version+" for "+one.Release.Manifest.Hardware, bundle.ErrVersionTaken)
 }
 
 // release sends a release and what is attached to it.
@@ -166,7 +181,13 @@ func (p *pusher) settle(ctx context.Context) (ocispec.Descriptor, error) {
 		if err != nil {
 			return ocispec.Descriptor{}, err
 		}
-		text, err := bundle.PackIndex(p.version, append(all, tagged...))
+		all, refused := bundle.Reconcile(all, tagged)
+		for _, one := range p.mine {
+			if slices.Contains(refused, one) {
+				return ocispec.Descriptor{}, p.taken(one) // somebody was quicker
+			}
+		}
+		text, err := bundle.PackIndex(p.version, all)
 		if err != nil {
 			return ocispec.Descriptor{}, err
 		}
@@ -235,10 +256,7 @@ func (p *pusher) read(ctx context.Context, entries []ocispec.Descriptor) (all []
 		one := p.known[e.Digest]
 		if one == nil {
 			if one, err = bundle.ReadPacked(ctx, p.repo, e); err == nil {
-				err = p.check(one.Release)
-			}
-			if got := version(one); err == nil && got != p.version {
-				err = fmt.Errorf("it is of version %s", got)
+				err = p.admits(one.Release)
 			}
 			if err != nil {
 				return nil, p.repo.fault("version "+p.version+" lists "+e.Digest.String(), err)
@@ -250,11 +268,12 @@ func (p *pusher) read(ctx context.Context, entries []ocispec.Descriptor) (all []
 	return all, nil
 }
 
-func version(p *bundle.Packed) string {
-	if p == nil {
-		return ""
+// admits checks a release that somebody else put there.
+func (p *pusher) admits(r *release.Release) error {
+	if got := r.Manifest.Version; got != p.version {
+		return fmt.Errorf("it is of version %s", got)
 	}
-	return p.Release.Manifest.Version
+	return p.check(r)
 }
 
 // settleAttached sends manifests again until the registry lists every one that

@@ -115,7 +115,10 @@ func (r *Repository) own(ctx context.Context, group string) (all []digest.Digest
 		}
 		return nil
 	})
-	return all, r.fault("tags", err)
+	if err = r.fault("tags", err); errors.Is(err, ErrNotThere) {
+		return nil, nil // nothing was pushed yet
+	}
+	return all, err
 }
 
 // A fault is an error of the registry's, in words that cannot steer a terminal.
