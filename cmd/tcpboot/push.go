@@ -97,7 +97,7 @@ func releasePush(s *session) error {
 	var out []pushed
 	for i, v := range versions {
 		line.expect(packed[i]...)
-		done, err := repo.Push(s.ctx(), layout, v, packed[i], to.Name, s.proves)
+		done, err := repo.Push(s.ctx(), layout.Layout, v, packed[i], to.Name, s.proves)
 		if err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func releasePush(s *session) error {
 }
 
 // provedPacked is what there is of a version, after each has been proved.
-func (s *session) provedPacked(layout *bundle.Layout, version string) ([]*bundle.Packed, error) {
+func (s *session) provedPacked(layout *depot, version string) ([]*bundle.Packed, error) {
 	hardware := s.cli.String("hardware")
 	all, err := layout.Packed(s.ctx(), version, hardware)
 	if err == nil && len(all) == 0 {
@@ -196,6 +196,9 @@ func releasePull(s *session) error {
 	if err == nil && len(all) == 0 {
 		err = fmt.Errorf("%s%s: %w", from, forHardware(hardware), errNoRelease)
 	}
+	if err == nil {
+		err = layout.adopt(s.ctx(), all)
+	}
 	if err != nil {
 		return err
 	}
@@ -237,7 +240,7 @@ func (s *session) checkPulled(r *release.Release, line *traffic) error {
 }
 
 // digests are the statements that the layout has.
-func (s *session) digests(layout *bundle.Layout) (map[fleet.Digest]bool, error) {
+func (s *session) digests(layout *depot) (map[fleet.Digest]bool, error) {
 	all, err := layout.Releases(s.ctx())
 	if err != nil {
 		return nil, err

@@ -36,6 +36,7 @@ type session struct {
 	site  *site.Site
 	fleet *registry.Fleet
 	keys  *keyring
+	depot *depot // nil until layout opens it
 }
 
 // withSite opens the site and its registry for a verb, and closes them after it.

@@ -15,7 +15,7 @@ import (
 
 // Bounds on how long a registry may take.
 const (
-	dialTime   = 30 * time.Second
+	dialTime   = 10 * time.Second
 	answerTime = 60 * time.Second // from a request to its answer's first byte
 	idleTime   = 60 * time.Second // without a byte in either direction
 	retries    = 2
