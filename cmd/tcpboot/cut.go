@@ -142,7 +142,10 @@ func (s *session) appKeys(scheme espimage.Scheme) ([]sign.App, error) {
 }
 
 // versionFree refuses a version that exists before it costs a number.
-func (s *session) versionFree(layout *bundle.Layout, q *release.Request) error {
+func (s *session) versionFree(layout *depot, q *release.Request) error {
+	if err := layout.finish(s.ctx(), q.Version); err != nil {
+		return err
+	}
 	all, err := layout.Releases(s.ctx())
 	if err != nil {
 		return err

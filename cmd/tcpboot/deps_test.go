@@ -38,6 +38,7 @@ var mayImport = map[string]string{
 	"release/sign":       "pki/custody release/cose",
 	"release/sitedoc":    "pki/custody release/cose",
 	"release/bundle":     "release release/sign",
+	"release/remote":     "release release/bundle",
 	"release/client":     "release release/espimage release/wire",
 	"release/server":     "release release/wire",
 	"menuconfig/kconfig": "",

@@ -13,6 +13,7 @@ import (
 	"github.com/tcpboot/tcpboot/pki/site"
 	"github.com/tcpboot/tcpboot/release/bundle"
 	"github.com/tcpboot/tcpboot/release/mcuboot"
+	"github.com/tcpboot/tcpboot/release/remote"
 )
 
 // hints says what a person can do about err. A hint is one sentence that names
@@ -103,6 +104,7 @@ var sentinelHints = []struct {
 	{errNoRoom, "--pad-header puts the header before the program"},
 	{mcuboot.ErrEncrypted, "give the key that the bootloader opens it with: --decrypt-key FILE"},
 	{errNoResponder, "`tcpboot ocsp renew` makes its key and certificate; it needs the boards CA's key"},
+	{remote.ErrDenied, "give it a name and a password: `docker login` without a credential helper writes them where tcpboot reads them"},
 	{errNoRelease, "`tcpboot release list` shows the releases"},
 }
 

@@ -49,7 +49,7 @@ var initVerb = &cli.Command{
 		&cli.StringFlag{Name: "eap", Usage: "`METHODS` of boards that are enrolled without --eap", Value: "tls,peap,ttls"},
 		&cli.StringFlag{Name: "credentials", Usage: "`KIND` of the keys of boards and of RADIUS: p256, or rsa2048 for boards with the unmodified loader of 2017", Value: "p256"},
 		&cli.StringFlag{Name: "database", Usage: "the registry's `URL`: sqlite:FILE, or postgres://USER@HOST/NAME, a database that exists", Value: "sqlite:tcpboot.db"},
-		&cli.StringFlag{Name: "releases", Usage: "the `DIR` of the releases' OCI layout", Value: "releases"},
+		&cli.StringFlag{Name: "releases", Usage: "the `DIR` of the releases' OCI layout, or oci://HOST/REPOSITORY of a registry", Value: "releases"},
 		&cli.StringSliceFlag{Name: "key", Usage: "make the key `NAME=URI` in a key store instead of a file: boards-ca=pkcs11:… (may be repeated; see key list)"},
 		&cli.PathFlag{Name: "recovery-code", Usage: "write the code of the recovery copy to `FILE` instead of the terminal"},
 	},

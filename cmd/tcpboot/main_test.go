@@ -75,6 +75,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"port":     cmdPort,
 	"token":    cmdToken,
 	"database": cmdDatabase,
+	"registry": cmdRegistry,
 	// in a network namespace
 	"switch":  cmdSwitch,
 	"station": cmdStation,

@@ -55,22 +55,22 @@ func peer(ts *testscript.TestScript, name, pkg string) string {
 
 // peers are the servers that a script has running.
 type peers struct {
-	radius, server, ocsp func() (said string, err error) // end it; nil when it does not run
-	pid                  *os.Process                     // the server's
+	radius, server, ocsp, registry func() (said string, err error) // end it; nil when it does not run
 
-	cable *cable // nil when none is laid
+	pid   *os.Process // the server's
+	cable *cable      // nil when none is laid
 }
 
 type peersKey struct{}
 
 func (p *peers) stop() {
 	p.cable.end()
-	for _, end := range []func() (string, error){p.radius, p.server, p.ocsp} {
+	for _, end := range []func() (string, error){p.radius, p.server, p.ocsp, p.registry} {
 		if end != nil {
 			_, _ = end() // the script is over; what it looked at it stopped itself
 		}
 	}
-	p.radius, p.server, p.ocsp, p.cable = nil, nil, nil, nil
+	p.radius, p.server, p.ocsp, p.registry, p.cable = nil, nil, nil, nil, nil
 }
 
 func running(ts *testscript.TestScript) *peers { return ts.Value(peersKey{}).(*peers) }

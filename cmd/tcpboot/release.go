@@ -18,6 +18,7 @@ import (
 	"github.com/tcpboot/tcpboot/pki/site"
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/bundle"
+	"github.com/tcpboot/tcpboot/release/remote"
 )
 
 var hardwareFlag = &cli.StringFlag{Name: "hardware", Usage: "only for hardware `H`"}
@@ -32,18 +33,21 @@ var releaseVerb = &cli.Command{
 		verifyVerb,
 		publishVerb, pauseVerb, resumeVerb, withdrawVerb,
 		mcubootVerb,
+		pushVerb, pullVerb,
 	},
 }
 
 // releasesDir is where the OCI layout lies; a relative folder lies in the site.
+// That of a registry is a cache.
 func releasesDir(s *site.Site) string {
+	if strings.HasPrefix(s.Settings.Releases, remote.Scheme) {
+		return s.Path("releases")
+	}
 	if filepath.IsAbs(s.Settings.Releases) {
 		return s.Settings.Releases
 	}
 	return s.Path(s.Settings.Releases)
 }
-
-func (s *session) layout() (*bundle.Layout, error) { return bundle.Open(releasesDir(s.site)) }
 
 // releases lists the releases of a version, newest statement first; version ""
 // and --hardware "" are any.
@@ -187,7 +191,10 @@ func releaseText(w io.Writer, r releaseRow) {
 // completeVersions offers the versions that there are.
 func completeVersions(c *cli.Context) {
 	cli.DefaultCompleteWithFlags(c.Command)(c)
-	_ = readingSite(func(s *session) error {
+	_ = readingSite(func(s *session) (err error) {
+		if s.depot, err = s.openDepot(); err != nil { // a shell does not wait for a registry
+			return err
+		}
 		rows, err := s.releaseRows("")
 		for _, r := range rows {
 			fmt.Fprintln(c.App.Writer, r.Version)

@@ -36,7 +36,7 @@ var serveVerb = &cli.Command{
 		"On PostgreSQL a role of tcpboot_serve is enough (PGUSER, where the URL names none).",
 	Flags: []cli.Flag{
 		&cli.StringFlag{Name: "listen", Usage: "listen on `ADDR:PORT` (default: listen of tcpboot.yaml)"},
-		visitsFlag,
+		visitsFlag, cacheFlag,
 		&cli.DurationFlag{Name: "drain", Usage: "after Ctrl-C let downloads run for `DURATION`", Value: 5 * time.Minute},
 	},
 	Action: readingSite(serve),
@@ -67,6 +67,8 @@ func serve(s *session) error {
 	}
 	w := &watch{shelf: shelf, log: log}
 	w.look(s.ctx(), time.Now())
+	shelf.layout.line = nil // progress is not for a log
+	go shelf.layout.follow(s.ctx(), log)
 	visits, err := registry.OpenVisits(s.ctx(), s.visits())
 	if err != nil {
 		return err

@@ -37,6 +37,7 @@ type session struct {
 	fleet *registry.Fleet
 	keys  *keyring
 
+	depot    *depot     // nil until layout opens it
 	finished *keyChange // that was cut off, and is in place since this verb began
 }
 

@@ -20,7 +20,7 @@ import (
 // index that somebody broke, leaves the boards with what was read before.
 type stock struct {
 	fleet    *registry.Fleet
-	layout   *bundle.Layout
+	layout   *depot
 	settings *settings
 	now      atomic.Pointer[goods]
 

@@ -19,7 +19,7 @@ var whyVerb = &cli.Command{
 	Usage:        "which release a board would get, and why not the others",
 	ArgsUsage:    "MAC",
 	BashComplete: completeMACs,
-	Flags:        []cli.Flag{visitsFlag},
+	Flags:        []cli.Flag{visitsFlag, cacheFlag},
 	Action:       readingSite(why),
 }
 

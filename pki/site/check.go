@@ -145,6 +145,25 @@ func checkPair(registry, radius string) error {
 	return nil
 }
 
+var repositoryText = regexp.MustCompile(`^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+$`)
+
+// checkReleases takes a folder, or a repository of an OCI registry without a tag.
+func checkReleases(s string) error {
+	if err := checkText(s); err != nil {
+		return err
+	}
+	repository, ok := strings.CutPrefix(s, "oci://")
+	switch {
+	case !ok && strings.Contains(s, "://"):
+		return fmt.Errorf("%q: want a folder, or oci://HOST/REPOSITORY", clip(s))
+	case ok && strings.Contains(repository, "@"):
+		return errors.New("neither a password nor a digest belongs here; passwords are in the Docker configuration")
+	case ok && !repositoryText.MatchString(repository):
+		return fmt.Errorf("%q: want oci://HOST/REPOSITORY, without a tag", clip(s))
+	}
+	return nil
+}
+
 func checkEAP(s string) error {
 	seen := make(map[string]bool)
 	for word := range strings.SplitSeq(s, ",") {

@@ -31,7 +31,8 @@ listen: %s
 # The registry: sqlite:PATH, from this folder, or postgres://USER@HOST/NAME.
 database: %s
 
-# Where releases are kept, from this folder: an OCI image layout.
+# Where releases are kept, from this folder: an OCI image layout, or
+# oci://HOST/REPOSITORY of a registry.
 releases: %s
 
 # The channel of boards that are enrolled without --channel.

@@ -25,7 +25,8 @@ type Settings struct {
 	// Database is "sqlite:PATH", inside the site unless PATH is absolute, or a
 	// postgres:// URL without a password. Default "sqlite:tcpboot.db".
 	Database string
-	// Releases is the folder of the OCI image layout; default "releases".
+	// Releases is the folder of the OCI image layout, or oci://HOST/REPOSITORY of
+	// a registry; default "releases".
 	Releases string
 	// Channel is the channel of a board that was enrolled without one; default
 	// "stable".
@@ -243,7 +244,7 @@ func (s *Settings) fields() []field {
 		{key: "server", to: &s.Server, check: checkServer},
 		{key: "listen", to: &s.Listen, check: checkListen},
 		{key: "database", to: &s.Database, check: checkDatabase},
-		{key: "releases", to: &s.Releases, check: checkText},
+		{key: "releases", to: &s.Releases, check: checkReleases},
 		{key: "channel", to: &s.Channel, check: checkName},
 		{key: "credentials", to: &s.Credentials, check: oneOf("p256", "rsa2048")},
 	}

@@ -88,6 +88,13 @@ func check(f *os.File, size int64, d fleet.Digest) error {
 	return nil
 }
 
+// hashTo copies r to w and returns how much it was, and its digest.
+func hashTo(w io.Writer, r io.Reader) (size int64, sum fleet.Digest, err error) {
+	h := sha256.New()
+	size, err = io.Copy(io.MultiWriter(w, h), r)
+	return size, fleet.Digest(h.Sum(nil)), err
+}
+
 // readPart reads a blob that a checked manifest names with its size.
 func (l *Layout) readPart(d fleet.Digest, size int64) ([]byte, error) {
 	data, err := l.readBlob(d, size)

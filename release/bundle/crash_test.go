@@ -117,7 +117,8 @@ func TestOrderOfWrites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range p.blobs {
+	version := versionIndex(t, l, "1.0")
+	for _, b := range append(p.blobs, blob{digest: digestOf(version)}) {
 		want = append(want, "create", "write", "sync", "rename "+b.digest.Hex())
 	}
 	want = append(want, "sync folder sha256", "create", "write", "sync", "rename index.json", "sync folder releases")

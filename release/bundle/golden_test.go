@@ -24,6 +24,7 @@ func TestGolden(t *testing.T) {
 		"oci-layout":    files[ocispec.ImageLayoutFile],
 		"index.json":    files[ocispec.ImageIndexFile],
 		"manifest.json": files[filepath.Join("blobs", "sha256", manifest.digest.Hex())],
+		"version.json":  files[filepath.Join("blobs", "sha256", digestOf(versionIndex(t, l, "1.4.0")).Hex())],
 		"manifest.cose": files[filepath.Join("blobs", "sha256", r.Digest.Hex())],
 	} {
 		want, err := os.ReadFile(filepath.Join("testdata", "1.4.0", name))
@@ -31,8 +32,8 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s: %v\ngot  %s\nwant %s", name, err, got, want)
 		}
 	}
-	if len(files) != 7 {
-		t.Errorf("%d files, want 7: oci-layout, index.json, two manifests, image, chunks, configuration", len(files))
+	if len(files) != 8 {
+		t.Errorf("%d files, want 8: oci-layout, index.json, index of the version, two manifests, image, chunks, configuration", len(files))
 	}
 }
 

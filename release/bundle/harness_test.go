@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release"
 )
@@ -132,4 +134,18 @@ func overwrite(t testing.TB, path string, data []byte) {
 	if err := os.WriteFile(path, data, 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// versionIndex is the entry of a version's index.
+func versionIndex(t testing.TB, l *Layout, version string) ocispec.Descriptor {
+	t.Helper()
+	ix, err := l.readIndex()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, held := named(ix, version)
+	if !held || d.ArtifactType != IndexType {
+		t.Fatalf("version %s is held by %+v, want its index", version, d)
+	}
+	return d
 }

@@ -94,8 +94,12 @@ func lists(ix ocispec.Index, d ocispec.Descriptor) bool {
 }
 
 // list returns ix with d as an entry of the name ref; the entry that had the
-// name stays without it.
+// name stays without it. What is attached to a release has no name: "".
 func list(ix ocispec.Index, d ocispec.Descriptor, ref string) ocispec.Index {
+	if ref == "" {
+		ix.Manifests = append(slices.Clip(ix.Manifests), d)
+		return ix
+	}
 	entries := make([]ocispec.Descriptor, 0, len(ix.Manifests)+1)
 	for _, e := range ix.Manifests {
 		if e.Annotations[ocispec.AnnotationRefName] == ref {

@@ -86,12 +86,17 @@ func (l *Layout) state(a ocispec.Manifest) (*release.Release, error) {
 	if err != nil {
 		return nil, fmt.Errorf("signed manifest: %w", err)
 	}
+	return stated(a, signed)
+}
+
+// stated is what the signed manifest that a packs says.
+func stated(a ocispec.Manifest, signed []byte) (*release.Release, error) {
 	r, err := release.Parse(signed)
 	if err == nil {
 		err = agrees(a, r.Manifest)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("release %s: %w", d, err)
+		return nil, fmt.Errorf("release %s: %w", statement(a), err)
 	}
 	return r, nil
 }

@@ -32,16 +32,18 @@ func stray(kind string, files map[string][]byte, stated *release.Release) error 
 	return nil
 }
 
-// A blob is one file of a release; data is nil when it should be there already.
+// A blob is one file of a release; data is nil when it should be there already,
+// or lies checked and synced under the name staged.
 type blob struct {
 	name   string
 	digest fleet.Digest
 	size   int64
 	data   []byte
+	staged string
 }
 
 func blobOf(name string, data []byte) blob {
-	return blob{name, fleet.Sum(data), int64(len(data)), data}
+	return blob{name: name, digest: fleet.Sum(data), size: int64(len(data)), data: data}
 }
 
 // parts lists the images and chunk lists that stated names, with what r has of
@@ -50,8 +52,8 @@ func parts(r, stated *release.Release) []blob {
 	var blobs []blob
 	for _, c := range stated.Manifest.Components() {
 		blobs = append(blobs,
-			blob{"image of " + c.Name, c.Digest, c.Size, r.Images[c.Name]},
-			blob{"chunk list of " + c.Name, c.Chunks, chunkListSize(c), r.Chunks[c.Name]})
+			blob{name: "image of " + c.Name, digest: c.Digest, size: c.Size, data: r.Images[c.Name]},
+			blob{name: "chunk list of " + c.Name, digest: c.Chunks, size: chunkListSize(c), data: r.Chunks[c.Name]})
 	}
 	return blobs
 }

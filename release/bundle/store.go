@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
+	"os"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -45,7 +45,7 @@ func (l *Layout) Store(ctx context.Context, r *release.Release) error {
 
 // store runs under the lock, so the index that it read is the one it replaces,
 // and every unfinished file is a dead writer's.
-func (l *Layout) store(ctx context.Context, p *parcel) error {
+func (l *Layout) store(ctx context.Context, parcels ...*parcel) error {
 	if err := sweep(l.dir, l.blobDir()); err != nil {
 		return err
 	}
@@ -53,11 +53,37 @@ func (l *Layout) store(ctx context.Context, p *parcel) error {
 	if err != nil {
 		return err
 	}
-	if err := l.admit(ix, p); err != nil {
+	before := slices.Clone(ix.Manifests)
+	for _, p := range parcels {
+		ix = unlistVersion(ix, p.ref)
+		if err := l.admit(ix, p); err != nil {
+			return err
+		}
+		// Blobs first, where nobody looks for them yet.
+		if err := l.keepAll(ctx, p.blobs); err != nil {
+			return err
+		}
+		if !lists(ix, p.entry) {
+			ix = list(ix, p.entry, p.ref)
+		}
+	}
+	if ix, err = l.listVersions(ctx, ix, parcels); err != nil {
 		return err
 	}
-	// Blobs first, where nobody looks for them yet.
-	for _, b := range p.blobs {
+	if err := syncDir(l.blobDir()); err != nil {
+		return err
+	}
+	// The rename of the index is the moment from which the releases exist.
+	if !sameEntries(ix.Manifests, before) {
+		if err := l.writeIndex(ix); err != nil {
+			return err
+		}
+	}
+	return syncDir(l.dir)
+}
+
+func (l *Layout) keepAll(ctx context.Context, blobs []blob) error {
+	for _, b := range blobs {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -65,20 +91,15 @@ func (l *Layout) store(ctx context.Context, p *parcel) error {
 			return err
 		}
 	}
-	if err := syncDir(l.blobDir()); err != nil {
-		return err
-	}
-	// The rename of the index is the moment from which the release exists.
-	if !lists(ix, p.entry) {
-		if err := l.writeIndex(list(ix, p.entry, p.ref)); err != nil {
-			return err
-		}
-	}
-	return syncDir(l.dir)
+	return nil
 }
 
-// admit decides whether p may have its name.
+// admit decides whether p may have its name; what is attached to a release has
+// none.
 func (l *Layout) admit(ix ocispec.Index, p *parcel) error {
+	if p.ref == "" {
+		return nil
+	}
 	holder, held := named(ix, p.ref)
 	if !held || lists(ix, p.entry) {
 		return nil
@@ -93,10 +114,21 @@ func (l *Layout) admit(ix ocispec.Index, p *parcel) error {
 		// "1-a" for "b" and "1" for "a-b" are one name.
 		return fmt.Errorf("the name belongs to version %s for hardware %s",
 			a.Annotations[ocispec.AnnotationVersion], a.Annotations[AnnotationHardware])
-	case !slices.Equal(images(a), images(p.manifest)) || !maps.Equal(a.Annotations, p.manifest.Annotations):
+	case !slices.Equal(images(a), images(p.manifest)) || !sameAnnotations(a, p.manifest):
 		return fmt.Errorf("%w by other images, of %s", ErrVersionTaken, statement(a))
 	}
 	return nil
+}
+
+// sameAnnotations compares the annotations that repeat what is signed: who packed
+// one of the two may have added others.
+func sameAnnotations(a, b ocispec.Manifest) bool {
+	for key := range annotations(release.Manifest{}) {
+		if a.Annotations[key] != b.Annotations[key] {
+			return false
+		}
+	}
+	return true
 }
 
 // keep makes sure that b is in the folder.
@@ -104,6 +136,10 @@ func (l *Layout) keep(b blob) error {
 	err := l.checkBlob(b.digest, b.size)
 	if err == nil {
 		return nil
+	}
+	if b.staged != "" {
+		step("rename " + b.digest.Hex())
+		return os.Rename(b.staged, l.blobPath(b.digest))
 	}
 	if b.data == nil {
 		return fmt.Errorf("%s is not given: %w", b.name, err)
