@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -159,4 +161,61 @@ func hasOpen(t *testing.T, pid int, name string) bool {
 		target, err := os.Readlink(file)
 		return err == nil && filepath.Base(target) == name
 	})
+}
+
+// The RADIUS server's user, who is nobody else, gets to what it reads, would start on it,
+// and sees nothing else of the site. (A test that is not root's runs it as itself.)
+func TestWayOfTheGroup(t *testing.T) {
+	t.Parallel()
+	ready, err := readySite()
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, err := os.MkdirTemp("", "tcpboot-group-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(top) })
+	dir := filepath.Join(top, "site")
+	if err := errors.Join(os.Chmod(top, 0o711), copyTree(ready, dir)); err != nil {
+		t.Fatal(err)
+	}
+	_, env := newSite(t)
+	root, group := os.Geteuid() == 0, "nogroup"
+	if !root {
+		g, err := user.LookupGroupId(fmt.Sprint(os.Getegid()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		group = g.Name
+	}
+	mustRun(t, at(env, dir), "enroll", "246f28aa1001")
+	mustRun(t, at(env, dir), "radius", "export", "--format", "sql", "--group", group)
+	as := func(name string, args ...string) *exec.Cmd {
+		cmd := exec.Command(name, args...)
+		cmd.Dir = "/"
+		if root {
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		}
+		return cmd
+	}
+	out, err := as("sqlite3", filepath.Join(dir, "radius-db", "radius.db"), "SELECT DISTINCT username FROM radcheck").CombinedOutput()
+	if err != nil || string(out) != "246f28aa1001\n" {
+		t.Errorf("the group reads %q, %v", out, err)
+	}
+	path, err := exec.LookPath("freeradius")
+	if err != nil {
+		path = "/usr/sbin/freeradius"
+	}
+	if out, err := as(path, "-C", "-d", filepath.Join(dir, "radius"), "-n", "radiusd").CombinedOutput(); err != nil { // all but taking its port
+		t.Errorf("FreeRADIUS would not start: %v\n%s", err, out)
+	}
+	for _, closed := range []string{".", "keys", "boards", "certs", "tcpboot.db", "tcpboot.yaml", "recovery.pem", "radius.exports"} {
+		if out, err := as("ls", filepath.Join(dir, closed)+"/.").CombinedOutput(); root && err == nil {
+			t.Errorf("%s is open to the group: %s", closed, out)
+		}
+		if out, err := as("cat", filepath.Join(dir, closed)).CombinedOutput(); root && err == nil {
+			t.Errorf("%s is read by the group: %.40q", closed, out)
+		}
+	}
 }
