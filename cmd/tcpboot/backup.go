@@ -24,6 +24,7 @@ import (
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/registry"
 	"github.com/tcpboot/tcpboot/pki/site"
+	"github.com/tcpboot/tcpboot/release/remote"
 )
 
 var backupVerb = &cli.Command{
@@ -401,7 +402,7 @@ func (p *packer) listReleases() error {
 	case p.cli.Bool("no-releases"):
 		p.without("the releases: left out by --no-releases")
 		return nil
-	case !filepath.IsLocal(dir):
+	case !releasesInside(p.site):
 		p.without("the releases: they lie elsewhere, in " + dir)
 		return nil
 	}
@@ -419,6 +420,11 @@ func (p *packer) listReleases() error {
 		}
 	}
 	return nil
+}
+
+// releasesInside reports whether a folder in the site keeps the releases.
+func releasesInside(s *site.Site) bool {
+	return filepath.IsLocal(s.Settings.Releases) && !strings.HasPrefix(s.Settings.Releases, remote.Scheme)
 }
 
 func (p *packer) listExports() error {

@@ -127,7 +127,7 @@ func restoredSettings(dir string, head backupHead) (*site.Site, error) {
 			return nil, err
 		}
 	}
-	if filepath.IsLocal(s.Settings.Releases) {
+	if releasesInside(s) {
 		if _, err := bundle.Create(releasesDir(s)); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}
@@ -158,7 +158,23 @@ func restoreInto(c *cli.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	if err := mirrorAgain(c, s); err != nil {
+		return err
+	}
 	return done.report(c)
+}
+
+// mirrorAgain makes what the RADIUS server reads follow the registry that came
+// back, on a site where that is a file of its own.
+func mirrorAgain(c *cli.Context, on *site.Site) error {
+	if mirrorFile(on) == "" {
+		return nil
+	}
+	s := &session{cli: c, site: on}
+	if err := s.open(writing()); err != nil {
+		return err
+	}
+	return errors.Join(s.fleet.SyncRADIUS(c.Context), s.fleet.Close())
 }
 
 // wantBroken refuses to go back where nothing is amiss.

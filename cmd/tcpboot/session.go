@@ -93,6 +93,9 @@ func inSite(c *cli.Context, o registry.Options, verb func(*session) error) (err 
 // reads up to date as well, on a site where that is a file of its own.
 func (s *session) open(o registry.Options) (err error) {
 	if file := mirrorFile(s.site); file != "" && !o.ReadOnly {
+		if err := s.lookFirst(); err != nil {
+			return err
+		}
 		o.RADIUS = file
 		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
 			return err
@@ -100,6 +103,15 @@ func (s *session) open(o registry.Options) (err error) {
 	}
 	s.fleet, err = registry.Open(s.ctx(), databaseURL(s.site), o)
 	return err
+}
+
+// lookFirst refuses an old copy of the registry before anything is made of it: a
+// mirror that has to be made again would admit whom it does.
+func (s *session) lookFirst() (err error) {
+	if s.fleet, err = registry.Open(s.ctx(), databaseURL(s.site), writing()); err != nil {
+		return err
+	}
+	return errors.Join(s.checkHead(), s.fleet.Close())
 }
 
 func siteDir(c *cli.Context) (string, error) {
