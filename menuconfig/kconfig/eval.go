@@ -257,7 +257,10 @@ func (s *Settings) firstSet(list []reverse) (r reverse, ok bool) {
 // defaultOf returns the first default whose condition holds, y or n for a bool.
 func (s *Settings) defaultOf(sym *Symbol) (text string, ok bool) {
 	if k := s.kept[sym.index]; k.set {
-		return k.text, s.allDepends(sym.Nodes)
+		if !s.allDepends(sym.Nodes) {
+			return "", false
+		}
+		return k.text, true
 	}
 	for _, n := range sym.Nodes {
 		if len(n.defaults) == 0 || !s.dep[n.index] {

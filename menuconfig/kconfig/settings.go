@@ -223,9 +223,10 @@ func (s *Settings) Value(sym *Symbol) Value {
 // Visible reports whether somebody may change a symbol now.
 func (s *Settings) Visible(sym *Symbol) bool { return s.values[sym.index].visible }
 
-// Written reports whether a symbol has a line in sdkconfig now.
+// Written reports whether a symbol has a line in sdkconfig now. One that option
+// env gives its default has none, unless it is a bool.
 func (s *Settings) Written(sym *Symbol) bool {
-	return s.values[sym.index].written && !sym.unnamed
+	return s.values[sym.index].written && (!sym.unnamed || sym.Type == TypeBool)
 }
 
 // Forced reports whether other symbols hold a symbol at its value: by select,

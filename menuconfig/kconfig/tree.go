@@ -113,7 +113,7 @@ type Symbol struct {
 
 	index    int // in Tree.Symbols; -1 when it is not defined
 	constant bool
-	unnamed  bool // from the environment: in no output
+	unnamed  bool // by option env: in no output
 	selected []reverse
 	implied  []reverse
 	set      []reverse
