@@ -109,14 +109,20 @@ func (c *Choice) String() string {
 }
 
 // Terms splits e at its outermost &&: all of them must hold.
-func (e *Expr) Terms() []*Expr {
-	if e == nil {
-		return nil
+func (e *Expr) Terms() (terms []*Expr) {
+	var split func(*Expr)
+	split = func(e *Expr) {
+		switch {
+		case e == nil:
+		case e.op == opAnd:
+			split(e.x)
+			split(e.y)
+		default:
+			terms = append(terms, e)
+		}
 	}
-	if e.op != opAnd {
-		return []*Expr{e}
-	}
-	return append(e.x.Terms(), e.y.Terms()...)
+	split(e)
+	return terms
 }
 
 // implies reports whether e can only hold when s is y, as far as a glance at

@@ -10,15 +10,19 @@ import (
 
 // JSON returns sdkconfig.json: the values of all symbols that sdkconfig has.
 func (s *Settings) JSON() []byte {
+	var b strings.Builder
+	printJSON(&b, s.valuesJSON(), "\n")
+	return []byte(b.String())
+}
+
+func (s *Settings) valuesJSON() object {
 	o := object{}
 	for _, sym := range s.tree.Symbols {
 		if s.Written(sym) {
 			o[sym.Name] = s.inJSON(sym)
 		}
 	}
-	var b strings.Builder
-	printJSON(&b, o, "\n")
-	return []byte(b.String())
+	return o
 }
 
 // What a JSON file is made of, besides nil, bool and string.
@@ -50,7 +54,7 @@ func numberOf(text string, t Type) number {
 }
 
 // printJSON prints v with keys sorted and four blanks of indent. line is a line
-// break with the indent so far.
+// break with the indent so far, or empty to print all on one line.
 func printJSON(b *strings.Builder, v any, line string) {
 	switch v := v.(type) {
 	case nil:
@@ -79,13 +83,17 @@ func printJSON(b *strings.Builder, v any, line string) {
 
 // list prints n things between a pair of brackets.
 func list(b *strings.Builder, pair, line string, n int, each func(i int, line string)) {
+	inner := line
+	if line != "" {
+		inner += "    "
+	}
 	b.WriteByte(pair[0])
 	for i := range n {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(line + "    ")
-		each(i, line+"    ")
+		b.WriteString(inner)
+		each(i, inner)
 	}
 	if n > 0 {
 		b.WriteString(line)

@@ -2,6 +2,7 @@ package kconfig
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 )
 
@@ -23,8 +24,8 @@ type Settings struct {
 	modes  []bool // a choice has a selection to make
 	picked []*Symbol
 
-	dirty []bool // places to evaluate again
-	first int    // no place before is
+	dirty []uint64 // places to evaluate again, a bit each
+	first int      // the words of dirty before it are 0
 }
 
 // A userValue is what somebody chose for a symbol, effective or not.
@@ -70,9 +71,9 @@ func (t *Tree) Settings() *Settings {
 		users: make([]userValue, len(t.Symbols)), files: make([]fileValue, len(t.Symbols)), kept: make([]keptDefault, len(t.Symbols)),
 		picks: make([]picked, len(t.Choices)), dep: make([]bool, len(t.nodes)), shown: make([]bool, len(t.nodes)),
 		values: make([]value, len(t.Symbols)), modes: make([]bool, len(t.Choices)), picked: make([]*Symbol, len(t.Choices)),
-		dirty: slices.Repeat([]bool{true}, len(t.plan.order)),
+		dirty: make([]uint64, len(t.plan.order)/64+1),
 	}
-	s.evaluateAgain()
+	s.evaluateAll()
 	return s
 }
 
@@ -93,27 +94,39 @@ func (s *Settings) Tree() *Tree { return s.tree }
 func (s *Settings) touch(sym *Symbol) {
 	p := &s.tree.plan
 	for _, at := range []step{p.symbolStep(sym), p.valueStep(sym)} {
-		place := int(p.place[at])
-		s.dirty[place], s.first = true, min(s.first, place)
+		s.soil(p.place[at])
 	}
 }
 
+func (s *Settings) soil(place int32) {
+	s.dirty[place/64] |= 1 << (place % 64)
+	s.first = min(s.first, int(place/64))
+}
+
+func (s *Settings) evaluateAll() {
+	for place := range s.tree.plan.order {
+		s.soil(int32(place))
+	}
+	s.evaluateAgain()
+}
+
 // evaluateAgain evaluates what was touched, and what uses it as long as
-// something changes.
+// something changes. Users have later places, so one walk is enough.
 func (s *Settings) evaluateAgain() {
 	p := &s.tree.plan
-	for place := s.first; place < len(p.order); place++ {
-		if !s.dirty[place] {
-			continue
-		}
-		s.dirty[place] = false
-		if s.evaluate(p.order[place]) {
-			for _, user := range p.usersOf(place) {
-				s.dirty[user] = true
+	for i := s.first; i < len(s.dirty); i++ {
+		for s.dirty[i] != 0 {
+			bit := bits.TrailingZeros64(s.dirty[i])
+			s.dirty[i] &^= 1 << bit
+			place := i*64 + bit
+			if s.evaluate(p.order[place]) {
+				for _, user := range p.usersOf(place) {
+					s.soil(user)
+				}
 			}
 		}
 	}
-	s.first = len(p.order)
+	s.first = len(s.dirty)
 }
 
 // Set chooses a value for a symbol. It is kept, and has its effect once it may,
@@ -192,19 +205,25 @@ func (s *Settings) pick(sym *Symbol) {
 	}
 }
 
-// Unset takes the choice made for a symbol back; for a member of a choice, for
+// Unset takes the choices made for symbols back; for a member of a choice, for
 // all its members.
-func (s *Settings) Unset(sym *Symbol) {
-	list := []*Symbol{sym}
-	if sym.Choice != nil {
+func (s *Settings) Unset(symbols ...*Symbol) {
+	for _, sym := range symbols {
+		s.forget(sym)
+		if sym.Choice == nil {
+			continue
+		}
 		s.picks[sym.Choice.index].user = nil
-		list = append(list, sym.Choice.Members...)
-	}
-	for _, m := range list {
-		s.users[m.index] = userValue{}
-		s.touch(m)
+		for _, m := range sym.Choice.Members {
+			s.forget(m)
+		}
 	}
 	s.evaluateAgain()
+}
+
+func (s *Settings) forget(sym *Symbol) {
+	s.users[sym.index] = userValue{}
+	s.touch(sym)
 }
 
 // Reset takes all choices back, and forgets all files.

@@ -16,9 +16,9 @@ import (
 const (
 	maxFiles   = 10_000
 	maxTotal   = 64 << 20 // bytes of all files
-	maxSymbols = 1 << 17
+	maxSymbols = 1 << 16
 	maxNesting = 100     // of blocks, files and expressions
-	maxTerms   = 1 << 16 // in the expressions of one entry
+	maxTerms   = 1 << 13 // in the expressions of one entry
 )
 
 // A Source says where a tree is read from.
