@@ -57,6 +57,35 @@ func (s *Settings) inVain(sym *Symbol) string {
 	return fmt.Sprintf("outside the range %s to %s", low, high)
 }
 
+// Problems returns what is odd about the values now, by the place of the symbol:
+// a default that the range moved, a select against the dependencies.
+func (s *Settings) Problems() []*Error {
+	var list []*Error
+	note := func(sym *Symbol, format string, args ...any) {
+		e := sym.Nodes[0].place()
+		e.Why = fmt.Sprintf(format, args...)
+		list = append(list, e)
+	}
+	for _, sym := range s.tree.Symbols {
+		v := s.values[sym.index]
+		if by := s.SelectedBy(sym); sym.Type == TypeBool && len(by) > 0 && !s.dependsMet(sym) {
+			note(sym, "%s is selected by %s although its dependencies do not hold", sym.Name, by[0].Name)
+		}
+		if d, ok := s.defaultOf(sym); ok && sym.Type.number() && s.fromDefault(sym) && sym.normal(d) != v.text {
+			low, high, _ := s.Range(sym)
+			note(sym, "the default %s of %s is outside the range %s to %s", d, sym.Name, low, high)
+		}
+	}
+	return list
+}
+
+// fromDefault reports whether a number has its value from a default.
+func (s *Settings) fromDefault(sym *Symbol) bool {
+	u, v := s.users[sym.index], s.values[sym.index]
+	_, weak := s.firstSet(sym.weakSet)
+	return !v.forced && !weak && (!v.visible || !u.set || u.text != v.text)
+}
+
 // whyHidden says in words what keeps a symbol from being visible.
 func (s *Settings) whyHidden(sym *Symbol) string {
 	var reasons []string

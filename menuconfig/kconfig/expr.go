@@ -160,3 +160,18 @@ func (e *Expr) each(visit func(*Symbol, *Choice)) {
 		e.y.each(visit)
 	}
 }
+
+// eachCondition calls visit for the symbols in e that stand alone, not in a
+// comparison.
+func (e *Expr) eachCondition(visit func(*Symbol)) {
+	if e == nil {
+		return
+	}
+	switch e.op {
+	case opSymbol:
+		visit(e.symbol)
+	case opAnd, opOr, opNot:
+		e.x.eachCondition(visit)
+		e.y.eachCondition(visit)
+	}
+}

@@ -11,6 +11,7 @@ func (p *parser) link() (*Tree, error) {
 	t.gather(p.root)
 	t.Root.Children = arrange(t.Root)
 	t.settleTypes()
+	t.checkConditions()
 	if err := t.check(); err != nil {
 		return nil, err
 	}
@@ -183,7 +184,56 @@ func (t *Tree) note(n *Node, format string, args ...any) {
 	t.problems = append(t.problems, e)
 }
 
+// checkConditions notes the symbols in conditions that can never be y: those
+// that are no bools.
+func (t *Tree) checkConditions() {
+	known := map[*Symbol]bool{}
+	for _, n := range t.nodes {
+		n.eachCondition(func(s *Symbol) {
+			if s.Defined() && s.Type != TypeBool && s.Type != TypeBare && !known[s] {
+				known[s] = true
+				t.note(n, "the %s %s is used as a condition, which never holds", s.Type, s.Name)
+			}
+		})
+	}
+}
+
+// eachCondition calls visit for the symbols that an entry uses as conditions.
+func (n *Node) eachCondition(visit func(*Symbol)) {
+	n.depends.eachCondition(visit)
+	n.promptIf.eachCondition(visit)
+	n.visibleIf.eachCondition(visit)
+	for _, d := range n.defaults {
+		d.cond.eachCondition(visit)
+	}
+	for _, r := range n.ranges {
+		r.cond.eachCondition(visit)
+	}
+	for _, list := range [][]reference{n.selects, n.implies} {
+		for _, r := range list {
+			r.cond.eachCondition(visit)
+		}
+	}
+	for _, list := range [][]assignment{n.sets, n.weakSets} {
+		for _, a := range list {
+			a.cond.eachCondition(visit)
+		}
+	}
+}
+
+// checkPlaces notes a symbol that is defined in several places, unless one of
+// them says that it knows.
+func (t *Tree) checkPlaces(s *Symbol) {
+	first := s.Nodes[0]
+	for _, n := range s.Nodes[1:] {
+		if !s.shared && (n.File != first.File || n.Line != first.Line) {
+			t.note(n, "%s is also defined at %s:%d", s.Name, first.File, first.Line)
+		}
+	}
+}
+
 func (t *Tree) checkSymbol(s *Symbol) {
+	t.checkPlaces(s)
 	first := s.Nodes[0]
 	if s.Type == TypeBare {
 		t.note(first, "%s is given no type", s.Name)

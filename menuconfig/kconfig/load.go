@@ -37,12 +37,13 @@ var (
 )
 
 // Load puts a file on top of what was chosen so far: first the defaults files,
-// the later ones on top, then the existing sdkconfig. It returns the lines
-// that have no effect because no symbol can take them; Config.Problems has the
-// malformed ones. Values that take no effect now, but could, are in Check.
+// the later ones on top, then the existing sdkconfig. It returns what is odd
+// about the lines: no symbol can take the value, or an old name stands for it,
+// or another line assigned it before. Config.Problems has the malformed ones,
+// Check the values that have no effect now, but could.
 func (s *Settings) Load(c *Config, policy Policy) []*Error {
-	l := &loading{Settings: s, policy: policy, file: c,
-		walked: make([]bool, len(s.tree.Symbols)), settled: make([]bool, len(s.tree.Symbols)),
+	l := &loading{Settings: s, policy: policy, file: c, chosen: map[*Choice]*Symbol{},
+		seen: make([]bool, len(s.tree.Symbols)), walked: make([]bool, len(s.tree.Symbols)), settled: make([]bool, len(s.tree.Symbols)),
 		entries: make([]bool, len(s.tree.nodes)), queued: make([]bool, len(s.tree.Choices)), choices: make([]bool, len(s.tree.Choices))}
 	for e := range c.All() {
 		l.line(e)
@@ -57,7 +58,7 @@ func (s *Settings) Load(c *Config, policy Policy) []*Error {
 	for _, c := range l.marked {
 		l.settleChoice(c)
 	}
-	return l.useless
+	return l.odd
 }
 
 // A loading is the state of one Load.
@@ -68,7 +69,9 @@ type loading struct {
 	members []member  // unmarked ones, to be chosen when all lines are read
 	symbols []*Symbol // marked ones, in file order
 	marked  []*Choice // with marked members, in file order
-	useless []*Error
+	seen    []bool    // symbols that have their line
+	chosen  map[*Choice]*Symbol
+	odd     []*Error
 
 	walked  []bool // symbols whose dependencies are settled
 	settled []bool // symbols
@@ -93,15 +96,35 @@ func (l *loading) line(e Entry) {
 	text, ok := sym.accept(e.Value)
 	switch {
 	case !ok && l.isRemark(e.Line): // "is not set" is for bools alone
+		return
 	case !ok:
 		l.note(e, fmt.Sprintf("%s is wanted", sym.wants()))
+		return
+	}
+	if l.seen[sym.index] {
+		l.note(e, "assigned for the second time: the last line counts")
+	}
+	l.seen[sym.index] = true
+	switch {
 	case e.Marked:
 		l.mark(sym, text)
 	case sym.member():
+		l.noteChoice(sym, text, e)
 		l.members = append(l.members, member{sym, text, e.Line})
 	default:
 		l.choose(sym, text, e.Line)
 	}
+}
+
+// noteChoice notes a second member of a choice that is to be y.
+func (l *loading) noteChoice(sym *Symbol, text string, e Entry) {
+	if text != "y" {
+		return
+	}
+	if first := l.chosen[sym.Choice]; first != nil && first != sym {
+		l.note(e, fmt.Sprintf("%s of %s is y too: the last one counts", first.Name, sym.Choice))
+	}
+	l.chosen[sym.Choice] = sym
 }
 
 func (l *loading) isRemark(line int) bool {
@@ -109,7 +132,7 @@ func (l *loading) isRemark(line int) bool {
 }
 
 func (l *loading) note(e Entry, why string) {
-	l.useless = append(l.useless, &Error{File: l.file.file, Line: e.Line, Column: 1, Text: l.file.lines[e.Line-1].text, Why: why})
+	l.odd = append(l.odd, &Error{File: l.file.file, Line: e.Line, Column: 1, Text: l.file.lines[e.Line-1].text, Why: why})
 }
 
 // today finds the symbol of an assignment, under its old name too.
@@ -122,6 +145,7 @@ func (l *loading) today(e Entry) (*Symbol, Entry) {
 	if !ok || sym == nil {
 		return nil, e
 	}
+	l.note(e, fmt.Sprintf("%s is now %s", e.Name, r.now))
 	e.Marked = false
 	if b, ok := e.Value.True(); ok && r.inverted && sym.Type == TypeBool {
 		e.Value = Bool(!b)

@@ -188,8 +188,10 @@ func (m *macros) value(l *lexer, parts []string) (string, error) {
 		}
 		return m.function(l, parts)
 	}
-	value, _ := m.env(name)
-	return value, nil
+	if value, ok := m.env(name); ok {
+		return value, nil
+	}
+	return "", nil
 }
 
 // functions are those of the preprocessor, with how many arguments they take.

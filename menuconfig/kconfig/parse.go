@@ -228,6 +228,7 @@ func (p *parser) config(into *Node, menuconfig bool) error {
 		s.index = len(p.tree.Symbols)
 		p.tree.Symbols = append(p.tree.Symbols, s)
 	}
+	s.shared = s.shared || strings.Contains(p.lex.text, "# ignore: multiple-definition")
 	n := p.add(into, &Node{Kind: KindSymbol, Symbol: s, Menuconfig: menuconfig})
 	s.Nodes = append(s.Nodes, n)
 	if err := p.options(n); err != nil {

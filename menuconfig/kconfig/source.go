@@ -37,6 +37,35 @@ type Source struct {
 	Env func(name string) (value string, ok bool)
 }
 
+// Defaults reads defaults files in the order in which a build loads them: behind
+// each the one whose name has the target at its end, "sdkconfig.defaults.esp32",
+// if there is one. An error says which file is missing.
+func (src Source) Defaults(files []string, target string) ([]*Config, error) {
+	o := &opener{Source: src}
+	var list []*Config
+	for _, name := range files {
+		c, err := o.defaults(name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c)
+		if c, err = o.defaults(name + "." + target); err == nil {
+			list = append(list, c)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+func (o *opener) defaults(name string) (*Config, error) {
+	text, err := o.read(name)
+	if err != nil {
+		return nil, err
+	}
+	return ReadDefaults(name, []byte(text))
+}
+
 // An opener reads the files of a Source, as many as the bounds allow.
 type opener struct {
 	Source

@@ -113,6 +113,7 @@ type Symbol struct {
 
 	index    int // in Tree.Symbols; -1 when it is not defined
 	constant bool
+	shared   bool // # ignore: multiple-definition
 	unnamed  bool // by option env: in no output
 	selected []reverse
 	implied  []reverse

@@ -1,7 +1,7 @@
 // Package kconfigtest makes up a Kconfig tree of ESP-IDF's size and shape, for
 // tests and measurements that must not depend on the real one: 170 files,
-// 30,000 lines, 3,700 symbols, most of them bools with a prompt and a help text,
-// 200 choices, 340 menus, and the mixture of options that the real files have.
+// 32,000 lines, 3,700 symbols, most of them bools with a prompt and a help text,
+// 170 choices, 340 menus, and the mixture of options that the real files have.
 // It is the same tree every time.
 package kconfigtest
 
@@ -52,7 +52,7 @@ func capsFile() string {
 	return b.String()
 }
 
-// Name is the name of the i-th symbol of a component.
+// name is the name of the i-th symbol of a component.
 func name(component, i int) string { return fmt.Sprintf("PART%03d_OPTION_%d", component, i) }
 
 // A writer writes one component's file.
@@ -64,7 +64,7 @@ type writer struct {
 func componentFile(component int) string {
 	w := &writer{component: component}
 	w.line(0, "menu \"Part %d of the system\"", component)
-	w.line(1, "depends on CAP_%d", 4*(component%(caps/4))+1)
+	w.line(1, "depends on %s", flag(4*component))
 	w.choice(0, 4)
 	for i := 4; i < 10; i++ {
 		w.symbol(i)
@@ -74,7 +74,7 @@ func componentFile(component int) string {
 	w.symbol(10)
 	w.symbol(11)
 	w.line(1, "endmenu")
-	w.line(1, "if %s && !CAP_%d", name(component, 4), 4*(component%90)+2)
+	w.line(1, "if %s || !%s", name(component, 4), flag(4*component+2))
 	for i := 12; i < 17; i++ {
 		w.symbol(i)
 	}
@@ -98,14 +98,14 @@ func (w *writer) line(indent int, format string, args ...any) {
 func (w *writer) choice(from, to int) {
 	w.line(1, "choice PART%03d_CHOICE", w.component)
 	w.line(2, "prompt \"Which way part %d goes\"", w.component)
-	w.line(2, "default %s if CAP_%d", name(w.component, to-1), w.component)
+	w.line(2, "default %s if !%s", name(w.component, to-1), flag(w.component))
 	w.line(2, "default %s", name(w.component, from+w.component%(to-from)))
 	w.help(3)
 	for i := from; i < to; i++ {
 		w.line(2, "config %s", name(w.component, i))
 		w.line(3, "bool \"Way %d of part %d\"", i, w.component)
 		if i == to-2 {
-			w.line(3, "depends on CAP_%d && !CAP_%d", w.component+1, w.component+2)
+			w.line(3, "depends on %s && !%s", flag(w.component+1), flag(w.component+6))
 		}
 	}
 	w.line(1, "endchoice")
@@ -117,9 +117,9 @@ func (w *writer) symbol(i int) {
 	n := w.component*perFile + i
 	w.line(1, "%s %s", map[bool]string{true: "menuconfig", false: "config"}[n%90 == 0], name(w.component, i))
 	switch {
-	case i > 4 && n%5 == 0:
+	case isNumber(n, i):
 		w.number(n, i)
-	case n%60 == 7:
+	case isText(n, i):
 		w.line(2, "string \"Text %d of the part\"", n)
 		w.line(2, "default \"value-%d\"", n)
 	default:
@@ -153,31 +153,51 @@ func (w *writer) bool(n, i int) {
 		w.line(2, "default y if %s", w.condition(n, i))
 	}
 	w.line(2, "default %c", "yn"[n%2])
-	if n%9 == 4 && i == 8 {
-		w.line(2, "select %s if CAP_%d", name(w.component, 18), n%caps)
+	if i == 8 && isBool(w.component*perFile+18, 18) {
+		w.line(2, "select %s if %s", name(w.component, 18), flag(n))
 	}
 }
 
 // condition is an expression over symbols that come before a symbol.
 func (w *writer) condition(n, i int) string {
-	earlier := name(w.component, 4+n%(i-3))
-	if 4+n%(i-3) == i {
-		earlier = name(max(0, w.component-1), 5)
-	}
+	earlier := w.boolBefore(n, i)
 	switch n % 6 {
 	case 0:
 		return earlier
 	case 1:
-		return "!CAP_" + fmt.Sprint(n%caps)
+		return "!" + flag(n)
 	case 2:
-		return fmt.Sprintf("(%s || CAP_%d) && !CAP_%d", earlier, n%caps, (n+3)%caps)
+		return fmt.Sprintf("(%s || %s) && !%s", earlier, flag(n), flag(n+3))
 	case 3:
 		return fmt.Sprintf("CAP_%d >= %d", 4*(n%100), n%60)
 	case 4:
-		return fmt.Sprintf("CAP_%d && %s", n%caps, earlier)
+		return flag(n) + " && " + earlier
 	}
-	return fmt.Sprintf("%s || %s", earlier, name(max(0, w.component-1), 6))
+	return earlier + " || " + flag(n+7)
 }
+
+// boolBefore names a bool that comes before a symbol.
+func (w *writer) boolBefore(n, i int) string {
+	for j := 4 + n%(i-3); j >= 4; j-- {
+		if j < i && isBool(w.component*perFile+j, j) {
+			return name(w.component, j)
+		}
+	}
+	return name(max(0, w.component-1), 0)
+}
+
+// flag names a bool among the caps.
+func flag(n int) string {
+	n %= caps
+	if n%4 == 0 {
+		n++
+	}
+	return fmt.Sprintf("CAP_%d", n)
+}
+
+func isNumber(n, i int) bool { return i > 4 && n%5 == 0 }
+func isText(n, i int) bool   { return i > 4 && n%60 == 7 }
+func isBool(n, i int) bool   { return !isNumber(n, i) && !isText(n, i) }
 
 func (w *writer) help(lines int) {
 	w.line(2, "help")
