@@ -180,11 +180,13 @@ func (l *lexer) next() (ok bool, err error) {
 // line cuts a line that was taken into tokens, after joining what belongs to it.
 func (l *lexer) line(text string) error {
 	l.joins = l.joins[:0]
-	for strings.HasSuffix(text, `\`) {
-		more, _ := l.physical()
+	for ok := true; ok && strings.HasSuffix(text, `\`); {
+		var more string
 		text = text[:len(text)-1]
-		l.joins = append(l.joins, join{len(text), l.number})
-		text += more
+		if more, ok = l.physical(); ok {
+			l.joins = append(l.joins, join{len(text), l.number})
+			text += more
+		}
 	}
 	l.text, l.tokens = text, l.tokens[:0]
 	return l.cut()
@@ -412,22 +414,16 @@ func (l *lexer) fail(pos int, why string) *Error {
 	return e
 }
 
-// where is a place of the line for people.
+// where is a place of the line for people: in the physical line that it is in.
 func (l *lexer) where(pos int) *Error {
-	pos = min(pos, len(l.text))
-	from, number := 0, l.number-len(l.joins)
+	from, to, number := 0, len(l.text), l.number-len(l.joins)
+	pos = min(pos, to)
 	for _, j := range l.joins {
-		if j.pos <= pos {
-			from, number = j.pos, j.number
-		}
-	}
-	to := len(l.text)
-	for _, j := range l.joins {
-		if j.pos > from {
-			to = j.pos
+		if j.pos > pos {
+			to = min(to, j.pos)
 			break
 		}
+		from, number = j.pos, j.number
 	}
-	return &Error{File: l.file, Line: number, Column: utf8.RuneCountInString(l.text[from:max(from, pos)]) + 1,
-		Text: l.text[from:to], source: true}
+	return &Error{File: l.file, Line: number, Column: utf8.RuneCountInString(l.text[from:pos]) + 1, Text: l.text[from:to], source: true}
 }
