@@ -29,6 +29,7 @@ var jobs = []job{
 	{"enroll", enrollJob},
 	{"cut", cutJob},
 	{"binary", binaryJob},
+	{"kconfig", kconfigJob},
 }
 
 // parts are what jobs start in a process of its own: this program, with one of

@@ -31,11 +31,26 @@ var opText = [...]string{opAnd: "&&", opOr: "||", opEqual: "=", opUnequal: "!=",
 
 // The constants y and n are the same in every tree.
 var (
-	yes = &Symbol{Name: "y", Type: TypeBool, constant: true, index: -1}
-	no  = &Symbol{Name: "n", Type: TypeBool, constant: true, index: -1}
+	yes = typed(constant("y"), TypeBool)
+	no  = typed(constant("n"), TypeBool)
 
-	never = &Expr{symbol: no}
+	never = no.expr()
 )
+
+// constant is a symbol that has its name as its value.
+func constant(text string) *Symbol {
+	s := &Symbol{Name: text, constant: true, index: -1}
+	s.leaf.symbol = s
+	return s
+}
+
+func typed(s *Symbol, t Type) *Symbol {
+	s.Type = t
+	return s
+}
+
+// expr is the symbol as an expression.
+func (s *Symbol) expr() *Expr { return &s.leaf }
 
 func (e *Expr) isYes() bool { return e == nil || e.op == opSymbol && e.symbol == yes }
 func (e *Expr) isNo() bool  { return e != nil && e.op == opSymbol && e.symbol == no }

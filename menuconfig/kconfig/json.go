@@ -163,7 +163,7 @@ func (s *Settings) describe(n *Node, o object) {
 			o["title"] = optional(n.Prompt, n.HasPrompt)
 		}
 	}
-	o["help"] = optional(n.Help, n.HasHelp)
+	o["help"] = optional(n.Help(), n.HasHelp)
 }
 
 func optional(text string, has bool) any {

@@ -99,6 +99,15 @@ var keywords = map[string]tokenKind{
 	"source": tokSource, "string": tokString, "visible": tokVisible, "warning": tokWarning,
 }
 
+// keyword returns what a word means, or tokEnd when it is none. Names of symbols
+// are mostly told by their first letter.
+func keyword(word string) tokenKind {
+	if c := word[0]; c >= 'A' && c <= 'Z' {
+		return tokEnd
+	}
+	return keywords[word]
+}
+
 var operators = []struct {
 	text string
 	kind tokenKind
@@ -203,8 +212,8 @@ func (l *lexer) cut() error {
 		l.add(tokEnd, "", i)
 		return nil
 	}
-	kind, known := keywords[s[start:i]]
-	if !known {
+	kind := keyword(s[start:i])
+	if kind == tokEnd {
 		if strings.Trim(s, " \t-") == "help" {
 			l.add(tokHelp, "", start)
 			l.add(tokEnd, "", i)
@@ -252,7 +261,7 @@ func (l *lexer) one(i int, plain bool) (end int, err error) {
 
 func (l *lexer) word(i, end int) (int, error) {
 	text := l.text[i:end]
-	if kind, known := keywords[text]; known {
+	if kind := keyword(text); kind != tokEnd {
 		l.add(kind, "", i)
 		return end, nil
 	}
@@ -337,41 +346,35 @@ func (l *lexer) expanded(i int) (text string, end int, err error) {
 	return "", 0, l.fail(i, "the string has no closing quote")
 }
 
-// help reads the text below a help line. What follows it is the next line.
-func (l *lexer) help() (string, error) {
+// help takes the lines of the text below a help line, as they stand. What
+// follows them is the next line.
+func (l *lexer) help() (lines string, err error) {
+	text := l.rest
 	line, ok := l.physical()
 	for ok && isBlank(line) {
+		text = l.rest
 		line, ok = l.physical()
 	}
-	if !ok {
-		return "", nil
-	}
-	first, indent := indented(line)
+	_, indent := indented(line)
 	if indent == 0 {
-		return "", l.giveBack(line)
+		return "", l.giveBack(line, ok)
 	}
-	var b strings.Builder
-	b.WriteString(first[indent:])
 	for {
-		original, ok := l.physical()
-		if !ok {
-			return trimRight(b.String()), nil
+		end := len(text) - len(l.rest)
+		if line, ok = l.physical(); ok {
+			if _, n := indented(line); n >= indent || isBlank(line) {
+				continue
+			}
 		}
-		if isBlank(original) {
-			b.WriteByte('\n')
-			continue
-		}
-		line, n := indented(original)
-		if n < indent {
-			return trimRight(b.String()), l.giveBack(original)
-		}
-		b.WriteByte('\n')
-		b.WriteString(line[min(indent, len(line)):])
+		return text[:end], l.giveBack(line, ok)
 	}
 }
 
 // giveBack makes a line that was taken the next one.
-func (l *lexer) giveBack(text string) error {
+func (l *lexer) giveBack(text string, taken bool) error {
+	if !taken {
+		return nil
+	}
 	if err := l.line(text); err != nil {
 		return err
 	}

@@ -139,7 +139,7 @@ func (p *parser) helpText(n *Node, _ tokenKind) (err error) {
 		p.note("a second help text: this one counts")
 	}
 	n.HasHelp = true
-	n.Help, err = p.lex.help()
+	n.help, err = p.lex.help()
 	return err
 }
 
@@ -218,10 +218,10 @@ func (p *parser) fromEnvironment(n *Node) error {
 		p.note("the environment has no " + name)
 		return nil
 	}
-	d := guarded{value: &Expr{symbol: constant(value)}}
+	d := guarded{value: constant(value).expr()}
 	switch value {
 	case "y":
-		d.value = &Expr{symbol: yes}
+		d.value = yes.expr()
 	case "n":
 		d.value = never
 	}

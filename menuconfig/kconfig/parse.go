@@ -355,6 +355,7 @@ func (p *parser) named(name string) (*Symbol, error) {
 		return nil, p.fail(fmt.Sprintf("more than %d symbols", maxSymbols))
 	}
 	s := &Symbol{Name: name, index: -1}
+	s.leaf.symbol = s
 	p.symbols[name] = s
 	return s, nil
 }
@@ -368,33 +369,36 @@ func (p *parser) operand() (*Expr, error) {
 	p.at++
 	switch {
 	case t.text == "y":
-		return &Expr{symbol: yes}, nil
+		return yes.expr(), nil
 	case t.text == "n":
 		return never, nil
 	case t.kind == tokQuoted:
-		return &Expr{symbol: constant(t.text)}, nil
+		return constant(t.text).expr(), nil
 	}
 	s, err := p.named(t.text)
-	return &Expr{symbol: s}, err
+	if err != nil {
+		return nil, err
+	}
+	return s.expr(), nil
 }
-
-func constant(text string) *Symbol { return &Symbol{Name: text, constant: true, index: -1} }
 
 // expr takes an expression: terms between ||, of factors between &&.
 func (p *parser) expr() (*Expr, error) {
-	return p.chain(tokOr, opOr, func() (*Expr, error) { return p.chain(tokAnd, opAnd, p.factor) })
+	return p.chain(tokOr, opOr, (*parser).ands)
 }
 
+func (p *parser) ands() (*Expr, error) { return p.chain(tokAnd, opAnd, (*parser).factor) }
+
 // chain takes parts between one operator. A && B && C is A && (B && C).
-func (p *parser) chain(kind tokenKind, op op, part func() (*Expr, error)) (*Expr, error) {
-	first, err := part()
+func (p *parser) chain(kind tokenKind, op op, part func(*parser) (*Expr, error)) (*Expr, error) {
+	first, err := part(p)
 	if err != nil || p.kind() != kind {
 		return first, err
 	}
 	whole := &Expr{op: op, x: first}
 	for last := whole; ; {
 		p.at++
-		next, err := part()
+		next, err := part(p)
 		if err != nil {
 			return nil, err
 		}

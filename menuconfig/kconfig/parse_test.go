@@ -234,8 +234,8 @@ func TestHelp(t *testing.T) {
 	tree := mustParse(t, "config A\n\tbool\n\thelp\n\n\t  first\n\t    more\tcolumns\n\n            second  \n\t \n\tdefault y\n"+
 		"config B\n bool\n help\nconfig C\n bool\n help\n  text # kept\n")
 	for name, want := range map[string]string{"A": "first\n  more        columns\n\n  second", "B": "", "C": "text # kept"} {
-		if n := tree.Symbol(name).Nodes[0]; n.Help != want || !n.HasHelp {
-			t.Errorf("help of %s: %q, want %q", name, n.Help, want)
+		if n := tree.Symbol(name).Nodes[0]; n.Help() != want || !n.HasHelp {
+			t.Errorf("help of %s: %q, want %q", name, n.Help(), want)
 		}
 	}
 	if v := tree.Settings().Value(tree.Symbol("A")); v != Bool(true) {

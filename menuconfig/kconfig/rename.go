@@ -1,6 +1,6 @@
 package kconfig
 
-import "regexp"
+import "strings"
 
 // renames are the old names of symbols, from sdkconfig.rename files.
 type renames struct {
@@ -15,8 +15,6 @@ type rename struct {
 	old, now string
 	inverted bool
 }
-
-var renameLine = regexp.MustCompile(`^CONFIG_([a-zA-Z_0-9]+)[ \t]+(!?)CONFIG_([A-Z_0-9]+)(?:[ \t].*)?$`)
 
 // readRenames reads all sdkconfig.rename files of a source.
 func readRenames(o *opener) (*renames, error) {
@@ -48,15 +46,18 @@ func (r *renames) add(line string) (why string) {
 	if isBlank(line) || line[0] == '#' {
 		return ""
 	}
-	m := renameLine.FindStringSubmatch(line)
+	words := append(strings.Fields(line), "", "")
+	old, isOld := strings.CutPrefix(words[0], prefix)
+	now, inverted := strings.CutPrefix(words[1], "!")
+	now, isNew := strings.CutPrefix(now, prefix)
 	switch {
-	case m == nil:
+	case !isOld || !isNew || !nameText.MatchString(old) || !nameText.MatchString(now) || !strings.HasPrefix(line, prefix):
 		return "neither CONFIG_OLD CONFIG_NEW, nor CONFIG_OLD !CONFIG_NEW, nor a remark"
-	case m[1] == m[3]:
+	case old == now:
 		return "the old name is the new one"
 	}
-	r.last[m[1]] = len(r.lines)
-	r.lines = append(r.lines, rename{m[1], m[3], m[2] == "!"})
+	r.last[old] = len(r.lines)
+	r.lines = append(r.lines, rename{old, now, inverted})
 	return ""
 }
 

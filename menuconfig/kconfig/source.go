@@ -1,6 +1,7 @@
 package kconfig
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -70,6 +71,7 @@ func (o *opener) defaults(name string) (*Config, error) {
 type opener struct {
 	Source
 	files, bytes int
+	buffer       []byte // of the file that is read
 }
 
 // inside turns a path of a Kconfig file into one of Files.
@@ -98,14 +100,17 @@ func (o *opener) read(name string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	b := bytes.NewBuffer(o.buffer[:0])
+	n, err := b.ReadFrom(io.LimitReader(f, MaxSize+1))
 	if err != nil {
 		return "", err
 	}
-	if o.bytes += len(data); len(data) > MaxSize || o.bytes > maxTotal {
+	if o.bytes += int(n); n > MaxSize || o.bytes > maxTotal {
 		return "", fmt.Errorf("larger than %d bytes, or %d in all files", MaxSize, maxTotal)
 	}
-	return string(data), checkUnicode(name, string(data))
+	o.buffer = b.Bytes()
+	text := string(o.buffer)
+	return text, checkUnicode(name, text)
 }
 
 // checkUnicode says where a file is not plain UTF-8.

@@ -1,9 +1,10 @@
 package kconfig
 
 import (
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // A Tree is a parsed and checked tree of Kconfig files. It never changes and
@@ -54,7 +55,6 @@ type Node struct {
 	Prompt     string
 	HasPrompt  bool // an entry without one is never shown
 	Menuconfig bool // its children open as a menu of their own
-	Help       string
 	HasHelp    bool
 	Warning    string // to be confirmed before the first change
 	File       string
@@ -62,6 +62,7 @@ type Node struct {
 	Parent     *Node // in the menu; nil for the root
 	Children   []*Node
 
+	help      string // as it stands in the file
 	index     int
 	scope     *Node // whose condition flows down to this one
 	inside    []*Node
@@ -111,7 +112,8 @@ type Symbol struct {
 	Choice  *Choice // of which it is a member, or nil
 	Warning string  // to be confirmed before the first change
 
-	index    int // in Tree.Symbols; -1 when it is not defined
+	leaf     Expr // the symbol as an expression
+	index    int  // in Tree.Symbols; -1 when it is not defined
 	constant bool
 	shared   bool // # ignore: multiple-definition
 	unnamed  bool // by option env: in no output
@@ -154,6 +156,25 @@ type choiceDefault struct {
 	node *Node // where it stands
 }
 
+// Help returns the help text, without the indent that all its lines have.
+func (n *Node) Help() string {
+	var b strings.Builder
+	indent := -1
+	for rest := n.help; rest != ""; {
+		var line string
+		line, _, rest = splitLine(rest)
+		line, blanks := indented(line)
+		if indent < 0 {
+			indent = blanks
+		}
+		if !isBlank(line) {
+			b.WriteString(line[min(indent, len(line)):])
+		}
+		b.WriteByte('\n')
+	}
+	return trimRight(b.String())
+}
+
 // DependsOn is the whole condition of an entry, with what flows down from the
 // entries around it. nil is y.
 func (n *Node) DependsOn() *Expr {
@@ -177,8 +198,6 @@ func (n *Node) VisibleIf() *Expr {
 	return and(n.promptIf, and(visible, n.DependsOn()))
 }
 
-var notWord = regexp.MustCompile(`[^\p{L}\p{N}_]+`)
-
 // ID names an entry to programs: a symbol's is its name, another's is made of
 // its path of prompts and the place where it is defined.
 func (n *Node) ID() string {
@@ -187,13 +206,30 @@ func (n *Node) ID() string {
 	}
 	var slugs []string
 	for m := n; m.Parent != nil && m.HasPrompt; m = m.Parent {
-		slugs = append([]string{strings.ToLower(notWord.ReplaceAllString(m.Prompt, "-"))}, slugs...)
+		slugs = append(slugs, slug(m.Prompt))
 	}
+	slices.Reverse(slugs)
 	file := strings.NewReplacer("/", "-", `\`, "-").Replace(n.File)
 	if !strings.HasPrefix(file, "-") {
 		file = "-" + file
 	}
 	return strings.Join(slugs, "-") + file + "-" + strconv.Itoa(n.Line)
+}
+
+// slug replaces all between the words of a prompt by a -.
+func slug(prompt string) string {
+	var b strings.Builder
+	gap := false
+	for _, r := range prompt {
+		word := r == '_' || unicode.IsLetter(r) || unicode.IsNumber(r)
+		if word {
+			b.WriteRune(unicode.ToLower(r))
+		} else if !gap {
+			b.WriteByte('-')
+		}
+		gap = !word
+	}
+	return b.String()
 }
 
 // Walk calls visit for every entry below the root, parents before their
