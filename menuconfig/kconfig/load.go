@@ -214,15 +214,7 @@ func (l *loading) decide(m Mismatch) Outcome {
 func (l *loading) before(nodes []*Node) {
 	for _, n := range nodes {
 		l.entry(n)
-		for _, d := range n.defaults {
-			l.expr(d.value)
-			l.expr(d.cond)
-		}
-		for _, r := range n.ranges {
-			l.expr(r.low)
-			l.expr(r.high)
-			l.expr(r.cond)
-		}
+		n.eachValue(l.expr)
 		for _, list := range [][]reference{n.selects, n.implies} {
 			for _, r := range list {
 				l.expr(r.cond)

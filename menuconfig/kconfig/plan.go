@@ -204,15 +204,7 @@ func (p *planner) usePrompt(n *Node) {
 func (p *planner) symbolUses(s *Symbol) {
 	for _, n := range s.Nodes {
 		p.usePrompt(n)
-		for _, d := range n.defaults {
-			p.useExpr(d.value)
-			p.useExpr(d.cond)
-		}
-		for _, r := range n.ranges {
-			p.useExpr(r.low)
-			p.useExpr(r.high)
-			p.useExpr(r.cond)
-		}
+		n.eachValue(p.useExpr)
 	}
 	for _, list := range [][]reverse{s.selected, s.implied, s.set, s.weakSet} {
 		for _, r := range list {

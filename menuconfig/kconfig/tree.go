@@ -175,6 +175,19 @@ func (n *Node) Help() string {
 	return trimRight(b.String())
 }
 
+// eachValue calls visit for what defaults and ranges are made of.
+func (n *Node) eachValue(visit func(*Expr)) {
+	for _, d := range n.defaults {
+		visit(d.value)
+		visit(d.cond)
+	}
+	for _, r := range n.ranges {
+		visit(r.low)
+		visit(r.high)
+		visit(r.cond)
+	}
+}
+
 // DependsOn is the whole condition of an entry, with what flows down from the
 // entries around it. nil is y.
 func (n *Node) DependsOn() *Expr {
