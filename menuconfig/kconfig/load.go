@@ -40,7 +40,8 @@ var (
 // the later ones on top, then the existing sdkconfig. It returns what is odd
 // about the lines: no symbol can take the value, or an old name stands for it,
 // or another line assigned it before. Config.Problems has the malformed ones,
-// Check the values that have no effect now, but could.
+// Check the values that have no effect now, but could. A nil policy is
+// PreferSdkconfig.
 func (s *Settings) Load(c *Config, policy Policy) []*Error {
 	l := &loading{Settings: s, policy: policy, file: c, chosen: map[*Choice]*Symbol{},
 		seen: make([]bool, len(s.tree.Symbols)), walked: make([]bool, len(s.tree.Symbols)), settled: make([]bool, len(s.tree.Symbols)),
