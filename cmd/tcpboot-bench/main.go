@@ -32,6 +32,7 @@ var jobs = []job{
 	{"cut", cutJob},
 	{"radius", radiusJob},
 	{"binary", binaryJob},
+	{"kconfig", kconfigJob},
 }
 
 // parts are what jobs start in a process of its own: this program, with one of

@@ -44,10 +44,11 @@ var mayImport = map[string]string{
 	"menuconfig/kconfig": "",
 	"templates":          "",
 
-	"pki/registry/registrytest": "pki pki/registry",
-	"cmd/tcpboot":               "*",
-	"cmd/tcpboot-bench":         "*",
-	"cmd/tcpboot-demo":          "release/espimage",
+	"pki/registry/registrytest":      "pki pki/registry",
+	"menuconfig/kconfig/kconfigtest": "",
+	"cmd/tcpboot":                    "*",
+	"cmd/tcpboot-bench":              "*",
+	"cmd/tcpboot-demo":               "release/espimage",
 }
 
 func TestWhoMayImportWhom(t *testing.T) {

@@ -14,6 +14,7 @@ const MaxSize = 4 << 20
 // A Config is one sdkconfig file in memory. The zero Config is an empty file,
 // ready to use. It is not safe for concurrent use.
 type Config struct {
+	file     string // what errors call it
 	lines    []line
 	problems []*Error
 	defaults bool // read by ReadDefaults
@@ -32,7 +33,7 @@ func read(file string, data []byte, defaults bool) (*Config, error) {
 	if len(data) > MaxSize {
 		return nil, &Error{File: file, Line: 1, Column: 1, Why: fmt.Sprintf("larger than %d bytes", MaxSize)}
 	}
-	c, old, marked := &Config{defaults: defaults}, false, false
+	c, old, marked := &Config{file: file, defaults: defaults}, false, false
 	for rest := string(data); rest != ""; {
 		var l line
 		l.text, l.end, rest = splitLine(rest)
@@ -41,13 +42,13 @@ func read(file string, data []byte, defaults bool) (*Config, error) {
 			return nil, at
 		}
 		if old {
-			old = trimRight(l.text) != oldNamesEnd
+			old = trimLeft(trimRight(l.text)) != oldNamesEnd
 		} else if at.Why, at.Column = l.read(defaults); at.Why != "" {
 			c.problems = append(c.problems, at)
 		}
 		old = old || l.kind == oldBegin
 		l.mark = marked && l.kind == assigned
-		marked = l.kind == mark || marked && (l.kind == remark || l.kind == oldBegin || l.kind == ignored)
+		marked = !old && (l.kind == mark || marked && (l.kind == remark || l.kind == ignored))
 		c.lines = append(c.lines, l)
 	}
 	return c, nil

@@ -29,7 +29,7 @@ func readFile(t *testing.T, name string) (*Config, []byte) {
 	return c, data
 }
 
-func must(t *testing.T, text string) *Config {
+func must(t testing.TB, text string) *Config {
 	t.Helper()
 	c, err := Read("sdkconfig", []byte(text))
 	if err != nil {

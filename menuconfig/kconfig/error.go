@@ -5,17 +5,21 @@ import (
 	"strings"
 )
 
-// An Error is something wrong at one place of a file. Text is the whole line,
-// which may hold a secret; Error shows of it only what stands before the value.
+// An Error is something wrong at one place of a file. Text is the whole line. An
+// sdkconfig line may hold a secret: of it Error shows only what stands before
+// the value.
 type Error struct {
 	File   string
 	Line   int // from 1
 	Column int // from 1, in characters
 	Text   string
 	Why    string
+
+	source bool // Text is of a Kconfig file, which holds no secrets
 }
 
-// Error prints "sdkconfig:12:20: why: CONFIG_NAME=…".
+// Error prints "sdkconfig:12:20: why: CONFIG_NAME=…", or "Kconfig:5:9: why:
+// depends on A = B".
 func (e *Error) Error() string {
 	at := fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Why)
 	if e.Text == "" {
@@ -27,7 +31,10 @@ func (e *Error) Error() string {
 // shown is the offending line without its value, bounded, with nothing in it
 // that a terminal would act on.
 func (e *Error) shown() string {
-	text, _, cut := strings.Cut(strings.TrimSpace(e.Text), "=")
+	text, cut := strings.TrimSpace(e.Text), false
+	if !e.source {
+		text, _, cut = strings.Cut(text, "=")
+	}
 	if len(text) > 60 {
 		text, cut = strings.ToValidUTF8(text[:60], ""), true
 	} else if cut {

@@ -77,9 +77,9 @@ func (l *line) read(defaults bool) (why string, column int) {
 		text = text[indent:]
 	}
 	switch {
-	case text == markLine:
+	case trimLeft(text) == markLine:
 		l.kind = mark
-	case text == oldNames:
+	case trimLeft(text) == oldNames:
 		l.kind = oldBegin
 	case unset.MatchString(text):
 		l.kind, l.set = assigned, Assignment{unset.FindStringSubmatch(text)[1], Bool(false)}

@@ -11,19 +11,21 @@ import (
 // A Type is what a value looks like in a file.
 type Type uint8
 
-// The types. TypeBare is text that is none of the others: a number without its
-// 0x, a fraction, nothing at all.
+// The types. In a file TypeBare is text that is none of the others: a number
+// without its 0x, a fraction, nothing at all; in a tree it is that of a symbol
+// that was given none. TypeFloat is only in trees: a file's fraction is bare.
 const (
 	TypeBare Type = iota
 	TypeBool
 	TypeInt
 	TypeHex
 	TypeString
+	TypeFloat
 )
 
-var typeNames = [...]string{"bare", "bool", "int", "hex", "string"}
+var typeNames = [...]string{"bare", "bool", "int", "hex", "string", "float"}
 
-// String names t: "bare", "bool", "int", "hex", "string".
+// String names t: "bare", "bool", "int", "hex", "string", "float".
 func (t Type) String() string {
 	if int(t) < len(typeNames) {
 		return typeNames[t]
