@@ -73,11 +73,11 @@ func (w *watcher) watch(boards iter.Seq2[registry.Standing, error], seen iter.Se
 
 func (w *watcher) sort(b registry.Standing, last time.Time, v fleet.Visit) {
 	switch {
-	case b.State == fleet.Revoked && last.After(b.Revoked):
+	case b.State == fleet.Revoked && last.After(b.Since):
 		w.knocking.add(fmt.Sprintf("%s  %s from %s by %s", b.MAC, last.UTC().Format(time.DateTime), v.Remote, v.Protocol))
 	case b.State != fleet.Active:
-	case last.IsZero() && b.Enrolled.Before(w.seen):
-		w.never.add(fmt.Sprintf("%s  enrolled on %s", b.MAC, day(b.Enrolled)))
+	case last.IsZero() && b.Since.Before(w.seen):
+		w.never.add(fmt.Sprintf("%s  enrolled on %s", b.MAC, day(b.Since)))
 	case !last.IsZero() && last.Before(w.seen):
 		w.stale.add(fmt.Sprintf("%s  on %s from %s", b.MAC, day(last), v.Remote))
 	}

@@ -125,25 +125,24 @@ func (f *Fleet) someBoards(ctx context.Context, q string, args ...any) (macs []f
 	return macs, nil
 }
 
-// A Standing is where one board stands, and since when.
+// A Standing is where one board stands, and since when: its revocation, or else
+// its enrolment.
 type Standing struct {
-	MAC      fleet.MAC
-	State    fleet.State
-	Enrolled time.Time
-	Revoked  time.Time // zero unless it is
+	MAC   fleet.MAC
+	State fleet.State
+	Since time.Time
 }
 
 // Standings yields where every board stands, ordered by MAC, and nothing else
 // of them. After an error it yields no more.
 func (f *Fleet) Standings(ctx context.Context) iter.Seq2[Standing, error] {
-	return query(ctx, f.db, scanStanding, "SELECT mac, state, enrolled, revoked FROM device ORDER BY mac")
+	return query(ctx, f.db, scanStanding, "SELECT mac, state, coalesce(revoked, enrolled) FROM device ORDER BY mac")
 }
 
 func scanStanding(rows *sql.Rows) (s Standing, err error) {
-	var mac, enrolled string
-	var revoked sql.NullString
-	if err = rows.Scan(&mac, &s.State, &enrolled, &revoked); err != nil {
+	var mac, since string
+	if err = rows.Scan(&mac, &s.State, &since); err != nil {
 		return s, err
 	}
-	return s, errors.Join(parseHex(s.MAC[:], mac), parseTime(&s.Enrolled, enrolled), parseOptionalTime(&s.Revoked, revoked))
+	return s, errors.Join(parseHex(s.MAC[:], mac), parseTime(&s.Since, since))
 }

@@ -44,7 +44,8 @@ func summary(h *harness) {
 		standings = append(standings, s)
 	}
 	equal(h, "standings", len(standings), 7)
-	equal(h, "of a revoked one", standings[2], registry.Standing{MAC: MAC(3), State: fleet.Revoked, Enrolled: before, Revoked: changed})
+	equal(h, "of a revoked one", standings[2], registry.Standing{MAC: MAC(3), State: fleet.Revoked, Since: changed})
+	equal(h, "of another", standings[0], registry.Standing{MAC: MAC(1), State: fleet.Active, Since: before})
 
 	dead := []pki.Revocation{{Serial: Admission(1, 0).Serial, Time: before, Reason: "rotated"}, {Serial: Admission(9, 0).Serial, Time: before, Reason: "rotated"}}
 	_, err = h.Restore(ctx, registry.Later{Dead: dead})
