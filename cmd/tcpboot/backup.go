@@ -90,6 +90,11 @@ func backupSite(s *session) (err error) {
 		return err
 	}
 	defer out.abort()
+	unlock, err := s.site.Lock("backup") // two at once would copy to one name
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	p := &packer{session: s, done: backedUp{File: s.cli.Args().First(), Without: []string{}}}
 	defer p.clear()
 	if err := p.gather(); err != nil {
@@ -266,7 +271,7 @@ func (p *packer) copyRegistry() error {
 	database, inFile := databaseFile(p.site)
 	if !inFile {
 		p.without("the registry: back the database up with pg_dump")
-		return p.readHead(ctx, p.fleet)
+		return p.noteHead(ctx, p.fleet)
 	}
 	path, err := p.copyOf(database)
 	if err == nil {
@@ -281,10 +286,11 @@ func (p *packer) copyRegistry() error {
 	}
 	p.head.Database = backedDatabase(p.site)
 	p.items = append(p.items, item{name: p.head.Database, path: path})
-	return errors.Join(p.readHead(ctx, f), f.Close())
+	return errors.Join(p.noteHead(ctx, f), f.Close())
 }
 
-func (p *packer) readHead(ctx context.Context, f *registry.Fleet) (err error) {
+// noteHead notes how far the registry in the backup has come.
+func (p *packer) noteHead(ctx context.Context, f *registry.Fleet) (err error) {
 	p.head.Registry, err = headOf(ctx, p.site, f)
 	p.head.Registry.Behind = nil // a copy of a file is another file
 	p.done.Head = p.head.Registry.Head

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"filippo.io/age"
+
 	"github.com/tcpboot/tcpboot/pki/custody"
 	"github.com/tcpboot/tcpboot/pki/enroll"
 	"github.com/tcpboot/tcpboot/pki/fleet"
@@ -49,6 +51,9 @@ func hints(err error) (all []string) {
 	}
 	if isOlder(err) {
 		add("`tcpboot restore --into DIR` makes what there is the site's again, and nothing that died since comes back to life")
+	}
+	if e := new(age.NoIdentityMatchError); errors.As(err, &e) {
+		add("check --passphrase-file (TCPBOOT_PASSPHRASE_FILE), or give --identity FILE, whichever the backup was made for")
 	}
 	if e := new(blindError); errors.As(err, &e) {
 		add("give the newest list that was kept anywhere: --crl FILE; its copies are wherever certs/boards.crl was published")

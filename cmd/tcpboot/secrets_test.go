@@ -104,6 +104,9 @@ func (l *life) live() {
 		l.run(append(strings.Fields(verb), "--json")...)
 	}
 	l.run("audit", "export", "--out", "audit.copy")
+	l.run("backup", "site.backup")
+	l.refused("restore", "site.backup", "--site", "elsewhere", "--passphrase-file", "other.pass")
+	l.refused("key", "recover", "--all", "--code-file", "nowhere", "boards-ca")
 	l.refused("status")
 }
 
