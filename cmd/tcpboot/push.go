@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
 	"github.com/urfave/cli/v2"
@@ -15,6 +16,7 @@ import (
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/bundle"
 	"github.com/tcpboot/tcpboot/release/remote"
+	"github.com/tcpboot/tcpboot/release/sign"
 )
 
 var plainHTTPFlag = &cli.BoolFlag{Name: "plain-http", Usage: "speak to the registry without TLS", DefaultText: "only on this machine"}
@@ -31,8 +33,10 @@ var pushVerb = &cli.Command{
 		"under the tag of its version. TAG, with one VERSION, is a tag more, which moves.\n" +
 		"Running it again finishes what was cut off.\n\n" + aboutCredentials,
 	BashComplete: completeVersions,
-	Flags:        []cli.Flag{hardwareFlag, plainHTTPFlag},
-	Action:       withSite(releasePush),
+	Flags: []cli.Flag{hardwareFlag, plainHTTPFlag,
+		&cli.BoolFlag{Name: "sign", Usage: "attach what `cosign verify --key` looks for, signed with the release key"},
+	},
+	Action: withSite(releasePush),
 }
 
 var pullVerb = &cli.Command{
@@ -88,6 +92,11 @@ func releasePush(s *session) error {
 		}
 		packed = append(packed, all)
 	}
+	if s.cli.Bool("sign") {
+		if err := s.signPacked(layout, slices.Concat(packed...)); err != nil {
+			return err
+		}
+	}
 	line := newTraffic(s.cli, "KiB sent:")
 	defer line.done()
 	repo, err := s.repository(to, line)
@@ -139,6 +148,24 @@ func (s *session) provedPacked(layout *depot, version string) ([]*bundle.Packed,
 		}
 	}
 	return all, nil
+}
+
+// signPacked attaches a signature for cosign to each, unless it has one.
+func (s *session) signPacked(layout *depot, all []*bundle.Packed) error {
+	signer, err := s.keys.open("release")
+	if err != nil {
+		return err
+	}
+	key, err := sign.NewRelease(signer)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if err := layout.Sign(s.ctx(), p, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func pushedOf(version string, to remote.Reference, done *remote.Push, packed []*bundle.Packed) pushed {

@@ -43,7 +43,27 @@
 // compact with sorted annotations: the same release is the same bytes and the
 // same digest, wherever it is stored. (testdata/1.4.0 has this one whole.)
 //
-// index.json has an entry for each:
+// A version is an image index over what there is of it: a manifest for each
+// hardware, and one more for each time that a release was stated again. Its
+// entries are in the order of hardware, place in the audit trail and digest, so
+// that the same releases are the same index:
+//
+//	{
+//	  "schemaVersion": 2,
+//	  "mediaType": "application/vnd.oci.image.index.v1+json",
+//	  "artifactType": "application/vnd.tcpboot.release-index.v1",
+//	  "manifests": [
+//	    {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": "sha256:…", "size": 1070,
+//	     "annotations": {"dev.tcpboot.chip": "esp32", "dev.tcpboot.hardware": "esp32", "dev.tcpboot.kind": "firmware"},
+//	     "artifactType": "application/vnd.tcpboot.release.v1"}
+//	  ],
+//	  "annotations": {"org.opencontainers.image.version": "1.4.0"}
+//	}
+//
+// Signatures and SBOMs (the kinds in attach.go) are image manifests whose subject
+// is that of a release; they travel with it.
+//
+// index.json has an entry for each release, attachment and version:
 //
 //	{
 //	  "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -53,12 +73,14 @@
 //	  "artifactType": "application/vnd.tcpboot.release.v1"
 //	}
 //
-// The name is <version>-<hardware>, a valid OCI tag. Where a release is restated
+// A version's name is its own. A release's is <version>-<hardware>, a valid OCI tag. Where a release is restated
 // (the same images, signed again with new sequences) the new entry takes the
 // name and the older one stays without: offers that name its digest still hold.
 // Two pairs that would share a name ("1-a" for "b", "1" for "a-b") cannot both
-// be stored. Entries of other artifact types, such as an SBOM that somebody
-// attached, are kept and passed over.
+// be stored; where version "1-a" would share one with "1" for "a", the release has
+// it, and the version is listed by nothing but its releases. A layout from before
+// versions had an index gets one at the next Store. Entries of other artifact types
+// are kept and passed over.
 //
 // # What survives
 //
@@ -73,9 +95,18 @@
 // while tcpboot may, and do not let them collect garbage, which would drop the
 // entries without names.)
 //
+// # From elsewhere, and as a cache
+//
+// Pull brings releases from a Source, which package remote has for OCI registries.
+// It stages blobs in a folder .pull-*, each compared with its digest before it has
+// a name there; only when all releases are whole and were held against the site's
+// keys are they moved among the blobs and listed, in one rename of the index. A
+// layout may also be a Source's cache: Learn lists releases without their images,
+// Fill brings images when they are wanted, and removes others.
+//
 // # What is trusted
 //
-// Nothing in the folder. File sizes are bounded before reading, a digest is the
+// Nothing in the folder, nor in a Source. File sizes are bounded before reading, a digest is the
 // only way to name a blob, links and pipes are refused, and every blob's digest
 // is compared before a byte of it is used or served. That finds damage, not
 // forgery: whoever can write to the folder can list a release of their own.

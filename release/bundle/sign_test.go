@@ -15,14 +15,7 @@ import (
 // same manifest gives the same bytes.
 func signed(t testing.TB, m release.Manifest) []byte {
 	t.Helper()
-	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), bytes.Repeat([]byte{1}, 32))
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := sign.NewRelease(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	k := releaseKey(t)
 	payload, err := m.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -32,4 +25,17 @@ func signed(t testing.TB, m release.Manifest) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+func releaseKey(t testing.TB) sign.Release {
+	t.Helper()
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), bytes.Repeat([]byte{1}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := sign.NewRelease(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
 }
