@@ -30,6 +30,7 @@ type depot struct {
 	behind *remote.Repository // nil: the layout is all there is
 	proves func(*release.Release) error
 	line   *traffic // of what moves while a person waits; nil when nobody does
+	again  time.Duration
 }
 
 const (
@@ -60,8 +61,10 @@ func (s *session) layout() (*depot, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.ask(s.ctx()); err != nil {
-		say(s.cli, "going by what was read before: %v", err)
+	if d.behind != nil {
+		if err := d.ask(s.ctx()); err != nil {
+			say(s.cli, "going by what was read before: %v", err)
+		}
 	}
 	s.depot = d
 	return d, nil
@@ -89,14 +92,11 @@ func (s *session) openDepot() (*depot, error) {
 	}
 	line := newTraffic(s.cli, "KiB moved:")
 	behind, err := s.repository(at, line)
-	return &depot{layout, behind, s.proves, line}, err
+	return &depot{layout, behind, s.proves, line, askAgain}, err
 }
 
 // ask lists what the registry has and the cache has not.
 func (d *depot) ask(ctx context.Context) error {
-	if d.behind == nil {
-		return nil
-	}
 	return d.behind.Mirror(ctx, d.Layout, d.proves)
 }
 
@@ -116,7 +116,7 @@ func (d *depot) follow(ctx context.Context, log *slog.Logger) {
 	if d.behind == nil {
 		return
 	}
-	tick := time.NewTicker(askAgain)
+	tick := time.NewTicker(d.again)
 	defer tick.Stop()
 	for fault := ""; ; {
 		select {
