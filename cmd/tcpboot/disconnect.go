@@ -84,7 +84,7 @@ func (s *session) toDisconnect() ([]radius.AccessPoint, error) {
 		return nil, err
 	}
 	for _, e := range all {
-		if !e.reloads() {
+		if !e.reloads() && !formats[e.Format].asks {
 			say(s.cli, "note: the server on %s is not reloaded: who is cut off logs in again there until it is restarted", e.Dir)
 		}
 	}

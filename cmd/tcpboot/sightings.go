@@ -13,8 +13,8 @@ import (
 	"github.com/tcpboot/tcpboot/pki/registry"
 )
 
-// sightings yields the last time that each board was seen, ordered by MAC, and
-// whether anybody looked. Whoever sees boards in another way is asked here too.
+// sightings yields when boards were seen last, by image servers and at RADIUS,
+// ordered by MAC, and whether anybody looked.
 func (s *session) sightings(ctx context.Context) (all iter.Seq2[fleet.Visit, error], done func() error, looked bool, err error) {
 	visits, err := registry.ReadVisits(ctx, s.visits())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -23,7 +23,41 @@ func (s *session) sightings(ctx context.Context) (all iter.Seq2[fleet.Visit, err
 	if err != nil {
 		return nil, nil, false, err
 	}
-	return visits.All(ctx), visits.Close, true, nil
+	return byMAC(visits.All(ctx), logins(s.fleet.Logins(ctx))), visits.Close, true, nil
+}
+
+// logins are those at RADIUS as sightings.
+func logins(all iter.Seq2[registry.Login, error]) iter.Seq2[fleet.Visit, error] {
+	return func(yield func(fleet.Visit, error) bool) {
+		for l, err := range all {
+			if !yield(fleet.Visit{MAC: l.MAC, Time: l.Last, Remote: "RADIUS", Protocol: "eap"}, err) {
+				return
+			}
+		}
+	}
+}
+
+// byMAC is both, in the order that each of them has.
+func byMAC(a, b iter.Seq2[fleet.Visit, error]) iter.Seq2[fleet.Visit, error] {
+	return func(yield func(fleet.Visit, error) bool) {
+		next, stop := iter.Pull2(b)
+		defer stop()
+		second, err, more := next()
+		for first, failed := range a {
+			for more && (err != nil || bytes.Compare(second.MAC[:], first.MAC[:]) < 0) {
+				if !yield(second, err) {
+					return
+				}
+				second, err, more = next()
+			}
+			if !yield(first, failed) {
+				return
+			}
+		}
+		for more && yield(second, err) {
+			second, err, more = next()
+		}
+	}
 }
 
 // lookAtSightings goes through boards and sightings side by side, both in the
@@ -59,27 +93,31 @@ func (w *watcher) watch(boards iter.Seq2[registry.Standing, error], seen iter.Se
 		for more && err == nil && bytes.Compare(visit.MAC[:], b.MAC[:]) < 0 { // of a board that nobody knows
 			visit, err, more = next()
 		}
+		var last fleet.Visit
+		for more && err == nil && visit.MAC == b.MAC {
+			if visit.Time.After(last.Time) {
+				last = visit
+			}
+			visit, err, more = next()
+		}
 		if err != nil {
 			return err
 		}
-		if more && visit.MAC == b.MAC {
-			w.sort(b, visit.Time, visit)
-		} else {
-			w.sort(b, time.Time{}, visit)
-		}
+		w.sort(b, last)
 	}
 	return err
 }
 
-func (w *watcher) sort(b registry.Standing, last time.Time, v fleet.Visit) {
+// sort looks at when a board was seen last; the zero Visit: never.
+func (w *watcher) sort(b registry.Standing, last fleet.Visit) {
 	switch {
-	case b.State == fleet.Revoked && last.After(b.Since):
-		w.knocking.add(fmt.Sprintf("%s  %s from %s by %s", b.MAC, last.UTC().Format(time.DateTime), v.Remote, v.Protocol))
+	case b.State == fleet.Revoked && last.Time.After(b.Since):
+		w.knocking.add(fmt.Sprintf("%s  %s from %s by %s", b.MAC, last.Time.UTC().Format(time.DateTime), last.Remote, last.Protocol))
 	case b.State != fleet.Active:
-	case last.IsZero() && b.Since.Before(w.seen):
+	case last.Time.IsZero() && b.Since.Before(w.seen):
 		w.never.add(fmt.Sprintf("%s  enrolled on %s", b.MAC, day(b.Since)))
-	case !last.IsZero() && last.Before(w.seen):
-		w.stale.add(fmt.Sprintf("%s  on %s from %s", b.MAC, day(last), v.Remote))
+	case !last.Time.IsZero() && last.Time.Before(w.seen):
+		w.stale.add(fmt.Sprintf("%s  on %s from %s", b.MAC, day(last.Time), last.Remote))
 	}
 }
 

@@ -242,6 +242,7 @@ func (s *session) lookAtExports(st *siteStatus, sum registry.Summary) error {
 		switch {
 		case written.IsZero():
 			st.find(true, finding{Kind: "export-gone", Text: e.Dir + " is gone: a RADIUS server was to read it", Hint: again})
+		case formats[e.Format].asks: // no board is in it
 		case written.Add(time.Second).Before(sum.Changed): // a disk's clock is a little behind
 			st.find(true, finding{Kind: "export-stale", Text: fmt.Sprintf("%s is of %s, and boards changed after it", e.Dir, day(written)), Hint: again})
 		}
@@ -260,8 +261,25 @@ func newest(dir string) (t time.Time) {
 	return t
 }
 
-// warnBefore is how long before its end a certificate wants attention.
-const warnBefore = 90 * 24 * time.Hour
+// warnBefore is how long before its end a certificate wants attention; that of the
+// OCSP responder lives no longer than this for others.
+func warnBefore(name string) time.Duration {
+	if strings.HasPrefix(name, responderKey.name) {
+		return 14 * 24 * time.Hour
+	}
+	return 90 * 24 * time.Hour
+}
+
+// renewHint is the verb that gives a certificate another end.
+func renewHint(name string) string {
+	switch {
+	case strings.HasPrefix(name, responderKey.name):
+		return "tcpboot ocsp renew"
+	case slices.Contains(certifiedKeys, name):
+		return "tcpboot key renew " + name
+	}
+	return ""
+}
 
 func lookAtCertificates(s *session, st *siteStatus) error {
 	files, err := filepath.Glob(filepath.Join(globQuote(s.site.Path("certs")), "*.pem"))
@@ -281,8 +299,8 @@ func lookAtCertificates(s *session, st *siteStatus) error {
 		}
 	}
 	for _, name := range byEnd(st.Expires) {
-		if end := st.Expires[name]; end.Sub(st.limits.now) < warnBefore {
-			st.find(true, finding{Kind: "certificate", Text: fmt.Sprintf("certificate %s ends on %s", name, day(end))})
+		if end := st.Expires[name]; end.Sub(st.limits.now) < warnBefore(name) {
+			st.find(true, finding{Kind: "certificate", Text: fmt.Sprintf("certificate %s ends on %s", name, day(end)), Hint: renewHint(name)})
 		}
 	}
 	return nil
