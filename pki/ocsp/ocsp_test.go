@@ -86,7 +86,7 @@ func newSite(now time.Time) *site {
 	s.good, s.revoked, s.unknown = board(1), board(2), board(3)
 	s.boards = registry{
 		pki.SerialOf(s.good):    nil,
-		pki.SerialOf(s.revoked): {Serial: pki.SerialOf(s.revoked), Time: s.ended, Reason: "stolen"},
+		pki.SerialOf(s.revoked): {Serial: pki.SerialOf(s.revoked), Time: s.ended, Reason: "stolen", Final: true},
 	}
 	return s
 }
@@ -285,7 +285,7 @@ func TestOpenSSL(t *testing.T) {
 		}
 	}
 	serial := pki.SerialOf(s.good)
-	s.boards[serial] = &pki.Revocation{Serial: serial, Time: present, Reason: "retired"}
+	s.boards[serial] = &pki.Revocation{Serial: serial, Time: present, Reason: "retired", Final: true}
 	if got := ask(server.URL, s.good); !strings.Contains(got, "board.pem: revoked") {
 		t.Errorf("after the revocation:\n%s", got)
 	}
