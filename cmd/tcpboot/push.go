@@ -34,7 +34,7 @@ var pushVerb = &cli.Command{
 		"Running it again finishes what was cut off.\n\n" + aboutCredentials,
 	BashComplete: completeVersions,
 	Flags: []cli.Flag{hardwareFlag, plainHTTPFlag,
-		&cli.BoolFlag{Name: "sign", Usage: "attach what `cosign verify --key` looks for, signed with the release key"},
+		&cli.BoolFlag{Name: "sign", Usage: "attach a sigstore bundle by the release key, in the form of cosign"},
 	},
 	Action: withSite(releasePush),
 }
