@@ -95,6 +95,7 @@ var sentinelHints = []struct {
 	{custody.ErrPassphrase, "check --passphrase-file (TCPBOOT_PASSPHRASE_FILE)"},
 	{errNoPassphrase, "give --passphrase-file FILE, or set TCPBOOT_PASSPHRASE_FILE"},
 	{radius.ErrStillAdmitted, "restart the RADIUS server now; `tcpboot radius reload` proves that it goes by the new list"},
+	{errNoMirror, "`tcpboot radius export --format sql` puts it back, and brings the file up to date"},
 	{errNoDisconnect, "name them in tcpboot.yaml: radius.clients, disconnect: [\"192.0.2.7:3799\"]"},
 	{registry.ErrNewer, "use the newer tcpboot; this one would not understand what it wrote"},
 	{registry.ErrOlder, "any verb that changes something brings it up to date; on PostgreSQL its owner runs `tcpboot database grant`"},

@@ -85,8 +85,15 @@ func (s *session) stillInMode() error {
 	return s.fleet.SyncRADIUS(s.ctx())
 }
 
+// errNoMirror says that somebody took the setting away, under a server that goes on
+// admitting by what the mirror held then.
+var errNoMirror = errors.New("radius.database is not in tcpboot.yaml any more: the RADIUS server reads a file that no change reaches")
+
 // writeSQL writes a folder of which no file is about a board.
 func (s *session) writeSQL(key []byte, create creator) error {
+	if _, embedded := databaseFile(s.site); embedded && mirrorFile(s.site) == "" {
+		return errNoMirror
+	}
 	server, err := s.radiusServer(key)
 	if err != nil {
 		return err
