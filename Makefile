@@ -7,6 +7,9 @@ GOVULNCHECK := v1.8.0
 PEERS       := gcc libc6-dev git openssl sqlite3 freeradius freeradius-utils freeradius-postgresql eapoltest \
                postgresql hostapd wpasupplicant iproute2 softhsm2 opensc age docker-registry
 HELPERS     := cmd/sigstore-kms-pkcs11
+# of cmd/tcpboot, what has goroutines of its own; the others run one process after
+# another, and are raced by "make soak"
+RACED       := ^Test(Depot|Fault|Hardware|Image|SecondSignal|Serve|Shelf|Sightings|SlowImage|Spool|Watch)
 RIVALS      := nginx-light sqlite3 freeradius freeradius-postgresql eapoltest postgresql
 SOAK        ?= 1m
 LDFLAGS     := -s -w -X main.buildVersion=$(shell git describe --tags --always --dirty 2>/dev/null)
@@ -26,7 +29,9 @@ demo: build ## the whole story on your screen; APP=path/to/app.bin takes a real 
 
 .PHONY: test
 test: peers lint ## everything CI checks
-	CGO_ENABLED=1 $(GO) test -race -timeout 18m ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 18m $$($(GO) list ./... | grep -v '/cmd/tcpboot$$')
+	CGO_ENABLED=1 $(GO) test -race -timeout 18m -run '$(RACED)' ./cmd/tcpboot
+	$(GO) test -timeout 18m ./cmd/tcpboot
 	@set -e; for h in $(HELPERS); do CGO_ENABLED=1 $(GO) test -C $$h -race ./...; done
 
 .PHONY: lint
