@@ -39,7 +39,7 @@ func onPostgres(ts *testscript.TestScript) {
 	ts.Check(err)
 	ts.Check(f.Close())
 	cmdReplace(ts, false, []string{"tcpboot.yaml", "sqlite:tcpboot.db", ts.Getenv("DATABASE")})
-	for _, file := range []string{"tcpboot.db", "tcpboot.db-wal", "tcpboot.db-shm"} {
+	for _, file := range []string{"tcpboot.db", "tcpboot.db-wal", "tcpboot.db-shm", headFile} {
 		ts.Check(os.Remove(ts.MkAbs(file)))
 	}
 }

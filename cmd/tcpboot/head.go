@@ -18,6 +18,7 @@ import (
 	"github.com/tcpboot/tcpboot/pki/registry"
 	"github.com/tcpboot/tcpboot/pki/site"
 	"github.com/tcpboot/tcpboot/release/bundle"
+	"github.com/tcpboot/tcpboot/release/remote"
 )
 
 // How far a site has come is written beside its database after every verb that
@@ -61,8 +62,14 @@ func (s *session) checkHead() error {
 	if was.Epoch > 0 && !exists(siteDocument(s.site, was.Epoch)) {
 		return &oldDocumentsError{was.Epoch}
 	}
-	signed := witnesses(s.ctx(), s.site, was.Behind)
-	return s.fleet.Holds(s.ctx(), was.Head, signed.Head)
+	var signed registry.Mark
+	if crl := witnessFiles(s.site)["crl"]; fileState(crl) != was.Behind["crl"] {
+		signed = crlWitness(s.site)
+	}
+	if err := s.fleet.Holds(s.ctx(), was.Head, signed.Head); err != nil {
+		return err
+	}
+	return s.checkReleases(was.Behind)
 }
 
 // An oldDocumentsError says that a site document is not there any more.
@@ -137,20 +144,45 @@ func fileState(path string) string {
 	return fmt.Sprintf("%d bytes, %d", info.Size(), info.ModTime().UnixNano())
 }
 
-// witnesses gathers what signed documents say of how far the site has come,
-// without those that are in a state known to lie behind. What cannot be read, or
-// was not signed, bears no witness.
-func witnesses(ctx context.Context, s *site.Site, behind map[string]string) (m registry.Mark) {
-	files := witnessFiles(s)
-	if fileState(files["crl"]) != behind["crl"] {
-		m.Reach(crlWitness(s))
+// checkReleases holds the registry against the manifests in the site's folder, if
+// they are not known to lie behind. Those that an OCI registry keeps bear no witness,
+// and neither do those that were pulled: others may have made them.
+func (s *session) checkReleases(behind map[string]string) error {
+	if strings.HasPrefix(s.site.Settings.Releases, remote.Scheme) || fileState(witnessFiles(s.site)["releases"]) == behind["releases"] {
+		return nil
 	}
-	if fileState(files["releases"]) != behind["releases"] {
-		m.Reach(releaseWitness(ctx, s))
+	err := s.fleet.Holds(s.ctx(), releaseWitness(s.ctx(), s.site, nil).Head)
+	if !errors.As(err, new(*registry.PastError)) {
+		return err
 	}
-	return m
+	pulled, err := s.pulled()
+	if err != nil {
+		return err
+	}
+	return s.fleet.Holds(s.ctx(), releaseWitness(s.ctx(), s.site, pulled).Head)
 }
 
+// pulled are the manifests that the trail knows to come from elsewhere.
+func (s *session) pulled() (map[fleet.Digest]bool, error) {
+	all := make(map[fleet.Digest]bool)
+	for row, err := range s.fleet.Audit(s.ctx()) {
+		if err != nil {
+			return nil, err
+		}
+		if row.Action != pullAction {
+			continue
+		}
+		var detail struct{ Manifest fleet.Digest }
+		if err := json.Unmarshal(row.Detail, &detail); err != nil {
+			return nil, fmt.Errorf("audit row %d: %w", row.Sequence, err)
+		}
+		all[detail.Manifest] = true
+	}
+	return all, nil
+}
+
+// crlWitness is what the CRL says of how far the site has come. What cannot be read,
+// or was not signed, bears no witness.
 func crlWitness(s *site.Site) (m registry.Mark) {
 	text, err := os.ReadFile(s.Path(crlFile))
 	if err != nil {
@@ -251,15 +283,18 @@ func parseAuditURI(uri string) (h registry.Head, ok bool) {
 	return registry.Head{Sequence: n, Hash: d}, err == nil
 }
 
-// releaseWitness reads every manifest: each states the numbers that it was given,
-// and where the trail stood.
-func releaseWitness(ctx context.Context, s *site.Site) (m registry.Mark) {
+// releaseWitness reads every manifest but those of others: each states the numbers
+// that it was given, and where the trail stood.
+func releaseWitness(ctx context.Context, s *site.Site, others map[fleet.Digest]bool) (m registry.Mark) {
 	layout, err := bundle.Open(releasesDir(s))
 	if err != nil {
 		return m
 	}
 	all, _ := layout.Releases(ctx) // and what can be read of them
 	for _, r := range all {
+		if others[r.Digest] {
+			continue
+		}
 		m.Reach(registry.Mark{Head: registry.Head{Sequence: r.Manifest.AuditSeq, Hash: r.Manifest.Audit}})
 		m.Number(r.Manifest.Hardware, r.Manifest.Counter.Count, r.Manifest.Sequences)
 	}

@@ -184,6 +184,9 @@ func (s *session) recordPush(p pushed) error {
 	return s.fleet.Record(s.ctx(), "release.push", p.Version, jsonText(map[string]any{"to": p.Reference, "index": p.Digest}))
 }
 
+// pullAction is the audit row of a release that comes from elsewhere.
+const pullAction = "release.pull"
+
 // A pulledRelease is a release that a registry had.
 type pulledRelease struct {
 	Version  string       `json:"version"`
@@ -219,7 +222,12 @@ func releasePull(s *session) error {
 	}
 	hardware := s.cli.String("hardware")
 	wanted := func(r *release.Release) bool { return hardware == "" || r.Manifest.Hardware == hardware }
-	all, err := layout.Pull(s.ctx(), repo, from.Name, wanted, func(r *release.Release) error { return s.checkPulled(r, line) })
+	all, err := layout.Pull(s.ctx(), repo, from.Name, wanted, func(r *release.Release) error {
+		if err := s.checkPulled(r, line); err != nil || r.Images == nil || had[r.Digest] {
+			return err
+		}
+		return s.recordPull(from, r) // before it is here: its head is another registry's
+	})
 	if err == nil && len(all) == 0 {
 		err = fmt.Errorf("%s%s: %w", from, forHardware(hardware), errNoRelease)
 	}
@@ -232,11 +240,7 @@ func releasePull(s *session) error {
 	line.done()
 	var out []pulledRelease
 	for _, r := range all {
-		p := pulledRelease{r.Manifest.Version, r.Manifest.Hardware, r.Digest, !had[r.Digest]}
-		out = append(out, p)
-		if err := s.recordPull(from, p); err != nil {
-			return err
-		}
+		out = append(out, pulledRelease{r.Manifest.Version, r.Manifest.Hardware, r.Digest, !had[r.Digest]})
 	}
 	return answer(s.cli, out, func(w io.Writer) {
 		for _, p := range out {
@@ -249,11 +253,9 @@ func releasePull(s *session) error {
 	})
 }
 
-func (s *session) recordPull(from remote.Reference, p pulledRelease) error {
-	if !p.New {
-		return nil
-	}
-	return s.fleet.Record(s.ctx(), "release.pull", p.Hardware+"/"+p.Version, jsonText(map[string]any{"from": from.String(), "manifest": p.Digest}))
+func (s *session) recordPull(from remote.Reference, r *release.Release) error {
+	return s.fleet.Record(s.ctx(), pullAction, r.Manifest.Hardware+"/"+r.Manifest.Version,
+		jsonText(map[string]any{"from": from.String(), "manifest": r.Digest}))
 }
 
 // checkPulled holds what comes from a registry against the site's keys: first

@@ -310,7 +310,7 @@ type knownCRL struct {
 func (r *restorer) later() (later registry.Later, newest knownCRL, err error) {
 	later.Mark = r.known
 	later.Reach(r.backup)
-	later.Reach(releaseWitness(r.ctx, r.site))
+	later.Reach(releaseWitness(r.ctx, r.site, nil))
 	dead := map[fleet.Serial]pki.Revocation{}
 	add := func(text []byte, file string, counts bool) error { // counts: as one from after the backup
 		lists, err := readCRLs(r.site, text)

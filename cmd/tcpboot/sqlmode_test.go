@@ -41,6 +41,9 @@ func machines(t *testing.T, n int) (url string, dirs, env []string) {
 	if err := os.WriteFile(settings, []byte(strings.Replace(string(text), "sqlite:tcpboot.db", url, 1)), 0o640); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Remove(filepath.Join(dir, headFile)); err != nil { // of the file that was its registry
+		t.Fatal(err)
+	}
 	for range n {
 		to := filepath.Join(t.TempDir(), "site")
 		if err := copyTree(dir, to); err != nil {

@@ -48,7 +48,7 @@ BEGIN
 
 		-- Answering boards: a reader, but for the visits.
 		('serve', 'SELECT ON schema_version, device, stray, offer, audit_head, login, superseded'),
-		('serve', 'SELECT (sequence, action, hash) ON audit'),
+		('serve', 'SELECT (sequence, time, action, hash) ON audit'),
 		('serve', 'SELECT (serial, mac, certificate, issuer, issued, until, ended, reason) ON credential'),
 		('serve', 'SELECT, INSERT, UPDATE, DELETE ON visit'),
 
