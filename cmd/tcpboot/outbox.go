@@ -43,7 +43,12 @@ func (o outbox) Stage(m fleet.MAC, f delivery.Files) error {
 }
 
 func (o outbox) Staged(m fleet.MAC) (serial fleet.Serial, ok bool, err error) {
-	text, err := os.ReadFile(filepath.Join(o.next(m), delivery.CertificateFile))
+	return serialIn(o.next(m))
+}
+
+// serialIn is the serial of the certificate in a delivery; false when there is none.
+func serialIn(folder string) (serial fleet.Serial, ok bool, err error) {
+	text, err := os.ReadFile(filepath.Join(folder, delivery.CertificateFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return serial, false, nil
 	}
@@ -52,11 +57,11 @@ func (o outbox) Staged(m fleet.MAC) (serial fleet.Serial, ok bool, err error) {
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {
-		return serial, false, fmt.Errorf("%s: no certificate in it", o.next(m))
+		return serial, false, fmt.Errorf("%s: no certificate in it", folder)
 	}
 	cert, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return serial, false, fmt.Errorf("%s: %w", o.next(m), err)
+		return serial, false, fmt.Errorf("%s: %w", folder, err)
 	}
 	return pki.SerialOf(cert), true, nil
 }

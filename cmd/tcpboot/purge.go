@@ -17,10 +17,11 @@ import (
 var purgeVerb = &cli.Command{
 	Name:         "purge",
 	Usage:        "remove boards' deliveries, with the secrets in them, once they are flashed",
-	ArgsUsage:    "MAC... | --all",
+	ArgsUsage:    "MAC... | --all | --seen",
 	BashComplete: completeMACs,
 	Flags: []cli.Flag{
 		&cli.BoolFlag{Name: "all", Usage: "the deliveries of every board"},
+		&cli.BoolFlag{Name: "seen", Usage: "the deliveries with which boards have logged in: what is known on PostgreSQL in SQL mode"},
 		&cli.StringFlag{Name: "older-than", Usage: "with --all: only those older than `AGE` (7d)", Value: "0s"},
 	},
 	Action: withSite(devicePurge),
@@ -47,17 +48,47 @@ func devicePurge(s *session) error {
 }
 
 func (s *session) toPurge() ([]fleet.MAC, error) {
-	if !s.cli.Bool("all") {
+	all, seen := s.cli.Bool("all"), s.cli.Bool("seen")
+	switch {
+	case all && seen || (all || seen) && s.cli.NArg() > 0:
+		return nil, usagef("device purge: want MACs, --all or --seen, one of them")
+	case seen:
+		return s.seenDelivered()
+	case !all:
 		return s.macs()
-	}
-	if s.cli.NArg() > 0 {
-		return nil, usagef("device purge: want MACs or --all, not both")
 	}
 	age, err := parseAge(s.cli.String("older-than"))
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--older-than: %w", err)}
 	}
 	return s.outbox().older(time.Now().Add(-age))
+}
+
+var errUnseen = errors.New("nobody tells this registry who logged in: a RADIUS server does that reads it on PostgreSQL")
+
+// seenDelivered are the boards that have logged in with what lies in their delivery:
+// it is on them, and needed here no more.
+func (s *session) seenDelivered() (macs []fleet.MAC, err error) {
+	if _, embedded := databaseFile(s.site); embedded {
+		return nil, errUnseen
+	}
+	for login, err := range s.fleet.Logins(s.ctx()) {
+		if err != nil {
+			return nil, err
+		}
+		_, staged, err := s.outbox().Staged(login.MAC)
+		if err != nil {
+			return nil, err
+		}
+		serial, ok, err := serialIn(s.outbox().place(login.MAC))
+		if err != nil {
+			return nil, err
+		}
+		if ok && !staged && serial == login.Serial {
+			macs = append(macs, login.MAC)
+		}
+	}
+	return macs, nil
 }
 
 // purge removes a board's delivery, and a staged one that no rotation finished.
