@@ -30,7 +30,7 @@ var (
 		&cli.PathFlag{Name: "copy", Usage: "the recovery copy is `FILE` (default: recovery.pem of the site)"},
 		&cli.PathFlag{Name: "code-file", Usage: "read its code from `FILE` instead of the terminal"},
 	}
-	noRecoveryFlag = &cli.BoolFlag{Name: "no-recovery", Usage: "leave the new key out of the recovery copy, until `tcpboot key copy`"}
+	noRecoveryFlag = &cli.BoolFlag{Name: "no-recovery", Usage: "leave the new key out of the recovery copy, until tcpboot key copy puts it in"}
 )
 
 var keyRotateVerb = &cli.Command{

@@ -287,6 +287,9 @@ func lookAtCertificates(s *session, st *siteStatus) error {
 		return err
 	}
 	for _, file := range files {
+		if filepath.Base(file) == radiusBefore {
+			continue // its key was replaced: that it ends is well
+		}
 		found, err := certificatesIn(file)
 		if err != nil {
 			return err
