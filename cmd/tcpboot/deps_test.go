@@ -34,7 +34,7 @@ var mayImport = map[string]string{
 	"release/mcuboot":    "",
 	"release/intelhex":   "",
 	"release/cose":       "",
-	"release/wire":       "",
+	"release/wire":       "release/cose",
 	"release/sign":       "pki/custody release/cose",
 	"release/sitedoc":    "pki/custody release/cose",
 	"release/bundle":     "release release/sign",
