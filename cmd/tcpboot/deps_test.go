@@ -39,7 +39,7 @@ var mayImport = map[string]string{
 	"release/sitedoc":    "pki/custody release/cose",
 	"release/bundle":     "release release/sign",
 	"release/remote":     "release release/bundle",
-	"release/client":     "release release/espimage release/wire",
+	"release/client":     "release release/espimage release/sitedoc release/wire",
 	"release/server":     "release release/wire",
 	"menuconfig/kconfig": "",
 	"templates":          "",

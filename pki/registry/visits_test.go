@@ -99,3 +99,29 @@ func TestVisitsOpenedAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestLatch(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "visits.db")
+	v, err := registry.OpenVisits(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	latch(t, v)
+}
+
+// latch holds v to its promise, on either database.
+func latch(t *testing.T, v *registry.Visits) {
+	t.Helper()
+	mac, other, first := registrytest.MAC(1), registrytest.MAC(2), registrytest.NewClock().Now()
+	for _, now := range []time.Time{first, first.Add(time.Hour)} {
+		if err := v.Latch(t.Context(), mac, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for m, want := range map[fleet.MAC]time.Time{mac: first, other: {}} {
+		if got, err := v.Latched(t.Context(), m); err != nil || !got.Equal(want) {
+			t.Errorf("%s: latched %v, %v; want %v", m, got, err, want)
+		}
+	}
+}

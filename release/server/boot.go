@@ -344,20 +344,22 @@ func (q *session) trouble(who string, err error) {
 }
 
 func (q *session) told(verdict, version string, sent int64, err error) {
-	q.tell(q.device.MAC, remoteOf(q.request), told{verdict: verdict, version: version, sent: sent, err: err, known: true})
+	q.tell(q.device.MAC, remoteOf(q.request), told{protocol: "v2", verdict: verdict, version: version, sent: sent, err: err, known: true})
 }
 
-// A told is what a visit of version 2 came to.
+// A told is what a visit of version 2 came to. Its protocol is "tls" as long as
+// the client has not proved to be a board that is served.
 type told struct {
-	verdict, version string
-	sent             int64
-	err              error
-	known            bool // an enrolled board
+	protocol, verdict, version string
+
+	sent  int64
+	err   error
+	known bool // an enrolled board
 }
 
 // tell logs it, and makes a visit of it when the board is enrolled.
 func (s *Server) tell(m fleet.MAC, from net.Addr, what told) {
-	v := fleet.Visit{MAC: m, Time: s.Now(), Remote: from.String(), Protocol: "v2",
+	v := fleet.Visit{MAC: m, Time: s.Now(), Remote: from.String(), Protocol: what.protocol,
 		Version: what.version, Sent: what.sent, Verdict: what.verdict}
 	line := []slog.Attr{
 		slog.String("mac", m.String()), slog.String("remote", v.Remote), slog.String("protocol", v.Protocol),

@@ -223,7 +223,7 @@ func inForce(d fleet.Device, certificate fleet.Digest, now time.Time) bool {
 // turnedAway tells of a client that proved to be nobody who is served. Of an
 // enrolled board it is a visit.
 func (s *Server) turnedAway(from net.Addr, e *strangerError) error {
-	s.tell(e.mac, from, told{verdict: e.why, known: e.why != "unknown" && e.mac != fleet.MAC{}})
+	s.tell(e.mac, from, told{protocol: "tls", verdict: e.why, known: e.why != "unknown" && e.mac != fleet.MAC{}})
 	return e
 }
 

@@ -51,6 +51,7 @@ BEGIN
 		('serve', 'SELECT (sequence, time, action, hash) ON audit'),
 		('serve', 'SELECT (serial, mac, certificate, issuer, issued, until, ended, reason) ON credential'),
 		('serve', 'SELECT, INSERT, UPDATE, DELETE ON visit'),
+		('serve', 'SELECT, INSERT ON latch'),
 
 		-- The RADIUS server: it reads two views, and says who logged in.
 		('radius', 'SELECT ON radcheck, radreply'),
