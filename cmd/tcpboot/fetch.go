@@ -28,6 +28,7 @@ var fetchVerb = &cli.Command{
 		&cli.StringFlag{Name: "mac", Usage: "be the board `MAC`"},
 		&cli.PathFlag{Name: "out", Usage: "keep the image in `FILE`"},
 		&cli.PathFlag{Name: "credentials", Usage: "of a board with our loader, the delivery is in `DIR` (default: in boards/)"},
+		&cli.PathFlag{Name: "renew", Usage: "of a board with our loader, ask for a certificate of a new key, and put both in `DIR`"},
 		&cli.DurationFlag{Name: "timeout", Usage: "take silence of `DURATION` for an answer", Value: 10 * time.Second},
 	},
 	Action: readingSite(fetch),
@@ -45,7 +46,7 @@ func fetch(s *session) error {
 	if address == "" {
 		address = s.site.Settings.Server
 	}
-	if d, err := s.fleet.Device(s.ctx(), m); err == nil && !server.SpeaksV1(d) || s.cli.IsSet("credentials") {
+	if d, err := s.fleet.Device(s.ctx(), m); err == nil && !server.SpeaksV1(d) || s.cli.IsSet("credentials") || s.cli.IsSet("renew") {
 		return errors.Join(err, s.fetchSecure(d, address))
 	}
 	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(s.ctx(), "tcp", address)

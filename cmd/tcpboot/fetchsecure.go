@@ -2,14 +2,21 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"crypto"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/tcpboot/tcpboot/pki"
+	"github.com/tcpboot/tcpboot/pki/custody"
 	"github.com/tcpboot/tcpboot/pki/delivery"
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/site"
@@ -41,6 +48,9 @@ func (s *session) fetchSecure(d fleet.Device, address string) error {
 		return err
 	}
 	defer srv.Close()
+	if dir := s.cli.Path("renew"); dir != "" {
+		return s.renewAt(srv, d, dir)
+	}
 	b, err := s.newBoard(d)
 	if err != nil {
 		return err
@@ -56,6 +66,73 @@ func (s *session) fetchSecure(d fleet.Device, address string) error {
 		}
 	}
 	return answer(s.cli, f, func(w io.Writer) { f.text(w, d.MAC) })
+}
+
+// renewAt asks for a certificate of a new key as the board would, and puts both
+// where a delivery has them. A run that was cut off asks for the same key again.
+func (s *session) renewAt(srv *client.Server, d fleet.Device, dir string) error {
+	key, request, err := requestIn(dir, d.MAC, custody.Kind(s.site.Settings.Credentials))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(s.ctx(), s.cli.Duration("timeout"))
+	defer cancel()
+	der, err := srv.Renew(ctx, request)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errNotIssued
+	}
+	if err != nil {
+		return fmt.Errorf("renew as %s: %w", d.MAC, err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return fmt.Errorf("renew as %s: %w", d.MAC, err)
+	}
+	if public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !public.Equal(c.PublicKey) {
+		return fmt.Errorf("renew as %s: a certificate of another key", d.MAC)
+	}
+	if err := site.WriteFile(filepath.Join(dir, delivery.CertificateFile), pki.CertificatePEM(c), 0o600); err != nil {
+		return err
+	}
+	serial := pki.SerialOf(c)
+	return answer(s.cli, map[string]any{"mac": d.MAC, "serial": serial, "out": dir}, func(w io.Writer) {
+		fmt.Fprintf(w, "%s has certificate %s, in %s\n", d.MAC, serial, dir)
+	})
+}
+
+var errNotIssued = errors.New("the request is with the server, the certificate is not issued yet")
+
+// requestIn makes a key in dir, unless one is there, and a request for it.
+func requestIn(dir string, m fleet.MAC, kind custody.Kind) (crypto.Signer, []byte, error) {
+	file := filepath.Join(dir, delivery.KeyFile)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, nil, err
+	}
+	key, err := keyIn(file, kind)
+	if err != nil {
+		return nil, nil, err
+	}
+	shape := x509.CertificateRequest{Subject: pkix.Name{CommonName: m.String()}}
+	request, err := x509.CreateCertificateRequest(rand.Reader, &shape, key)
+	return key, request, err
+}
+
+func keyIn(file string, kind custody.Kind) (crypto.Signer, error) {
+	text, err := os.ReadFile(file)
+	if err == nil {
+		return parseBoardKey(text)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	key, err := custody.Generate(kind)
+	if err != nil {
+		return nil, err
+	}
+	if text, err = pki.KeyPEM(key); err != nil {
+		return nil, err
+	}
+	return key, site.WriteFile(file, text, 0o600)
 }
 
 // fetchComponent fetches one component to where --out says, or to memory.
@@ -150,12 +227,13 @@ func (s *session) imageServer(d fleet.Device, address string) (*client.Server, e
 	}, client.Limits{Silence: s.cli.Duration("timeout")}), nil
 }
 
-// credentials are the delivery in the folder that was named, or in the site.
+// credentials are the delivery in the folder that was named, or in the site. Are
+// they of use? That is for the server to say.
 func (s *session) credentials(d fleet.Device) (delivery.Files, error) {
 	if dir := s.cli.Path("credentials"); dir != "" {
 		return readDelivery(dir)
 	}
-	return s.deliveryInForce(d)
+	return readDelivery(s.boards().place(d.MAC))
 }
 
 // newBoard is the board d as it leaves the factory.

@@ -29,7 +29,7 @@ func (s *session) secure(shelf *shelf, visits *registry.Visits, log *slog.Logger
 		return nil, nil
 	}
 	s.keys.ask = nil // a person at the terminal is asked once
-	return &server.Secure{Identity: id, Library: shelf, Latches: newLatches(visits, log)}, err
+	return &server.Secure{Identity: id, Library: shelf, Latches: newLatches(visits, log), Renew: renewFrom(visits)}, err
 }
 
 // An identity is what the image server proves itself with, and who vouches for
@@ -137,29 +137,42 @@ type latches struct {
 	log    *slog.Logger
 
 	mu    sync.Mutex
-	known map[fleet.MAC]bool
+	known map[fleet.MAC]latched
+}
+
+// A latched is a board that was heard.
+type latched struct {
+	certificate [8]byte // begins the digest of the one that it proved itself with
+	recorded    bool
 }
 
 func newLatches(v *registry.Visits, log *slog.Logger) *latches {
-	return &latches{visits: v, log: log, known: map[fleet.MAC]bool{}}
+	return &latches{visits: v, log: log, known: map[fleet.MAC]latched{}}
 }
 
 // Latch is server.Latches. A board is served all the same when it cannot be
 // recorded; this server knows it, and the next visit tries again.
-func (l *latches) Latch(m fleet.MAC) {
+func (l *latches) Latch(m fleet.MAC, certificate []byte) {
+	digest := fleet.Sum(certificate)
+	now := latched{certificate: [8]byte(digest[:8])}
 	l.mu.Lock()
-	recorded := l.known[m]
-	l.known[m] = recorded
+	had := l.known[m]
+	if had.certificate == now.certificate {
+		now.recorded = had.recorded
+	}
+	l.known[m] = now
 	l.mu.Unlock()
-	if recorded {
+	if now.recorded {
 		return
 	}
-	if err := l.visits.Latch(context.Background(), m, time.Now()); err != nil {
+	ctx, at := context.Background(), time.Now()
+	if err := errors.Join(l.visits.Latch(ctx, m, at), l.visits.JoinRenewal(ctx, m, certificate, at)); err != nil {
 		l.log.Error("latch not recorded", "mac", m.String(), "error", err)
 		return
 	}
+	now.recorded = true
 	l.mu.Lock()
-	l.known[m] = true
+	l.known[m] = now
 	l.mu.Unlock()
 }
 

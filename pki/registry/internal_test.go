@@ -28,7 +28,7 @@ func TestMigrationsStay(t *testing.T) {
 		}},
 		{visitsStore, []string{
 			"dbbae015fbfa118d15926e842761d9876f3b1dd1790aab93211b565f4c68702b",
-			"fcb513db317658264e990219c83e729d2ce168867c30521b2a040101b42196be",
+			"5a89d7330c8d428be404dcf9799ab3283b03a56b3028e41d9d6c5e22c8bf4e5f",
 		}},
 		{postgresFleet, []string{
 			"3bdf33d93ae7a79fba2b12163d50e6cfa5395473504ae82e76ae581e9ae59015",
@@ -38,7 +38,7 @@ func TestMigrationsStay(t *testing.T) {
 		}},
 		{postgresVisits, []string{
 			"ff492ed1e041886d899672dc9dc415f75c89cf344990f59efb7345fd7e8f0db7",
-			"fcbd59fe88c6a01e3dbd3ee55f57868b70f51f6e83fab93705f82e34077e1892",
+			"4bccb62ca0dd1f1c4192a7a1bcbe117c5df7503f81d3b12c3752b21015461213",
 		}},
 	} {
 		var got []string

@@ -261,14 +261,39 @@ func (s *Server) Report(ctx context.Context, r fleet.Report) error {
 	return res.Body.Close()
 }
 
+// Renew asks for a certificate by a PKCS #10 request in DER, until it is there or
+// ctx ends, and returns it in DER. Nothing of it is judged.
+func (s *Server) Renew(ctx context.Context, request []byte) ([]byte, error) {
+	res, err := s.again(ctx, func() (*http.Response, error) {
+		return s.do(ctx, http.MethodPost, wire.RenewPath, strings.NewReader(string(request)), func(h http.Header) {
+			h.Set("Content-Type", "application/pkcs10")
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	return whole(res, maxCertificate)
+}
+
+// maxCertificate is more than a board's certificate has, in bytes.
+const maxCertificate = 4096
+
 // get asks for what lies at path, from an offset on.
 func (s *Server) get(ctx context.Context, path string, from int64) (*http.Response, error) {
-	for {
-		res, err := s.do(ctx, http.MethodGet, path, nil, func(h http.Header) {
+	return s.again(ctx, func() (*http.Response, error) {
+		return s.do(ctx, http.MethodGet, path, nil, func(h http.Header) {
 			if from > 0 {
 				h.Set("Range", "bytes="+strconv.FormatInt(from, 10)+"-")
 			}
 		})
+	})
+}
+
+// again asks until the answer is not to come later.
+func (s *Server) again(ctx context.Context, ask func() (*http.Response, error)) (*http.Response, error) {
+	for {
+		res, err := ask()
 		var later *laterError
 		if !errors.As(err, &later) {
 			return res, err
@@ -336,7 +361,7 @@ func judge(res *http.Response) error {
 		return nil
 	case http.StatusGone:
 		return ErrGone
-	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+	case http.StatusAccepted, http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		if n, err := strconv.ParseUint(res.Header.Get("Retry-After"), 10, 16); err == nil {
 			return &laterError{time.Duration(n) * time.Second}
 		}

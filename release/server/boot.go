@@ -44,7 +44,7 @@ func (s *Server) each(do func(*session)) http.Handler {
 		q := &session{Server: s, ResponseWriter: w, request: r}
 		q.mustBeServed()
 		if s.Secure.Latches != nil {
-			s.Secure.Latches.Latch(q.device.MAC)
+			s.Secure.Latches.Latch(q.device.MAC, r.TLS.PeerCertificates[0].Raw)
 		}
 		do(q)
 	})
@@ -306,7 +306,7 @@ func (q *session) wish() (w Renewal, err error) {
 	if err != nil {
 		return w, err
 	}
-	w.Device = q.device
+	w.Device, w.Proved = q.device, fleet.Sum(q.request.TLS.PeerCertificates[0].Raw)
 	if w.Request, err = x509.ParseCertificateRequest(body); err != nil {
 		return w, err
 	}

@@ -61,13 +61,15 @@ var ErrGone = errors.New("not offered any more")
 // A Renewal is a board's wish for a certificate.
 type Renewal struct {
 	Device  fleet.Device
+	Proved  fleet.Digest             // of the certificate by which it asks
 	Request *x509.CertificateRequest // signed by the new key, for the device's MAC
 }
 
-// Latches remember who has spoken version 2. Whoever has, never speaks version 1
-// again: that is somebody else, on the network with that MAC.
+// Latches remember who has spoken version 2, and with which certificate. Whoever
+// has, never speaks version 1 again: that is somebody else, on the network with
+// that MAC.
 type Latches interface {
-	Latch(fleet.MAC)
+	Latch(m fleet.MAC, certificate []byte)
 	Latched(context.Context, fleet.MAC) (bool, error)
 }
 

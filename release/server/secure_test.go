@@ -100,7 +100,7 @@ type vault struct {
 func (v *vault) Certificate() (*tls.Certificate, error) { return &v.mine, nil }
 func (v *vault) Boards() (*x509.CertPool, error)        { return v.boards, nil }
 func (v *vault) locked(f func())                        { v.mu.Lock(); defer v.mu.Unlock(); f() }
-func (v *vault) Latch(m fleet.MAC)                      { v.locked(func() { v.latched[m] = true }) }
+func (v *vault) Latch(m fleet.MAC, _ []byte)            { v.locked(func() { v.latched[m] = true }) }
 func (v *vault) Known(_ context.Context, d fleet.Device, m fleet.Digest) (known bool) {
 	v.locked(func() { known = fleet.Sum(v.goods[d.MAC].Manifest) == m })
 	return known

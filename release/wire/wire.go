@@ -139,11 +139,12 @@
 //
 // # Renew
 //
-// The body is a PKCS #10 request in DER, RequestLimit bytes at most, for the
-// board's own MAC and signed by the new key.
+// The body is a PKCS #10 request in DER, RequestLimit bytes at most, whose common
+// name is the board's MAC and which the new key has signed. The certificate by
+// which the board asks stays good until it is seen with the new one.
 //
 //	200  application/pkix-cert: the certificate, in DER
-//	202  it will be made: send the same request again after Retry-After seconds
+//	202  it will be made: ask again for the same key after Retry-After seconds
 //	400  not such a request
 //
 // # Other answers
