@@ -178,6 +178,17 @@ func (s *Server) Fetch(ctx context.Context, c release.Component, flash Flash) (f
 	return f, err
 }
 
+// Blob fetches what has that digest, and judges none of it.
+func (s *Server) Blob(ctx context.Context, digest fleet.Digest, w io.Writer) error {
+	res, err := s.get(ctx, wire.BlobsPath+digest.String(), 0)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	_, err = io.Copy(w, res.Body)
+	return err
+}
+
 // list fetches the digests of the chunks.
 func (s *Server) list(ctx context.Context, c release.Component) ([]byte, error) {
 	res, err := s.get(ctx, wire.BlobsPath+c.Chunks.String(), 0)

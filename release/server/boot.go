@@ -202,18 +202,14 @@ func (q *session) send(status int, body io.Reader, size int64) (sent int64, err 
 	out := http.NewResponseController(q.ResponseWriter)
 	q.Header().Set("Content-Length", strconv.FormatInt(size, 10))
 	q.WriteHeader(status)
-	record := recordSize(q.request.Header.Get(wire.RecordHeader))
-	if record < piece { // the head would go into one record with the first piece
-		out.Flush()
-	}
-	buf := pieces.Get().(*[piece]byte)
-	defer pieces.Put(buf)
+	out.Flush() // or the head would go into one record with the first of the body
+	buf := make([]byte, recordSize(q.request.Header.Get(wire.RecordHeader)))
 	for next := int64(askAgain); sent < size; {
 		if sent >= next {
 			next += askAgain
 			q.mustBeServed()
 		}
-		n, err := body.Read(buf[:min(int64(record), size-sent)])
+		n, err := body.Read(buf[:min(int64(len(buf)), size-sent)])
 		if n == 0 && err != nil {
 			return sent, err
 		}
@@ -234,7 +230,7 @@ func (q *session) send(status int, body io.Reader, size int64) (sent int64, err 
 func recordSize(asked string) int {
 	n, err := strconv.Atoi(asked)
 	if err != nil || n < wire.RecordMin || n > wire.RecordMax {
-		return piece
+		return wire.RecordDefault // small: thousands of boards may have one each under way
 	}
 	return n
 }

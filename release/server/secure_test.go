@@ -505,7 +505,7 @@ func TestSmallRecords(t *testing.T) {
 	c := k.admit(1)
 	data := image(300_000)
 	_, digest := k.stock(1, 7, data)
-	for asked, most := range map[string]int{"4096": 4096 + 64, "1024": 1024 + 64, "": 16384 + 256, "1": 16384 + 256} {
+	for asked, most := range map[string]int{"16384": 16384 + 64, "1024": 1024 + 64, "": 4096 + 64, "1": 4096 + 64} {
 		board := k.client(c)
 		var seen *recorder
 		board.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -117,10 +117,11 @@
 //	416  first is at its end or behind
 //	503  not at hand yet: ask again after Retry-After seconds
 //
-// A board with a small input buffer says so, in any request, and no TLS record of
-// the answer carries more than so many bytes (RecordMin … 16384):
+// No TLS record of an answer carries more than 4096 bytes, so that a board's input
+// buffer need not hold more; a board may ask for another limit in any request, from
+// RecordMin to RecordMax:
 //
-//	Tcpboot-Record: 4096
+//	Tcpboot-Record: 1024
 //
 // # Report
 //
