@@ -1,0 +1,212 @@
+package menuconfig
+
+import (
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/tcpboot/tcpboot/menuconfig/kconfig"
+)
+
+// The parts of the screen, from above: a bar with title and file, the way to the
+// present menu, its rows or what lies on them, what is known of the row or a
+// question about it, and keys. A small screen has to do without some.
+func (m Model) parts() (head, foot []line) {
+	g := m.glyphs()
+	if m.height >= 5 {
+		head = append(head, m.bar())
+	}
+	if m.height >= 7 {
+		head = append(head, m.path())
+	}
+	if m.height >= 12 {
+		head = append(head, m.rule())
+		foot = append(foot, m.rule())
+	}
+	foot = append(foot, m.foot()...)
+	if m.height >= 4 {
+		foot = append(foot, m.hintLine(g))
+	}
+	return head, foot
+}
+
+func (m Model) rule() line { return text(lookRule, strings.Repeat(m.glyphs().rule, max(m.width, 0))) }
+
+// lines are those of the whole screen.
+func (m Model) lines() []line {
+	head, foot := m.parts()
+	body := m.body(max(m.height-len(head)-len(foot), 0))
+	for len(head)+len(body)+len(foot) < m.height {
+		body = append(body, line{})
+	}
+	all := append(append(head, body...), foot...)
+	for i := range all {
+		all[i] = all[i].cut(m.width, m.glyphs().more)
+	}
+	return all[:min(len(all), max(m.height, 0))]
+}
+
+// bodyHeight is how many lines there are between head and foot.
+func (m Model) bodyHeight() int {
+	head, foot := m.parts()
+	return max(m.height-len(head)-len(foot), 1)
+}
+
+// body draws the topmost screen that wants all of it, or the menu.
+func (m Model) body(h int) []line {
+	for i := len(m.over) - 1; i >= 0; i-- {
+		if m.over[i].below(m) == 0 {
+			lines := m.over[i].draw(m, h)
+			return lines[:min(len(lines), h)]
+		}
+	}
+	rows := m.rows()
+	if len(rows) == 0 {
+		return []line{text(lookNote, "  Nothing in here is visible. a shows it.")}
+	}
+	top := scrolled(m.at.top, m.at.row, len(rows), h)
+	var lines []line
+	for i := top; i < min(len(rows), top+h); i++ {
+		lines = append(lines, m.row(rows[i], i))
+	}
+	return lines
+}
+
+// foot is what lies below the menu: a question, or what is known of the row.
+func (m Model) foot() (lines []line) {
+	if len(m.over) > 0 {
+		if h := m.top().below(m); h > 0 {
+			return m.top().draw(m, min(h, max(m.height-4, 1)))
+		}
+	}
+	if m.height < 6 {
+		return nil
+	}
+	if m.help && m.height >= 14 && len(m.over) == 0 {
+		lines = append(m.helpPane(4), m.rule())
+	}
+	return append(lines, m.about())
+}
+
+// helpPane is the help text of the row in h lines.
+func (m Model) helpPane(h int) []line {
+	lines := make([]line, h)
+	if m.at.node == nil {
+		return lines
+	}
+	help := m.at.node.Help()
+	if help == "" {
+		help = "There is no help text."
+	}
+	for i, l := range wrap(help, m.width-2) {
+		if i == h {
+			lines[h-1] = text(lookText, " "+l+m.glyphs().more)
+			break
+		}
+		lines[i] = text(lookText, " "+l)
+	}
+	return lines
+}
+
+// bar is the top line: the title, the file, and how much is changed.
+func (m Model) bar() line {
+	right := clean(m.session.File)
+	if n := len(m.changes); n > 0 {
+		right += m.glyphs().dot + counted(n, "change")
+	}
+	if m.all {
+		right = "all shown" + m.glyphs().dot + right
+	}
+	l := text(lookTitle, " "+m.title()).split(text(lookTitle, right+" "), m.width, m.glyphs())
+	for i := range l.spans {
+		l.spans[i].look = lookTitle
+	}
+	if gap := m.width - l.width(); gap > 0 {
+		l.add(lookTitle, strings.Repeat(" ", gap))
+	}
+	return l
+}
+
+func (m Model) title() string { return clean(m.now.Tree().Root.Prompt) }
+
+// path is the way to the present menu. Each part of it can be clicked. Of a long
+// one the end is shown.
+func (m Model) path() line {
+	g := m.glyphs()
+	var l line
+	for i, menu := range trail(m.at.menu) {
+		if i > 0 {
+			l.add(lookRule, g.path)
+		}
+		name := "(Top)"
+		if menu.Parent != nil {
+			name = titleOf(menu)
+		}
+		l.spans = append(l.spans, span{name, lookPath, toMenu(menu)})
+	}
+	for l.width() > m.width-1 && len(l.spans) > 1 {
+		l.spans = l.spans[1:]
+	}
+	l.spans = append([]span{{text: " "}}, l.spans...)
+	return l
+}
+
+func toMenu(menu *kconfig.Node) action {
+	return func(m Model) (Model, tea.Cmd) {
+		m = m.closeAll()
+		for m.at.menu != menu && m.at.menu.Parent != nil {
+			m = m.leave()
+		}
+		return m, nil
+	}
+}
+
+// about is the line about the row, or a message.
+func (m Model) about() line {
+	switch n := m.at.node; {
+	case m.message != "" && m.alerting:
+		return text(lookAlert, " "+clean(m.message))
+	case m.message != "":
+		return text(lookHead, " "+clean(m.message))
+	case n == nil || len(m.over) > 0:
+		return line{}
+	default:
+		return m.aboutNode(n)
+	}
+}
+
+func (m Model) aboutNode(n *kconfig.Node) line {
+	l := text(lookHead, " "+nameOf(n))
+	known := []string{fmt.Sprintf("%s:%d", clean(n.File), n.Line)}
+	if n.Kind == kconfig.KindSymbol {
+		known = []string{n.Symbol.Type.String(), m.origin(n.Symbol)}
+		if limits := m.limits(n.Symbol); limits != "" {
+			known[0] += " " + limits
+		}
+	}
+	l.add(lookNote, pick(nameOf(n) == "", "", "  ")+strings.Join(known, m.glyphs().dot))
+	if why := m.trouble(n); why != "" {
+		l.add(lookAlert, m.glyphs().dot+why)
+		if len(m.causes(n)) > 0 {
+			l.add(lookNote, m.glyphs().dot+"w goes there")
+		}
+	}
+	return l
+}
+
+// hintLine shows the keys that fit, each to be clicked.
+func (m Model) hintLine(g glyphs) line {
+	hints := menuHints()
+	if len(m.over) > 0 {
+		hints = m.top().hints()
+	}
+	l := text(lookText, " ")
+	for _, h := range hints {
+		if l.width()+width(h.key)+width(h.does)+1 > m.width-1 {
+			break
+		}
+		l.spans = append(l.spans, span{h.key, lookKey, pressing(h.key)}, span{" " + h.does, lookHint, pressing(h.key)}, span{text: "  "})
+	}
+	return l
+}

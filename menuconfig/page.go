@@ -1,0 +1,74 @@
+package menuconfig
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// A page is text to be read.
+type page struct {
+	title string
+	lines []string
+	top   int
+}
+
+func (p page) below(Model) int { return 0 }
+
+func (p page) hints() []hint {
+	return []hint{{"esc", "close"}, {"up", ""}, {"down", "scroll"}}
+}
+
+func (p page) draw(m Model, h int) []line {
+	lines := []line{text(lookHead, " "+clean(p.title)), {}}
+	body := p.wrapped(m)
+	top := min(p.top, max(len(body)-(h-2), 0))
+	for _, l := range body[top:] {
+		lines = append(lines, text(lookText, " "+l))
+	}
+	return lines
+}
+
+func (p page) wrapped(m Model) []string { return wrap(strings.Join(p.lines, "\n"), m.width-2) }
+
+func (p page) press(m Model, k key) (Model, tea.Cmd) {
+	h := m.bodyHeight() - 2
+	if top, ok := scroll(k, p.top, len(p.wrapped(m)), h); ok {
+		p.top = top
+		return m.replace(p), nil
+	}
+	if closing(k) {
+		return m.close(), nil
+	}
+	return m, nil
+}
+
+// closing reports whether a key closes what there is to be read.
+func closing(k key) bool {
+	switch k.name {
+	case "esc", "q", "enter", "left", "h", "backspace", "ctrl+c":
+		return true
+	}
+	return false
+}
+
+// scroll is a key that moves text of n lines on a screen of h.
+func scroll(k key, top, n, h int) (int, bool) {
+	switch k.name {
+	case "up", "k", "ctrl+p":
+		top--
+	case "down", "j", "ctrl+n":
+		top++
+	case "pgup", "ctrl+b":
+		top -= h
+	case "pgdown", "ctrl+f", "space":
+		top += h
+	case "home", "g":
+		top = 0
+	case "end", "G":
+		top = n
+	default:
+		return top, false
+	}
+	return max(min(top, n-h), 0), true
+}

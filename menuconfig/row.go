@@ -1,0 +1,195 @@
+package menuconfig
+
+import (
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/tcpboot/tcpboot/menuconfig/kconfig"
+)
+
+// widest is how much of a value a row shows.
+const widest = 32
+
+// row draws a row: what is in it, and at the right what is known of it.
+func (m Model) row(r row, i int) line {
+	g := m.glyphs()
+	l := line{cursor: i == m.at.row, does: m.clickRow(i)}
+	l.add(lookText, pick(l.cursor, g.cursor, " "))
+	l.add(lookChanged, pick(m.changedAt(r.node), g.changed, " "))
+	l.add(lookText, strings.Repeat("  ", r.indent))
+	m.entry(&l, r)
+	return l.split(m.note(r), m.width-1, g)
+}
+
+func pick(is bool, yes, no string) string {
+	if is {
+		return yes
+	}
+	return no
+}
+
+func (l *line) add(look look, text string) {
+	l.spans = append(l.spans, span{text: text, look: look})
+}
+
+// clickRow puts the cursor on a row; on the row where it is, it does what Enter
+// does.
+func (m Model) clickRow(i int) action {
+	if i == m.at.row {
+		return pressing("enter")
+	}
+	return toRow(i)
+}
+
+func toRow(i int) action {
+	return func(m Model) (Model, tea.Cmd) { return m.move(i - m.at.row), nil }
+}
+
+// entry draws an entry: its mark or value, its prompt, and how it opens.
+func (m Model) entry(l *line, r row) {
+	n := r.node
+	if n.Kind == kconfig.KindComment {
+		l.add(lookNote, "*** "+clean(n.Prompt)+" ***")
+		return
+	}
+	m.mark(l, n)
+	prompt := lookText
+	switch {
+	case r.hidden:
+		prompt = lookHidden
+	case opens(n):
+		prompt = lookMenu
+	}
+	l.add(prompt, m.prompt(n))
+	if n.Kind == kconfig.KindChoice {
+		l.add(lookValue, " ("+m.selection(n.Choice)+")")
+	}
+	if opens(n) {
+		l.add(lookOff, pick(m.empty(n), "  ----", "  --->"))
+	}
+}
+
+// prompt is the text of an entry, with its name when names are asked for.
+func (m Model) prompt(n *kconfig.Node) string {
+	if name := nameOf(n); m.names && n.HasPrompt && name != "" {
+		return titleOf(n) + " <" + name + ">"
+	}
+	return titleOf(n)
+}
+
+// titleOf is the text of an entry, or its name when it has no prompt.
+func titleOf(n *kconfig.Node) string {
+	if !n.HasPrompt {
+		return "<" + nameOf(n) + ">"
+	}
+	return clean(n.Prompt)
+}
+
+func nameOf(n *kconfig.Node) string {
+	switch n.Kind {
+	case kconfig.KindSymbol:
+		return n.Symbol.Name
+	case kconfig.KindChoice:
+		return n.Choice.Name
+	}
+	return ""
+}
+
+// mark draws what stands before the prompt: [*], (X), -*-, (value), or nothing.
+func (m Model) mark(l *line, n *kconfig.Node) {
+	if n.Kind != kconfig.KindSymbol {
+		l.add(lookText, "    ")
+		return
+	}
+	look, mark := lookValue, ""
+	switch yes := m.isYes(n.Symbol); {
+	case n.Symbol.Type != kconfig.TypeBool:
+		mark = "(" + short(m.now.Value(n.Symbol).Text, m.glyphs()) + ")"
+	case !m.now.Visible(n.Symbol) || m.now.Forced(n.Symbol):
+		look, mark = lookOff, pick(yes, "-*-", "- -")
+	case n.Symbol.Choice != nil:
+		look, mark = pickLook(yes), pick(yes, "(X)", "( )")
+	default:
+		look, mark = pickLook(yes), pick(yes, "[*]", "[ ]")
+	}
+	l.spans = append(l.spans, span{mark, look, toggling(n)}, span{text: " "})
+}
+
+func pickLook(yes bool) look {
+	if yes {
+		return lookOn
+	}
+	return lookOff
+}
+
+// toggling is a click on a mark: it takes the cursor there and changes it.
+func toggling(n *kconfig.Node) action {
+	return func(m Model) (Model, tea.Cmd) {
+		m.at.node = n
+		return m.settle().toggle()
+	}
+}
+
+func (m Model) isYes(sym *kconfig.Symbol) bool { return m.now.Value(sym) == kconfig.Bool(true) }
+
+// short is a value as far as a row has room for it.
+func short(s string, g glyphs) string { return ansi.Truncate(clean(s), widest, g.more) }
+
+// selection is what a choice has chosen, by its prompt.
+func (m Model) selection(c *kconfig.Choice) string {
+	sym := m.now.Selection(c)
+	if sym == nil {
+		return ""
+	}
+	return titleOf(m.nodeOf(sym))
+}
+
+// note is what is known of a row: why it is hidden or cannot be changed, that a
+// value will not hold, or else its range and where it comes from.
+func (m Model) note(r row) line {
+	if why := m.trouble(r.node); why != "" && (r.node.Kind == kconfig.KindSymbol || r.hidden) {
+		return text(lookAlert, why)
+	}
+	var known []string
+	switch n := r.node; n.Kind {
+	case kconfig.KindSymbol:
+		if limits := m.limits(n.Symbol); limits != "" {
+			known = append(known, limits)
+		}
+		known = append(known, m.origin(n.Symbol))
+	case kconfig.KindChoice:
+		if sym := m.now.Selection(n.Choice); sym != nil {
+			known = append(known, m.origin(sym))
+		}
+	}
+	return text(lookNote, strings.Join(known, m.glyphs().dot))
+}
+
+// limits are the bounds of a number in words.
+func (m Model) limits(sym *kconfig.Symbol) string {
+	low, high, ok := m.now.Range(sym)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%s to %s", low, high)
+}
+
+// origin says where a value comes from.
+func (m Model) origin(sym *kconfig.Symbol) string {
+	v, at, chosen := m.now.User(sym)
+	if first, there, _ := m.session.Settings.User(sym); m.session.Origin != nil && v == first && at == there {
+		if origin := m.session.Origin(sym.Name); origin != "" {
+			return clean(origin)
+		}
+	}
+	switch {
+	case m.now.IsDefault(sym):
+		return "default"
+	case chosen && at.File != "":
+		return fmt.Sprintf("%s:%d", clean(at.File), at.Line)
+	}
+	return "chosen here"
+}

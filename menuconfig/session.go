@@ -1,0 +1,145 @@
+package menuconfig
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/tcpboot/tcpboot/menuconfig/kconfig"
+)
+
+// A Session is what the menu is opened on. It reads and writes nothing itself:
+// files come from Load and go to Save, which decide where a name leads.
+type Session struct {
+	Settings *kconfig.Settings // as the files have it; the menu changes a copy
+	File     string            // what saving writes
+	Saved    []byte            // what File holds; nil when there is none
+	Load     func(file string) ([]byte, error)
+	Save     func(file string, data []byte) error // all of it or nothing
+
+	// Render makes what File holds of the settings. nil is the sdkconfig file.
+	Render func(*kconfig.Settings) []byte
+	// Origin says where an option has its value from: "site", "board 246f28aa1002",
+	// or nothing. nil knows nothing.
+	Origin func(name string) string
+}
+
+func (s Session) render(settings *kconfig.Settings) []byte {
+	if s.Render == nil {
+		return settings.Sdkconfig()
+	}
+	return s.Render(settings)
+}
+
+// What Load and Save have to say.
+type (
+	loadedMsg struct {
+		file string
+		data []byte
+		err  error
+	}
+	savedMsg struct {
+		file     string
+		data     []byte
+		settings *kconfig.Settings // of File; nil for any other
+		err      error
+		quit     bool
+	}
+	// foundMsg says whether there is a file that saving would replace.
+	foundMsg struct {
+		exists bool
+		file   string
+		save   action
+	}
+)
+
+// save writes the settings to the session's file.
+func (m Model) save(quit bool) (Model, tea.Cmd) {
+	settings, file, data, save := m.now, m.session.File, m.session.render(m.now), m.session.Save
+	return m, func() tea.Msg { return savedMsg{file, data, settings, save(file, data), quit} }
+}
+
+// saveAs writes the settings to another file, with which the menu goes on.
+func (m Model) saveAs(file string) (Model, tea.Cmd) {
+	settings, data, save := m.now, m.session.render(m.now), m.session.Save
+	return m, func() tea.Msg { return savedMsg{file, data, settings, save(file, data), false} }
+}
+
+// saveMinimal writes what differs from the defaults.
+func (m Model) saveMinimal(file string, labels bool) (Model, tea.Cmd) {
+	data, save := m.now.Minimal(labels), m.session.Save
+	return m, func() tea.Msg { return savedMsg{file, data, nil, save(file, data), false} }
+}
+
+// unlessThere saves, after a question when file is there.
+func (m Model) unlessThere(file string, save action) (Model, tea.Cmd) {
+	if file == m.session.File {
+		return save(m)
+	}
+	load := m.session.Load
+	return m, func() tea.Msg {
+		_, err := load(file)
+		return foundMsg{err == nil, file, save}
+	}
+}
+
+func (m Model) found(f foundMsg) (Model, tea.Cmd) {
+	if !f.exists {
+		return f.save(m)
+	}
+	return m.open(askYesNo([]string{f.file + " is there. Replace it?"}, f.save)), nil
+}
+
+func (m Model) afterSave(r savedMsg) (Model, tea.Cmd) {
+	if r.err != nil {
+		return m.alert("not saved: " + r.err.Error()), nil
+	}
+	m = m.tell("saved " + r.file)
+	if r.settings != nil {
+		m.session.File, m.session.Saved, m.saved = r.file, r.data, r.settings
+		m = m.count()
+	}
+	if r.quit {
+		return m, tea.Quit
+	}
+	return m, nil
+}
+
+// afterLoad puts a file on top of the settings. That can be undone.
+func (m Model) afterLoad(r loadedMsg) Model {
+	if r.err != nil {
+		return m.alert("not loaded: " + r.err.Error())
+	}
+	read := kconfig.Read
+	if strings.Contains(path.Base(r.file), "defaults") {
+		read = kconfig.ReadDefaults
+	}
+	c, err := read(r.file, r.data)
+	if err != nil {
+		return m.alert("not loaded: " + err.Error())
+	}
+	next := m.now.Clone()
+	odd := append(c.Problems(), next.Load(c, nil)...)
+	m = m.become(next, "loaded "+r.file)
+	if len(odd) > 0 {
+		return m.open(oddities(r.file, odd))
+	}
+	return m
+}
+
+// oddities is the report on lines of a file that were of no use.
+func oddities(file string, odd []*kconfig.Error) screen {
+	p := page{title: fmt.Sprintf("%s is loaded, apart from this", file)}
+	for _, e := range odd {
+		p.lines = append(p.lines, e.Error())
+	}
+	return p
+}
+
+// unsaved reports whether the file would change by saving.
+func (m Model) unsaved() bool {
+	return m.session.Saved == nil || !bytes.Equal(m.session.render(m.now), m.session.Saved)
+}
