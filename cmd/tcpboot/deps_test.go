@@ -42,6 +42,7 @@ var mayImport = map[string]string{
 	"release/client":     "release release/espimage release/wire",
 	"release/server":     "release release/wire",
 	"menuconfig/kconfig": "",
+	"menuconfig/idf":     "menuconfig/kconfig",
 	"templates":          "",
 
 	"pki/registry/registrytest":      "pki pki/registry",
