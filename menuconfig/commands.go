@@ -40,6 +40,7 @@ func commands() []command {
 		{[]string{"S"}, "", "save as another file, and go on with it", opening(saveAsDialog)},
 		{[]string{"d"}, "", "save what differs from the defaults, as sdkconfig.defaults", opening(minimalDialog)},
 		{[]string{"o"}, "", "load a file on top of the present values", opening(loadDialog)},
+		{[]string{"e"}, "", "lines of the files that were of no use", opening(func(m Model) screen { return oddities(m.session.Odd) })},
 		{[]string{"t"}, "", "another theme of colours", doing(Model.nextTheme)},
 		{[]string{"up", "k", "ctrl+p"}, "", "up", doing(func(m Model) Model { return m.move(-1) })},
 		{[]string{"down", "j", "ctrl+n"}, "", "down", doing(func(m Model) Model { return m.move(1) })},

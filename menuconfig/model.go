@@ -77,6 +77,9 @@ func New(s Session, options ...Option) Model {
 	for _, o := range options {
 		o(&m)
 	}
+	if n := len(s.Odd); n > 0 {
+		m = m.alert(counted(n, "line") + " of the files were of no use; e lists them")
+	}
 	return m.settle().count()
 }
 

@@ -2,7 +2,6 @@ package menuconfig
 
 import (
 	"bytes"
-	"fmt"
 	"path"
 	"strings"
 
@@ -17,6 +16,7 @@ type Session struct {
 	Settings *kconfig.Settings // as the files have it; the menu changes a copy
 	File     string            // what saving writes
 	Saved    []byte            // what File holds; nil when there is none
+	Odd      []*kconfig.Error  // lines of the files that were of no use
 	Load     func(file string) ([]byte, error)
 	Save     func(file string, data []byte) error // all of it or nothing
 
@@ -125,14 +125,18 @@ func (m Model) afterLoad(r loadedMsg) Model {
 	odd := append(c.Problems(), next.Load(c, nil)...)
 	m = m.become(next, "loaded "+r.file)
 	if len(odd) > 0 {
-		return m.open(oddities(r.file, odd))
+		m.session.Odd = odd
+		return m.open(oddities(odd))
 	}
 	return m
 }
 
-// oddities is the report on lines of a file that were of no use.
-func oddities(file string, odd []*kconfig.Error) screen {
-	p := page{title: fmt.Sprintf("%s is loaded, apart from this", file)}
+// oddities is the report on lines of files that were of no use.
+func oddities(odd []*kconfig.Error) screen {
+	p := page{title: "Of no use were these lines of the files that were read"}
+	if len(odd) == 0 {
+		p.title = "All lines of the files that were read were of use"
+	}
 	for _, e := range odd {
 		p.lines = append(p.lines, e.Error())
 	}

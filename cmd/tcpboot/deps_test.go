@@ -41,6 +41,7 @@ var mayImport = map[string]string{
 	"release/remote":     "release release/bundle",
 	"release/client":     "release release/espimage release/wire",
 	"release/server":     "release release/wire",
+	"menuconfig":         "menuconfig/kconfig",
 	"menuconfig/kconfig": "",
 	"menuconfig/idf":     "menuconfig/kconfig",
 	"templates":          "",

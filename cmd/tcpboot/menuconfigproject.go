@@ -216,22 +216,27 @@ func (s standIn) Open(name string) (fs.File, error) {
 
 // save writes what is chosen, and keeps what was there as FILE.old.
 func (conf *configuration) save() error {
-	text := conf.settings.Sdkconfig()
-	old, err := os.ReadFile(conf.file)
+	return saveConfig(conf.file, conf.settings.Sdkconfig())
+}
+
+// saveConfig writes a file of the configuration, and keeps what was there as
+// FILE.old.
+func saveConfig(file string, text []byte) error {
+	old, err := os.ReadFile(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return site.WriteFile(conf.file, text, 0o600)
+		return site.WriteFile(file, text, 0o600)
 	case err != nil:
 		return err
 	case string(old) == string(text):
 		return nil
 	}
-	info, err := os.Stat(conf.file)
+	info, err := os.Stat(file)
 	if err != nil {
 		return err
 	}
-	if err := site.WriteFile(conf.file+".old", old, info.Mode().Perm()); err != nil {
+	if err := site.WriteFile(file+".old", old, info.Mode().Perm()); err != nil {
 		return err
 	}
-	return site.WriteFile(conf.file, text, info.Mode().Perm())
+	return site.WriteFile(file, text, info.Mode().Perm())
 }
