@@ -21,9 +21,9 @@ type answer struct {
 	does       action
 }
 
-// askYesNo does something after a yes.
+// askYesNo does something after a yes. Enter alone is a no.
 func askYesNo(text []string, yes action) question {
-	return question{text: text, answers: []answer{{"y", "yes", yes}, {"n", "no", doing(func(m Model) Model { return m })}}}
+	return question{text: text, answers: []answer{{"y", "yes", yes}, {"n", "no", doing(func(m Model) Model { return m })}}, at: 1}
 }
 
 // warn asks before the first change of an option that has a warning.

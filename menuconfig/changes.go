@@ -131,8 +131,10 @@ func (d differences) value(s string, g glyphs) string {
 
 func (d differences) heading(m Model, n int) string {
 	switch {
+	case d.quitting && m.session.Saved == nil && n == 0:
+		return fmt.Sprintf("There is no %s yet. Save it?", m.session.File)
 	case d.quitting && n == 0:
-		return fmt.Sprintf("No value is changed, but %s would be written anew. Save it?", m.session.File)
+		return fmt.Sprintf("No value is changed, but %s would be written in another way. Save it?", m.session.File)
 	case d.quitting:
 		return fmt.Sprintf("%s not saved in %s. Save them?", counted(n, "change"), m.session.File)
 	case d.defaults:
@@ -143,6 +145,13 @@ func (d differences) heading(m Model, n int) string {
 
 func counted(n int, what string) string {
 	return fmt.Sprintf("%d %s", n, what+pick(n == 1, "", "s"))
+}
+
+func (d differences) subject(m Model) *kconfig.Node {
+	if changes := d.of(m); len(changes) > 0 {
+		return m.nodeOf(changes[min(d.at, len(changes)-1)].symbol)
+	}
+	return nil
 }
 
 func (d differences) click(i int) action {
@@ -180,12 +189,12 @@ func (d differences) press(m Model, k key) (Model, tea.Cmd) {
 	case "U", "ctrl+r":
 		return m.redo(), nil
 	case "enter", "right", "l":
-		if len(changes) > 0 {
-			return m.jump(m.nodeOf(changes[min(d.at, len(changes)-1)].symbol)), nil
+		if n := d.subject(m); n != nil {
+			return m.jump(n), nil
 		}
 	case "r":
-		if len(changes) > 0 {
-			return d.takeBack(m, changes[min(d.at, len(changes)-1)].symbol), nil
+		if n := d.subject(m); n != nil {
+			return d.takeBack(m, n.Symbol), nil
 		}
 	}
 	return m, nil

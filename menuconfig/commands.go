@@ -19,7 +19,7 @@ func commands() []command {
 	return []command{
 		{[]string{"f1", "p"}, "keys", "all keys, and by Enter what they do", opening(func(Model) screen { return palette{} })},
 		{[]string{"/"}, "search", "search names and prompts, and go there", opening(func(m Model) screen { return newSearch(m) })},
-		{[]string{"?", "i"}, "info", "all that is known of the row: help, conditions, who decides on it, where it is defined", about},
+		{[]string{"?", "i"}, "info", "all about the row: help, conditions, who decides on it", about},
 		{[]string{"s"}, "save", "save", func(m Model) (Model, tea.Cmd) { return m.save(false) }},
 		{[]string{"q", "ctrl+c"}, "quit", "quit, with a question when something is not saved", quit},
 		{[]string{"u"}, "undo", "undo the last change", doing(Model.undo)},
@@ -40,7 +40,7 @@ func commands() []command {
 		{[]string{"S"}, "", "save as another file, and go on with it", opening(saveAsDialog)},
 		{[]string{"d"}, "", "save what differs from the defaults, as sdkconfig.defaults", opening(minimalDialog)},
 		{[]string{"o"}, "", "load a file on top of the present values", opening(loadDialog)},
-		{[]string{"e"}, "", "lines of the files that were of no use", opening(func(m Model) screen { return oddities(m.session.Odd) })},
+		{[]string{"e"}, "", "lines of the files that had no effect", opening(func(m Model) screen { return oddities(m.session.Odd) })},
 		{[]string{"t"}, "", "another theme of colours", doing(Model.nextTheme)},
 		{[]string{"up", "k", "ctrl+p"}, "", "up", doing(func(m Model) Model { return m.move(-1) })},
 		{[]string{"down", "j", "ctrl+n"}, "", "down", doing(func(m Model) Model { return m.move(1) })},
@@ -213,6 +213,8 @@ func (m Model) choose(n *kconfig.Node, v kconfig.Value) (Model, tea.Cmd) {
 	switch why := m.obstacle(n); {
 	case why != "":
 		return m.alert(sym.Name + ": " + why), nil
+	case sym.Choice != nil && m.isYes(sym) && v == kconfig.Bool(false):
+		return m.alert(sym.Name + ": it is what is chosen: choose another instead"), nil
 	case sym.Warning != "" && !m.warned(sym):
 		return m.open(warn(n, v)), nil
 	}

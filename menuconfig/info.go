@@ -79,10 +79,7 @@ func (s *sheet) value(sym *kconfig.Symbol) line {
 	l := text(lookNote, "   "+sym.Type.String())
 	l.add(lookText, " = ")
 	l.add(lookValue, clean(s.m.now.Value(sym).String()))
-	known := []string{"", s.m.origin(sym)}
-	if limits := s.m.limits(sym); limits != "" {
-		known = append(known, limits)
-	}
+	known := append([]string{""}, s.m.known(sym, s.m.trouble(s.m.nodeOf(sym)) == "")...)
 	if d := s.m.byDefault(sym); !s.m.now.IsDefault(sym) {
 		known = append(known, "by default "+clean(d.String()))
 	}
@@ -102,13 +99,26 @@ func (s *sheet) terms(title string, e *kconfig.Expr) {
 	s.head(title)
 	for _, t := range terms {
 		holds := s.m.now.Holds(t)
-		l := lineOf(span{text: pick(holds, "   y ", "   n "), look: pickLook(holds)}, span{text: clean(t.String()), look: pickHidden(!holds, lookText)})
-		for _, sym := range t.Symbols() {
-			l.add(lookText, "  ")
-			s.addLink(&l, sym)
-			l.add(lookNote, "="+short(s.m.now.Value(sym).Text, s.m.glyphs()))
-		}
+		l := text(pickLook(holds), pick(holds, "   y ", "   n "))
+		s.term(&l, t)
 		s.lines = append(s.lines, l)
+	}
+}
+
+// term is a condition with the values of the symbols in it. One that is a symbol
+// and nothing else is shown by its link.
+func (s *sheet) term(l *line, t *kconfig.Expr) {
+	symbols, whole := t.Symbols(), clean(t.String())
+	if len(symbols) == 1 && symbols[0].Name == whole {
+		s.addLink(l, symbols[0])
+		l.add(lookNote, "  "+titleOf(s.m.nodeOf(symbols[0])))
+		return
+	}
+	l.add(lookText, whole)
+	for _, sym := range symbols {
+		l.add(lookText, "  ")
+		s.addLink(l, sym)
+		l.add(lookNote, "="+short(s.m.now.Value(sym).Text, s.m.glyphs()))
 	}
 }
 
@@ -170,7 +180,7 @@ func (s *sheet) definitions(n *kconfig.Node) {
 
 func (v info) draw(m Model, h int) []line {
 	lines := v.sheet(m).lines
-	return lines[min(v.top, max(len(lines)-h, 0)):]
+	return lines[atMost(v.top, len(lines), h):]
 }
 
 func (v info) press(m Model, k key) (Model, tea.Cmd) {

@@ -13,7 +13,6 @@ import (
 // present menu, its rows or what lies on them, what is known of the row or a
 // question about it, and keys. A small screen has to do without some.
 func (m Model) parts() (head, foot []line) {
-	g := m.glyphs()
 	if m.height >= 5 {
 		head = append(head, m.bar())
 	}
@@ -26,7 +25,7 @@ func (m Model) parts() (head, foot []line) {
 	}
 	foot = append(foot, m.foot()...)
 	if m.height >= 4 {
-		foot = append(foot, m.hintLine(g))
+		foot = append(foot, m.hintLine())
 	}
 	return head, foot
 }
@@ -169,44 +168,80 @@ func (m Model) about() line {
 		return text(lookAlert, " "+clean(m.message))
 	case m.message != "":
 		return text(lookHead, " "+clean(m.message))
-	case n == nil || len(m.over) > 0:
+	case len(m.over) > 0:
+		return m.aboutSubject()
+	case n == nil:
 		return line{}
 	default:
 		return m.aboutNode(n)
 	}
 }
 
-func (m Model) aboutNode(n *kconfig.Node) line {
-	l := text(lookHead, " "+nameOf(n))
-	known := []string{fmt.Sprintf("%s:%d", clean(n.File), n.Line)}
-	if n.Kind == kconfig.KindSymbol {
-		known = []string{n.Symbol.Type.String(), m.origin(n.Symbol)}
-		if limits := m.limits(n.Symbol); limits != "" {
-			known[0] += " " + limits
+// aboutSubject is about the entry that the topmost screen has its cursor on.
+func (m Model) aboutSubject() line {
+	if s, ok := m.top().(interface{ subject(Model) *kconfig.Node }); ok {
+		if n := s.subject(m); n != nil {
+			return m.aboutNode(n)
 		}
 	}
+	return line{}
+}
+
+func (m Model) aboutNode(n *kconfig.Node) line {
+	why := m.trouble(n)
+	known := []string{fmt.Sprintf("%s:%d", clean(n.File), n.Line)}
+	if n.Kind == kconfig.KindSymbol {
+		known = m.known(n.Symbol, why == "")
+		known = append([]string{n.Symbol.Type.String()}, known...)
+	}
+	l := text(lookHead, " "+nameOf(n))
 	l.add(lookNote, pick(nameOf(n) == "", "", "  ")+strings.Join(known, m.glyphs().dot))
-	if why := m.trouble(n); why != "" {
+	if why != "" {
 		l.add(lookAlert, m.glyphs().dot+why)
-		if len(m.causes(n)) > 0 {
-			l.add(lookNote, m.glyphs().dot+"w goes there")
-		}
+	}
+	if len(m.causes(n)) > 0 && len(m.over) == 0 {
+		l.add(lookNote, m.glyphs().dot+"w goes there")
 	}
 	return l
 }
 
+// known is what a line says of an option: its range, and unless something else is
+// said of its value, where that comes from. What a choice has not chosen comes
+// from nowhere.
+func (m Model) known(sym *kconfig.Symbol, origin bool) (known []string) {
+	if limits := m.limits(sym); limits != "" {
+		known = append(known, limits)
+	}
+	if origin && (sym.Choice == nil || m.isYes(sym)) {
+		known = append(known, m.origin(sym))
+	}
+	return known
+}
+
 // hintLine shows the keys that fit, each to be clicked.
-func (m Model) hintLine(g glyphs) line {
+func (m Model) hintLine() line {
 	hints := menuHints()
 	if len(m.over) > 0 {
 		hints = m.top().hints()
 	}
 	l := text(lookText, " ")
 	for _, h := range hints {
-		if l.width()+width(h.key)+width(h.does)+1 > m.width-1 {
+		label := labelOf(h.key)
+		if l.width()+width(label)+width(h.does)+1 > m.width-1 {
 			break
 		}
-		l.spans = append(l.spans, span{h.key, lookKey, pressing(h.key)}, span{" " + h.does, lookHint, pressing(h.key)}, span{text: "  "})
+		l.spans = append(l.spans, span{label, lookKey, pressing(h.key)}, span{" " + h.does, lookHint, pressing(h.key)}, span{text: "  "})
 	}
 	return l
+}
+
+var labels = strings.NewReplacer("ctrl+", "Ctrl-", "f1", "F1", "enter", "Enter", "esc", "Esc", "tab", "Tab", "space", "Space",
+	"pgup", "PgUp", "pgdown", "PgDn", "home", "Home", "end", "End", "left", "Left", "right", "Right", "up", "Up", "down", "Down", "backspace", "Backspace")
+
+// labelOf is how a key is called on the screen.
+func labelOf(key string) string {
+	if len(key) == 1 {
+		return key
+	}
+	return labels.Replace(key)
 }

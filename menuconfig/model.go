@@ -78,7 +78,7 @@ func New(s Session, options ...Option) Model {
 		o(&m)
 	}
 	if n := len(s.Odd); n > 0 {
-		m = m.alert(counted(n, "line") + " of the files were of no use; e lists them")
+		m = m.alert(counted(n, "line") + " of the files had no effect; e lists " + pick(n == 1, "it", "them"))
 	}
 	return m.settle().count()
 }

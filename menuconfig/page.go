@@ -16,14 +16,13 @@ type page struct {
 func (p page) below(Model) int { return 0 }
 
 func (p page) hints() []hint {
-	return []hint{{"esc", "close"}, {"up", ""}, {"down", "scroll"}}
+	return []hint{{"esc", "close"}, {"down", "scroll"}}
 }
 
 func (p page) draw(m Model, h int) []line {
 	lines := []line{text(lookHead, " "+clean(p.title)), {}}
 	body := p.wrapped(m)
-	top := min(p.top, max(len(body)-(h-2), 0))
-	for _, l := range body[top:] {
+	for _, l := range body[atMost(p.top, len(body), h-2):] {
 		lines = append(lines, text(lookText, " "+l))
 	}
 	return lines
@@ -70,5 +69,8 @@ func scroll(k key, top, n, h int) (int, bool) {
 	default:
 		return top, false
 	}
-	return max(min(top, n-h), 0), true
+	return atMost(top, n, h), true
 }
+
+// atMost keeps the first of n lines where it leaves no gap on a screen of h.
+func atMost(top, n, h int) int { return max(min(top, n-max(h, 1)), 0) }

@@ -30,7 +30,7 @@ func (p palette) found() (found []command) {
 func (p palette) below(Model) int { return 0 }
 
 func (p palette) hints() []hint {
-	return []hint{{"enter", "do it"}, {"up", ""}, {"down", "choose"}, {"esc", "close"}}
+	return []hint{{"enter", "do it"}, {"down", "next"}, {"esc", "close"}}
 }
 
 func (p palette) draw(m Model, h int) []line {
@@ -40,7 +40,10 @@ func (p palette) draw(m Model, h int) []line {
 	field = field.split(text(lookNote, "the mouse works too"), m.width-1, g)
 	return append([]line{field}, p.window(len(found), h-1, func(i int) line {
 		c := found[i]
-		keys := strings.Join(c.keys, " ")
+		keys := ""
+		for _, k := range c.keys {
+			keys += labelOf(k) + " "
+		}
 		l := lineOf(span{text: pick(i == p.at, " "+g.cursor+" ", "   ")}, span{text: keys, look: lookKey},
 			span{text: strings.Repeat(" ", max(18-width(keys), 1))}, span{text: c.help})
 		l.cursor, l.does = i == p.at, running(c)

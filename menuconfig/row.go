@@ -18,8 +18,12 @@ func (m Model) row(r row, i int) line {
 	g := m.glyphs()
 	l := line{cursor: i == m.at.row, does: m.clickRow(i)}
 	l.add(lookText, pick(l.cursor, g.cursor, " "))
-	l.add(lookChanged, pick(m.changedAt(r.node), g.changed, " "))
-	l.add(lookText, strings.Repeat("  ", r.indent))
+	if m.changedAt(r.node) {
+		l.add(lookChanged, g.changed)
+	} else {
+		l.add(lookText, " ")
+	}
+	l.add(lookText, strings.Repeat("  ", r.indent)+" ")
 	m.entry(&l, r)
 	return l.split(m.note(r), m.width-1, g)
 }
@@ -156,10 +160,7 @@ func (m Model) note(r row) line {
 	var known []string
 	switch n := r.node; n.Kind {
 	case kconfig.KindSymbol:
-		if limits := m.limits(n.Symbol); limits != "" {
-			known = append(known, limits)
-		}
-		known = append(known, m.origin(n.Symbol))
+		known = m.known(n.Symbol, true)
 	case kconfig.KindChoice:
 		if sym := m.now.Selection(n.Choice); sym != nil {
 			known = append(known, m.origin(sym))

@@ -97,7 +97,7 @@ func (m Model) rank(e entry, words []string) int {
 func (s search) below(Model) int { return 0 }
 
 func (s search) hints() []hint {
-	return []hint{{"enter", "go there"}, {"ctrl+f", "info"}, {"up", ""}, {"down", "choose"}, {"esc", "close"}}
+	return []hint{{"enter", "go there"}, {"ctrl+f", "info"}, {"down", "next"}, {"esc", "close"}}
 }
 
 func (s search) draw(m Model, h int) []line {
@@ -173,6 +173,13 @@ func (m Model) whereabouts(n *kconfig.Node) string {
 		names = append(names, titleOf(menu))
 	}
 	return strings.Join(names, m.glyphs().path)
+}
+
+func (s search) subject(Model) *kconfig.Node {
+	if len(s.hits) == 0 {
+		return nil
+	}
+	return s.hits[s.at].node
 }
 
 func (s search) click(i int) action {

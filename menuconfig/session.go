@@ -16,7 +16,7 @@ type Session struct {
 	Settings *kconfig.Settings // as the files have it; the menu changes a copy
 	File     string            // what saving writes
 	Saved    []byte            // what File holds; nil when there is none
-	Odd      []*kconfig.Error  // lines of the files that were of no use
+	Odd      []*kconfig.Error  // lines of the files that had no effect
 	Load     func(file string) ([]byte, error)
 	Save     func(file string, data []byte) error // all of it or nothing
 
@@ -131,11 +131,11 @@ func (m Model) afterLoad(r loadedMsg) Model {
 	return m
 }
 
-// oddities is the report on lines of files that were of no use.
+// oddities is the report on lines of files that had no effect.
 func oddities(odd []*kconfig.Error) screen {
-	p := page{title: "Of no use were these lines of the files that were read"}
+	p := page{title: "These lines of the files that were read had no effect"}
 	if len(odd) == 0 {
-		p.title = "All lines of the files that were read were of use"
+		p.title = "All lines of the files that were read had an effect"
 	}
 	for _, e := range odd {
 		p.lines = append(p.lines, e.Error())

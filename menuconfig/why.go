@@ -49,15 +49,11 @@ func namesOf(symbols []*kconfig.Symbol) string {
 
 // hiding says why an entry is not to be seen.
 func (m Model) hiding(n *kconfig.Node) string {
-	missing := m.now.Missing(n)
-	switch {
-	case !n.HasPrompt:
+	if !n.HasPrompt {
 		return "no prompt: others decide on it"
-	case len(missing) == 0:
-		return "nothing in it is visible"
 	}
 	var needs []string
-	for _, e := range missing {
+	for _, e := range m.now.Missing(n) {
 		needs = append(needs, clean(e.String()))
 	}
 	return "needs " + strings.Join(needs, " and ")
@@ -70,7 +66,7 @@ func (m Model) vain(n *kconfig.Node) string {
 		return ""
 	}
 	v, _, _ := m.now.User(n.Symbol)
-	return short(v.Text, m.glyphs()) + " does not hold: " + c.Why
+	return "chosen " + short(v.Text, m.glyphs()) + ": " + c.Why
 }
 
 // refusal says why a value that was chosen is not the one that holds.

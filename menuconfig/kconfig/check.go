@@ -98,10 +98,11 @@ func (s *Settings) whyHidden(sym *Symbol) string {
 }
 
 // Missing returns the conditions that keep an entry's prompt from being shown:
-// all of them must hold, and these do not.
+// all of them must hold, and these do not. Those of a menu's visible if are among
+// them.
 func (s *Settings) Missing(n *Node) []*Expr {
 	var missing []*Expr
-	for _, e := range n.VisibleIf().Terms() {
+	for _, e := range and(n.VisibleIf(), n.visibleIf).Terms() {
 		if !s.holds(e) {
 			missing = append(missing, e)
 		}
