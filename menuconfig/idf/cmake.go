@@ -10,26 +10,39 @@ var (
 	cmakeRemark  = regexp.MustCompile(`#[^\n]*`)
 	cmakeCommand = regexp.MustCompile(`(?s)([A-Za-z_][A-Za-z0-9_]*)[ \t]*\(((?:[^()]|\([^()]*\))*)\)`)
 	cmakeWord    = regexp.MustCompile(`"[^"]*"|[^\s"]+`)
+	registering  = regexp.MustCompile(`(?i)component_register|register_component|register_config_only_component|idf_component_mock`)
 )
 
 // Registered reports whether a component's CMakeLists.txt registers it for a
 // chip. It follows what such files do before that: set, and if with NOT, AND, OR,
 // STREQUAL and IN_LIST. A variable that is set otherwise has no value, as the
-// options of the project have none when the build asks.
+// options of the project have none when the build asks. A file that leaves it to
+// another one, by include, is taken to register it.
 func Registered(text, target string) bool {
-	c := &cmake{variables: map[string]string{"IDF_TARGET": target}}
+	c := &cmake{variables: map[string]string{"IDF_TARGET": target, "IDF_TARGET_ARCH": arch(target)}}
 	for _, m := range cmakeCommand.FindAllStringSubmatch(cmakeRemark.ReplaceAllString(text, ""), -1) {
 		switch name := strings.ToLower(m[1]); {
 		case c.block(name, m[2]) || !c.runs():
 		case name == "return":
 			return false
-		case strings.HasSuffix(name, "register") || name == "register_component" || name == "idf_component_mock":
+		case registering.MatchString(name):
 			return true
 		default:
 			c.command(name, c.words(m[2]))
 		}
 	}
-	return true
+	return !registering.MatchString(text)
+}
+
+// arch is the processor of a chip: the build has it in a list of its own.
+func arch(target string) string {
+	switch target {
+	case "linux":
+		return ""
+	case "esp32", "esp32s2", "esp32s3":
+		return "xtensa"
+	}
+	return "riscv"
 }
 
 // A cmake is how far a file was followed.
