@@ -12,19 +12,60 @@ import (
 
 	"github.com/tcpboot/tcpboot/menuconfig/idf"
 	"github.com/tcpboot/tcpboot/menuconfig/kconfig"
-	"github.com/tcpboot/tcpboot/pki/site"
 	"github.com/tcpboot/tcpboot/templates"
 )
 
-// openProject reads a project's options and files.
-func openProject(c *cli.Context) (*configuration, error) {
-	policy, err := policyOf(c)
+// A project is a folder with its files, as flags and environment name them.
+type project struct {
+	dir      string // absolute
+	config   string
+	existing *kconfig.Config // what is in config; nil: nothing yet
+	defaults []string
+	target   string
+}
+
+// openProject reads a project's options and files; config takes the place of its
+// sdkconfig when it is not empty.
+func openProject(c *cli.Context, config string) (*configuration, error) {
+	p, err := newProject(c, config)
 	if err != nil {
 		return nil, err
 	}
-	p, err := newProject(c)
+	conf, err := p.configuration(c)
 	if err != nil {
 		return nil, err
+	}
+	if p.existing != nil {
+		conf.files = append(conf.files, p.existing)
+	}
+	conf.evaluate()
+	return conf, nil
+}
+
+func newProject(c *cli.Context, config string) (p project, err error) {
+	if p.dir, err = filepath.Abs(c.Path("project")); err != nil {
+		return p, err
+	}
+	if p.config = config; config == "" {
+		p.config = filepath.Join(c.Path("project"), "sdkconfig")
+	}
+	if p.existing, err = readConfig(p.config, kconfig.Read); errors.Is(err, fs.ErrNotExist) {
+		p.existing, err = nil, nil
+	}
+	if err != nil {
+		return p, err
+	}
+	p.defaults = defaultsFiles(c)
+	p.target, err = p.chip(c)
+	return p, err
+}
+
+// configuration reads the options and the defaults files.
+func (p project) configuration(c *cli.Context) (*configuration, error) {
+	policies := map[string]kconfig.Policy{"sdkconfig": kconfig.PreferSdkconfig, "kconfig": kconfig.PreferKconfig}
+	policy := policies[c.String("policy")]
+	if policy == nil {
+		return nil, usagef("--policy %s: want sdkconfig or kconfig", c.String("policy"))
 	}
 	src, err := p.source(c)
 	if err != nil {
@@ -34,126 +75,78 @@ func openProject(c *cli.Context) (*configuration, error) {
 	if err != nil {
 		return nil, err
 	}
-	conf := &configuration{cli: c, settings: tree.Settings(), file: p.config}
 	defaults, err := src.Defaults(p.defaults, p.target)
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range append(defaults, p.existing...) {
-		conf.load(f, policy)
-	}
-	return conf, nil
+	return &configuration{cli: c, tree: tree, target: p.target, policy: policy, files: defaults, file: p.config}, nil
 }
 
-// load puts a file on top.
-func (conf *configuration) load(f *kconfig.Config, policy kconfig.Policy) {
-	conf.odd = append(conf.odd, f.Problems()...)
-	conf.odd = append(conf.odd, conf.settings.Load(f, policy)...)
+func readConfig(name string, read func(string, []byte) (*kconfig.Config, error)) (*kconfig.Config, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return read(name, text)
 }
 
-func policyOf(c *cli.Context) (kconfig.Policy, error) {
-	switch name := c.String("policy"); name {
-	case "sdkconfig":
-		return kconfig.PreferSdkconfig, nil
-	case "kconfig":
-		return kconfig.PreferKconfig, nil
-	default:
-		return nil, usagef("--policy %s: want sdkconfig or kconfig", name)
+// defaultsFiles are the defaults files as the build lists them.
+func defaultsFiles(c *cli.Context) []string {
+	if files := c.StringSlice("defaults"); len(files) > 0 {
+		return files
 	}
+	if list := os.Getenv("SDKCONFIG_DEFAULTS"); list != "" {
+		return strings.Split(list, ";")
+	}
+	usual := filepath.Join(c.Path("project"), "sdkconfig.defaults")
+	if _, err := os.Stat(usual); err != nil {
+		return nil
+	}
+	return []string{usual}
 }
 
-// A project is a folder with its files, as the flags name them.
-type project struct {
-	dir      string // absolute
-	config   string // as it was given
-	defaults []string
-	existing []*kconfig.Config // the sdkconfig, if there is one
-	target   string
-}
-
-func newProject(c *cli.Context) (p project, err error) {
-	if p.dir, err = filepath.Abs(c.Path("project")); err != nil {
-		return p, err
-	}
-	if p.config = c.Path("config"); p.config == "" {
-		p.config = filepath.Join(c.Path("project"), "sdkconfig")
-	}
-	p.defaults = p.defaultsFiles(c)
-	text, err := os.ReadFile(p.config)
-	if err == nil {
-		var config *kconfig.Config
-		config, err = kconfig.Read(p.config, text)
-		p.existing = []*kconfig.Config{config}
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return p, err
-	}
-	p.target, err = p.chip(c)
-	return p, err
-}
-
-// defaultsFiles are the defaults files as the build lists them, absolute.
-func (p project) defaultsFiles(c *cli.Context) (files []string) {
-	named := c.StringSlice("defaults")
-	if len(named) == 0 && os.Getenv("SDKCONFIG_DEFAULTS") != "" {
-		named = strings.Split(os.Getenv("SDKCONFIG_DEFAULTS"), ";")
-	}
-	if usual := filepath.Join(c.Path("project"), "sdkconfig.defaults"); len(named) == 0 {
-		if _, err := os.Stat(usual); err == nil {
-			return []string{usual}
-		}
-	}
-	return named
-}
-
-// chip is the chip that the flag, the environment or a file names.
+// chip is the chip that the flag or a file names.
 func (p project) chip(c *cli.Context) (string, error) {
-	chosen := ""
-	for _, config := range p.existing {
-		if v, ok := targetOf(config); ok {
-			chosen = v
-		}
-	}
+	named := variable(p.existing, "IDF_TARGET")
 	switch flag := c.String("target"); {
-	case flag != "" && chosen != "" && flag != chosen:
-		return "", usagef("--target %s: %s is for %s", flag, p.config, chosen)
+	case flag != "" && named != "" && flag != named:
+		return "", usagef("chip %s: %s is for %s", flag, p.config, named)
 	case flag != "":
 		return flag, nil
-	case chosen != "":
-		return chosen, nil
+	case named != "":
+		return named, nil
 	}
 	for _, name := range p.defaults {
-		text, err := os.ReadFile(name)
+		config, err := readConfig(name, kconfig.ReadDefaults)
 		if err != nil {
 			return "", err
 		}
-		config, err := kconfig.ReadDefaults(name, text)
-		if err != nil {
-			return "", err
-		}
-		if v, ok := targetOf(config); ok {
-			return v, nil
+		if named := variable(config, "IDF_TARGET"); named != "" {
+			return named, nil
 		}
 	}
 	return "esp32", nil
 }
 
-// targetOf is the chip that a file names, chosen or marked.
-func targetOf(config *kconfig.Config) (string, bool) {
-	if v, ok := config.Get("IDF_TARGET"); ok {
-		return v.Text, true
+// variable is what a file says of an option that the build sets, marked or not.
+func variable(config *kconfig.Config, name string) string {
+	if config == nil {
+		return ""
 	}
-	v, ok := config.Default("IDF_TARGET")
-	return v.Text, ok
+	v, ok := config.Get(name)
+	if !ok {
+		v, _ = config.Default(name)
+	}
+	return v.Text
 }
 
 // source is where the options come from.
-func (p project) source(c *cli.Context) (kconfig.Source, error) {
+func (p project) source(c *cli.Context) (src kconfig.Source, err error) {
 	here, err := os.Getwd()
 	if err != nil {
-		return kconfig.Source{}, err
+		return src, err
 	}
-	src := kconfig.Source{Files: os.DirFS("/"), Root: c.Path("kconfig"), Env: p.env}
+	src = kconfig.Source{Files: os.DirFS("/"), Root: c.Path("kconfig"), Env: p.env}
 	if src.Root == "" {
 		if src, err = p.whole(c.Path("idf")); err != nil {
 			return src, err
@@ -164,79 +157,41 @@ func (p project) source(c *cli.Context) (kconfig.Source, error) {
 	return src, nil
 }
 
-// env is the environment with the chip in it.
+// env is the environment, with the chip in it.
 func (p project) env(name string) (string, bool) {
-	if value, ok := os.LookupEnv(name); ok || name != "IDF_TARGET" {
-		return value, ok
+	if name == "IDF_TARGET" {
+		return p.target, true
 	}
-	return p.target, true
+	return os.LookupEnv(name)
 }
 
 // whole are the options of the project and, where it is at hand, of ESP-IDF. In a
 // project without a main component the loader's stands in for it.
 func (p project) whole(espidf string) (src kconfig.Source, err error) {
-	whole := idf.Project{Files: os.DirFS("/"), Dir: filepath.ToSlash(p.dir), Target: p.target, Env: os.LookupEnv}
+	whole := idf.Project{Files: os.DirFS("/"), Dir: filepath.ToSlash(p.dir), Target: p.target,
+		InitVersion: variable(p.existing, "IDF_INIT_VERSION"), Env: os.LookupEnv}
 	if espidf != "" {
 		if espidf, err = filepath.Abs(espidf); err != nil {
 			return src, err
 		}
 		whole.Path = filepath.ToSlash(espidf)
 	}
-	for _, config := range p.existing {
-		whole.InitVersion = initVersion(config)
-	}
 	if _, err := os.Stat(filepath.Join(p.dir, "main")); errors.Is(err, fs.ErrNotExist) {
-		whole.Files = standIn{whole.Files, strings.TrimPrefix(whole.Dir+"/", "/")}
+		whole.Files = standIn{whole.Files, strings.TrimPrefix(path.Join(whole.Dir, "main"), "/")}
 	}
 	return whole.Source()
 }
 
-// initVersion is the ESP-IDF that a configuration was begun with, if it says so.
-func initVersion(config *kconfig.Config) string {
-	v, ok := config.Get("IDF_INIT_VERSION")
-	if !ok {
-		v, _ = config.Default("IDF_INIT_VERSION")
-	}
-	return v.Text
-}
-
-// standIn is a file system in which the loader's main component lies in a folder
-// that has none.
+// A standIn is a file system with the loader's main component at a place where
+// there is nothing.
 type standIn struct {
 	fs.FS
-	dir string // with a slash behind it, or empty
+	at string
 }
 
 func (s standIn) Open(name string) (fs.File, error) {
-	if rest, ok := strings.CutPrefix(name, s.dir); ok && (rest == "main" || strings.HasPrefix(rest, "main/")) {
-		return templates.Loader.Open(path.Join("loader", rest))
+	if rest, ok := strings.CutPrefix(name+"/", s.at+"/"); ok {
+		return templates.Loader.Open(path.Join("loader/main", rest))
 	}
 	return s.FS.Open(name)
-}
-
-// save writes what is chosen, and keeps what was there as FILE.old.
-func (conf *configuration) save() error {
-	return saveConfig(conf.file, conf.settings.Sdkconfig())
-}
-
-// saveConfig writes a file of the configuration, and keeps what was there as
-// FILE.old.
-func saveConfig(file string, text []byte) error {
-	old, err := os.ReadFile(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return site.WriteFile(file, text, 0o600)
-	case err != nil:
-		return err
-	case string(old) == string(text):
-		return nil
-	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return err
-	}
-	if err := site.WriteFile(file+".old", old, info.Mode().Perm()); err != nil {
-		return err
-	}
-	return site.WriteFile(file, text, info.Mode().Perm())
 }

@@ -10,26 +10,39 @@ var (
 	cmakeRemark  = regexp.MustCompile(`#[^\n]*`)
 	cmakeCommand = regexp.MustCompile(`(?s)([A-Za-z_][A-Za-z0-9_]*)[ \t]*\(((?:[^()]|\([^()]*\))*)\)`)
 	cmakeWord    = regexp.MustCompile(`"[^"]*"|[^\s"]+`)
+	registering  = regexp.MustCompile(`(?i)component_register|register_component|register_config_only_component|idf_component_mock`)
 )
 
 // Registered reports whether a component's CMakeLists.txt registers it for a
 // chip. It follows what such files do before that: set, and if with NOT, AND, OR,
 // STREQUAL and IN_LIST. A variable that is set otherwise has no value, as the
-// options of the project have none when the build asks.
+// options of the project have none when the build asks. A file that leaves it to
+// another one, by include, is taken to register it.
 func Registered(text, target string) bool {
-	c := &cmake{variables: map[string]string{"IDF_TARGET": target}}
+	c := &cmake{variables: map[string]string{"IDF_TARGET": target, "IDF_TARGET_ARCH": arch(target)}}
 	for _, m := range cmakeCommand.FindAllStringSubmatch(cmakeRemark.ReplaceAllString(text, ""), -1) {
 		switch name := strings.ToLower(m[1]); {
 		case c.block(name, m[2]) || !c.runs():
 		case name == "return":
 			return false
-		case strings.HasSuffix(name, "register") || name == "register_component" || name == "idf_component_mock":
+		case registering.MatchString(name):
 			return true
 		default:
 			c.command(name, c.words(m[2]))
 		}
 	}
-	return true
+	return !registering.MatchString(text)
+}
+
+// arch is the processor of a chip: the build has it in a list of its own.
+func arch(target string) string {
+	switch target {
+	case "linux":
+		return ""
+	case "esp32", "esp32s2", "esp32s3":
+		return "xtensa"
+	}
+	return "riscv"
 }
 
 // A cmake is how far a file was followed.
@@ -49,18 +62,18 @@ func (c *cmake) runs() bool {
 
 // block follows a command that opens, divides or ends blocks, and reports whether
 // it is one. What functions and loops do is left out.
-func (c *cmake) block(name, condition string) bool {
+func (c *cmake) block(name, test string) bool {
 	last := len(c.blocks) - 1
 	switch name {
 	case "if":
-		taken := c.condition(c.words(condition))
+		taken := c.holds(c.words(test))
 		c.blocks = append(c.blocks, branch{taken, taken})
 	case "function", "macro", "foreach", "while":
 		c.blocks = append(c.blocks, branch{})
 	case "elseif", "else":
 		if last >= 0 {
 			b := &c.blocks[last]
-			b.taken = !b.done && (name == "else" || c.condition(c.words(condition)))
+			b.taken = !b.done && (name == "else" || c.holds(c.words(test)))
 			b.done = b.done || b.taken
 		}
 	case "endif", "endfunction", "endmacro", "endforeach", "endwhile":
@@ -95,25 +108,73 @@ func (c *cmake) words(text string) (words []string) {
 	return words
 }
 
-// condition evaluates what stands in an if. OR binds least, then AND, then NOT.
-func (c *cmake) condition(words []string) bool {
-	for _, op := range []string{"OR", "AND"} {
-		if i := slices.Index(words, op); i >= 0 {
-			left, right := c.condition(words[:i]), c.condition(words[i+1:])
-			return op == "OR" && (left || right) || op == "AND" && left && right
+// A condition is what is left of the words in an if. OR binds least, then AND,
+// then NOT.
+type condition struct {
+	*cmake
+	words []string
+}
+
+func (c *cmake) holds(words []string) bool { return (&condition{c, words}).or() }
+
+// next takes a word if it comes next.
+func (c *condition) next(word string) bool {
+	if len(c.words) == 0 || c.words[0] != word {
+		return false
+	}
+	c.words = c.words[1:]
+	return true
+}
+
+func (c *condition) or() bool {
+	v := c.and()
+	for c.next("OR") {
+		right := c.and()
+		v = v || right
+	}
+	return v
+}
+
+func (c *condition) and() bool {
+	v := c.not()
+	for c.next("AND") {
+		right := c.not()
+		v = v && right
+	}
+	return v
+}
+
+func (c *condition) not() bool {
+	switch {
+	case c.next("NOT"):
+		return !c.not()
+	case c.next("("):
+		v := c.or()
+		c.next(")")
+		return v
+	}
+	return c.comparison()
+}
+
+// comparison takes X STREQUAL Y, X IN_LIST LIST, or a variable alone.
+func (c *condition) comparison() bool {
+	if len(c.words) >= 3 {
+		left, op, right := c.words[0], c.words[1], c.words[2]
+		switch op {
+		case "STREQUAL":
+			c.words = c.words[3:]
+			return c.value(left) == c.value(right)
+		case "IN_LIST":
+			c.words = c.words[3:]
+			return slices.Contains(strings.Split(c.variables[right], ";"), c.value(left))
 		}
 	}
-	switch {
-	case len(words) > 1 && words[0] == "NOT":
-		return !c.condition(words[1:])
-	case len(words) == 3 && words[1] == "STREQUAL":
-		return c.value(words[0]) == c.value(words[2])
-	case len(words) == 3 && words[1] == "IN_LIST":
-		return slices.Contains(strings.Split(c.variables[words[2]], ";"), c.value(words[0]))
-	case len(words) == 1:
-		return !slices.Contains([]string{"", "0", "OFF", "NO", "FALSE", "N"}, strings.ToUpper(c.variables[words[0]]))
+	if len(c.words) == 0 {
+		return false
 	}
-	return false
+	word := c.words[0]
+	c.words = c.words[1:]
+	return !slices.Contains([]string{"", "0", "OFF", "NO", "FALSE", "N"}, strings.ToUpper(c.variables[word]))
 }
 
 // value is a variable's, or the word itself.

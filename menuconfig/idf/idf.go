@@ -12,7 +12,7 @@
 // build, because sdkconfig is written in it:
 //
 //	IDF_PATH/components/*        in byte order
-//	main                         of the project
+//	main                         of the project, also without a CMakeLists.txt
 //	components/*                 of the project
 //	managed_components/*         of the project
 //	bootloader_components/*      of the project
@@ -173,11 +173,8 @@ func (p Project) existing(name string) []string {
 	return []string{name}
 }
 
-// A component is a folder of the build.
-type component struct {
-	dir                          string
-	kconfig, projbuild, oldNames []string
-}
+// A component is what a folder of the build has for us.
+type component struct{ kconfig, projbuild, oldNames []string }
 
 // components returns the components in the order of the build.
 func (p Project) components() (found []component, err error) {
@@ -198,9 +195,7 @@ func (p Project) components() (found []component, err error) {
 		}
 		add(p.below(path.Join(p.Path, "components")))
 	}
-	if main := path.Join(p.Dir, "main"); len(p.existing(path.Join(main, "CMakeLists.txt"))) > 0 || p.Path == "" {
-		add([]string{main})
-	}
+	add([]string{path.Join(p.Dir, "main")})
 	add(p.below(path.Join(p.Dir, "components")))
 	add(p.below(path.Join(p.Dir, "managed_components")))
 	for _, dir := range append(dirs, p.below(path.Join(p.Dir, "bootloader_components"))...) {
@@ -231,19 +226,15 @@ func (p Project) below(dir string) (dirs []string) {
 // component looks into one folder. One that does not register itself for the
 // chip has nothing.
 func (p Project) component(dir string) (c component, err error) {
-	c.dir = dir
 	text, err := fs.ReadFile(p.Files, inside(path.Join(dir, "CMakeLists.txt")))
-	if err == nil && !Registered(string(text), p.Target) || errors.Is(err, fs.ErrNotExist) && p.Path != "" {
+	if err == nil && !Registered(string(text), p.Target) {
 		return c, nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return c, err
 	}
 	entries, err := fs.ReadDir(p.Files, inside(dir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return c, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return c, err
 	}
 	for _, e := range entries {
