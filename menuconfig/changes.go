@@ -16,13 +16,17 @@ type change struct {
 	follows       bool
 }
 
-// changesOf lists what is different in now, what was chosen first.
+// changesOf lists what the file would say otherwise in now, what was chosen
+// first. A value that was the default and is now chosen is such a change too.
 func changesOf(before, now *kconfig.Settings) []change {
 	var chosen, following []change
 	for _, sym := range now.Tree().Symbols {
 		c := change{sym, inFile(before, sym), inFile(now, sym), sameChoice(before, now, sym)}
+		if marks := before.IsDefault(sym) != now.IsDefault(sym); c.before == c.after && marks && c.after != "" {
+			c.before, c.after = marked(before, sym), marked(now, sym)
+		}
 		switch {
-		case c.before == c.after && (c.follows || !now.Written(sym)):
+		case c.before == c.after:
 		case c.follows:
 			following = append(following, c)
 		default:
@@ -38,6 +42,11 @@ func inFile(s *kconfig.Settings, sym *kconfig.Symbol) string {
 		return ""
 	}
 	return s.Value(sym).String()
+}
+
+// marked is a value and whether it is the default.
+func marked(s *kconfig.Settings, sym *kconfig.Symbol) string {
+	return inFile(s, sym) + pick(s.IsDefault(sym), " by default", "")
 }
 
 // sameChoice reports whether two settings agree on whether a value is somebody's.

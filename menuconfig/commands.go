@@ -203,6 +203,10 @@ func (m Model) chosen(symbols []*kconfig.Symbol) (chosen []*kconfig.Symbol) {
 func (m Model) unset(symbols []*kconfig.Symbol, what string) Model {
 	next := m.now.Clone()
 	next.Unset(symbols...)
+	next, err := m.session.reread(next)
+	if err != nil {
+		return m.alert("not reset: " + err.Error())
+	}
 	return m.become(next, what)
 }
 

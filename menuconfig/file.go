@@ -15,7 +15,7 @@ type fileDialog struct {
 
 func saveAsDialog(m Model) screen {
 	return fileDialog{title: "Save as", field: fieldOf(m.session.File), does: func(m Model, file string, _ bool) (Model, tea.Cmd) {
-		return m.unlessThere(file, func(m Model) (Model, tea.Cmd) { return m.saveAs(file) })
+		return m.unlessThere(file, func(m Model) (Model, tea.Cmd) { return m.saveAs(file, false) })
 	}}
 }
 

@@ -1,6 +1,7 @@
 package menuconfig
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -206,7 +207,7 @@ func TestFiles(t *testing.T) {
 	})
 	t.Run("where a value comes from", func(t *testing.T) {
 		s := sit(t, tree, port80).model.session
-		s.Origin = func(name string) string { return map[string]string{"NET_PORT": "board 246f28aa1002"}[name] }
+		s.Origin = func(at kconfig.Origin) string { return map[string]string{"sdkconfig": "board 246f28aa1002"}[at.File] }
 		d := (&desk{t: t, model: New(s)}).press("enter down down")
 		d.has("board 246f28aa1002")
 		d.press("enter 1 enter")
@@ -214,10 +215,30 @@ func TestFiles(t *testing.T) {
 	})
 	t.Run("another form of file", func(t *testing.T) {
 		d := sit(t, tree, port80)
-		d.model.session.Render = func(s *kconfig.Settings) []byte { return s.Minimal(false) }
+		d.model.session.Render = func(s *kconfig.Settings) ([]byte, error) { return s.Minimal(false), nil }
 		if d.press("s"); strings.Contains(string(d.files["sdkconfig"]), "SSID") {
 			t.Errorf("%s", d.files["sdkconfig"])
 		}
+		d.model.session.Render = func(s *kconfig.Settings) ([]byte, error) { return nil, errors.New("no file can hold it") }
+		d.press("s").has("not saved: no file can hold it")
+	})
+	t.Run("files below", func(t *testing.T) {
+		s := sit(t, tree, port80).model.session
+		s.Reread = func(s *kconfig.Settings) (*kconfig.Settings, error) {
+			site, err := kconfig.Read("site", []byte("CONFIG_NET_PORT=443\n"))
+			again := s.Clone()
+			again.Load(site, nil)
+			return again, err
+		}
+		d := (&desk{t: t, model: New(s)}).press("enter down down r")
+		d.has("(443) Port of the server")
+		d.has("site:1")
+	})
+	t.Run("what is not chosen here", func(t *testing.T) {
+		d := sit(t, tree, port80)
+		d.model.session.Barred = func(name string) string { return map[string]string{"NET_PORT": "the board decides"}[name] }
+		d.press("enter down down enter").has("NET_PORT: the board decides")
+		d.press("down down enter").has("Gain of the antenna, in dBi  NET_GAIN")
 	})
 }
 

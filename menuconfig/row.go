@@ -180,17 +180,18 @@ func (m Model) limits(sym *kconfig.Symbol) string {
 
 // origin says where a value comes from.
 func (m Model) origin(sym *kconfig.Symbol) string {
-	v, at, chosen := m.now.User(sym)
-	if first, there, _ := m.session.Settings.User(sym); m.session.Origin != nil && v == first && at == there {
-		if origin := m.session.Origin(sym.Name); origin != "" {
-			return clean(origin)
-		}
-	}
+	why, at, by := m.now.Why(sym)
 	switch {
-	case m.now.IsDefault(sym):
+	case why == kconfig.Selected:
+		return "selected by " + by.Name
+	case why == kconfig.Imposed:
+		return "set by " + by.Name
+	case why == kconfig.ByDefault:
 		return "default"
-	case chosen && at.File != "":
-		return fmt.Sprintf("%s:%d", clean(at.File), at.Line)
+	case at.File == "":
+		return "chosen here"
+	case m.session.Origin != nil:
+		return clean(m.session.Origin(at))
 	}
-	return "chosen here"
+	return fmt.Sprintf("%s:%d", clean(at.File), at.Line)
 }

@@ -119,10 +119,10 @@ func (s search) hit(m Model, n *kconfig.Node) line {
 	l := line{spans: []span{{}}}
 	m.mark(&l, n)
 	if n.HasPrompt {
-		l.spans = append(l.spans, s.marked(clean(n.Prompt), pickHidden(hidden, lookText))...)
+		l.spans = append(l.spans, s.lit(clean(n.Prompt), pickHidden(hidden, lookText))...)
 		l.add(lookText, "  ")
 	}
-	l.spans = append(l.spans, s.marked(nameOf(n), lookOff)...)
+	l.spans = append(l.spans, s.lit(nameOf(n), lookOff)...)
 	if hidden {
 		l.add(lookAlert, "  "+m.hiding(n))
 	}
@@ -139,8 +139,8 @@ func pickHidden(hidden bool, l look) look {
 	return l
 }
 
-// marked shows where the words are in text.
-func (s search) marked(text string, l look) (spans []span) {
+// lit shows where the words are in text.
+func (s search) lit(text string, l look) (spans []span) {
 	lower := strings.ToLower(text)
 	if len(lower) != len(text) {
 		return []span{{text: text, look: l}}

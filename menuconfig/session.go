@@ -21,17 +21,30 @@ type Session struct {
 	Save     func(file string, data []byte) error // all of it or nothing
 
 	// Render makes what File holds of the settings. nil is the sdkconfig file.
-	Render func(*kconfig.Settings) []byte
-	// Origin says where an option has its value from: "site", "board 246f28aa1002",
-	// or nothing. nil knows nothing.
-	Origin func(name string) string
+	Render func(*kconfig.Settings) ([]byte, error)
+	// Reread returns settings as they are once they were saved and all files were
+	// read again: what is no longer chosen in File may be in a file below it. nil
+	// when there is none.
+	Reread func(*kconfig.Settings) (*kconfig.Settings, error)
+	// Origin names the place where a value was chosen: "site". nil says file and
+	// line.
+	Origin func(kconfig.Origin) string
+	// Barred says why an option is not to be chosen here, or nothing. nil bars none.
+	Barred func(name string) string
 }
 
-func (s Session) render(settings *kconfig.Settings) []byte {
+func (s Session) render(settings *kconfig.Settings) ([]byte, error) {
 	if s.Render == nil {
-		return settings.Sdkconfig()
+		return settings.Sdkconfig(), nil
 	}
 	return s.Render(settings)
+}
+
+func (s Session) reread(settings *kconfig.Settings) (*kconfig.Settings, error) {
+	if s.Reread == nil {
+		return settings, nil
+	}
+	return s.Reread(settings)
 }
 
 // What Load and Save have to say.
@@ -57,15 +70,16 @@ type (
 )
 
 // save writes the settings to the session's file.
-func (m Model) save(quit bool) (Model, tea.Cmd) {
-	settings, file, data, save := m.now, m.session.File, m.session.render(m.now), m.session.Save
-	return m, func() tea.Msg { return savedMsg{file, data, settings, save(file, data), quit} }
-}
+func (m Model) save(quit bool) (Model, tea.Cmd) { return m.saveAs(m.session.File, quit) }
 
-// saveAs writes the settings to another file, with which the menu goes on.
-func (m Model) saveAs(file string) (Model, tea.Cmd) {
-	settings, data, save := m.now, m.session.render(m.now), m.session.Save
-	return m, func() tea.Msg { return savedMsg{file, data, settings, save(file, data), false} }
+// saveAs writes the settings to a file, with which the menu goes on.
+func (m Model) saveAs(file string, quit bool) (Model, tea.Cmd) {
+	data, err := m.session.render(m.now)
+	if err != nil {
+		return m.alert("not saved: " + err.Error()), nil
+	}
+	settings, save := m.now, m.session.Save
+	return m, func() tea.Msg { return savedMsg{file, data, settings, save(file, data), quit} }
 }
 
 // saveMinimal writes what differs from the defaults.
@@ -145,5 +159,6 @@ func oddities(odd []*kconfig.Error) screen {
 
 // unsaved reports whether the file would change by saving.
 func (m Model) unsaved() bool {
-	return m.session.Saved == nil || !bytes.Equal(m.session.render(m.now), m.session.Saved)
+	data, err := m.session.render(m.now)
+	return err != nil || m.session.Saved == nil || !bytes.Equal(data, m.session.Saved)
 }

@@ -22,10 +22,13 @@ func (m Model) obstacle(n *kconfig.Node) string {
 			return why
 		}
 	}
-	if m.now.Shown(n) {
-		return ""
+	switch {
+	case !m.now.Shown(n):
+		return m.hiding(n)
+	case n.Kind == kconfig.KindSymbol && m.session.Barred != nil:
+		return m.session.Barred(n.Symbol.Name)
 	}
-	return m.hiding(n)
+	return ""
 }
 
 // held says which symbols hold another at its value.
