@@ -32,7 +32,7 @@ func (f field) press(k key) (g field, ok bool) {
 		f.at = 0
 	case "end", "ctrl+e":
 		f.at = len(f.text)
-	case "backspace", "ctrl+h":
+	case "backspace":
 		f = f.without(max(f.at-1, 0), f.at)
 	case "delete", "ctrl+d":
 		f = f.without(f.at, min(f.at+1, len(f.text)))

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/tcpboot/tcpboot/menuconfig/kconfig"
 )
@@ -111,6 +112,9 @@ func (m Model) helpPane(h int) []line {
 // bar is the top line: the title, the file, and how much is changed.
 func (m Model) bar() line {
 	right := clean(m.session.File)
+	if over := width(right) - m.width/2; over > 0 {
+		right = m.glyphs().more + ansi.TruncateLeft(right, over+1, "")
+	}
 	if n := len(m.changes); n > 0 {
 		right += m.glyphs().dot + counted(n, "change")
 	}

@@ -99,7 +99,7 @@ func (m Model) update(msg tea.Msg) (Model, tea.Cmd) {
 	case tea.ColorProfileMsg:
 		m.terminal.colours = msg.Profile >= colorprofile.ANSI256
 	case tea.KeyPressMsg:
-		return m.press(key{msg.String(), msg.Text})
+		return m.press(pressed(msg))
 	case tea.PasteMsg:
 		return m.press(key{"paste", msg.Content})
 	case tea.MouseClickMsg:
@@ -114,6 +114,19 @@ func (m Model) update(msg tea.Msg) (Model, tea.Cmd) {
 		return m.found(msg)
 	}
 	return m, nil
+}
+
+// pressed names a key. What was typed before we had the terminal comes with line
+// feeds for Enter, and some terminals send Ctrl-H for Backspace.
+func pressed(msg tea.KeyPressMsg) key {
+	switch name := msg.String(); name {
+	case "ctrl+j":
+		return key{name: "enter"}
+	case "ctrl+h":
+		return key{name: "backspace"}
+	default:
+		return key{name, msg.Text}
+	}
 }
 
 // press hands a key to what lies on top.

@@ -121,7 +121,7 @@ func (conf *configuration) with(s *kconfig.Settings) (*configuration, error) {
 	for _, sym := range conf.tree.Symbols {
 		switch was, now := conf.said(conf.opened, sym), conf.said(s, sym); {
 		case was == now || sym.Choice != nil && s.Selection(sym.Choice) == nil:
-		case now == nothing:
+		case now == unsaid:
 			edited.Unset(sym.Name)
 		default:
 			if err := next.foldOne(sym, now.Value); err != nil {
@@ -138,7 +138,7 @@ type said struct {
 	there bool
 }
 
-var nothing said
+var unsaid said
 
 // said finds that in settings: what was chosen in the layer's file, or in the
 // menu. A member of a choice that another took the place of has nothing to say.
@@ -146,7 +146,7 @@ func (conf *configuration) said(s *kconfig.Settings, sym *kconfig.Symbol) said {
 	v, at, chosen := s.User(sym)
 	ousted := sym.Choice != nil && v.Text == "y" && s.Selection(sym.Choice) != sym
 	if !chosen || ousted || at.File != "" && at.File != conf.file {
-		return nothing
+		return unsaid
 	}
 	return said{v, true}
 }

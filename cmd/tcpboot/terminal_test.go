@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -23,30 +24,39 @@ import (
 //
 // When the command ends, "exit status N" is to be seen.
 
-// tmux asks the script's own server.
+// tmux asks the server of the script's terminal.
 func tmux(ts *testscript.TestScript, args ...string) string {
-	cmd := exec.Command(peer(ts, "tmux", "tmux"), append([]string{"-u", "-f", os.DevNull, "-S", ts.MkAbs(".tmux")}, args...)...)
-	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "PATH="+ts.Getenv("PATH"), "HOME="+ts.Getenv("HOME"), "TMUX=")
-	out, err := cmd.CombinedOutput()
+	out, err := tmuxAt(ts, ts.Getenv("TERMINAL"), args).CombinedOutput()
 	if err != nil {
 		ts.Fatalf("tmux %q: %v: %s", args, err, out)
 	}
 	return string(out)
 }
 
+func tmuxAt(ts *testscript.TestScript, socket string, args []string) *exec.Cmd {
+	cmd := exec.Command(peer(ts, "tmux", "tmux"), append([]string{"-u", "-f", os.DevNull, "-S", socket}, args...)...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "PATH="+ts.Getenv("PATH"), "HOME="+ts.Getenv("HOME"), "TMUX=")
+	return cmd
+}
+
+// cmdTerminal opens a terminal, in place of the one before.
 func cmdTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: terminal WIDTHxHEIGHT COMMAND…")
 	}
+	dir, err := os.MkdirTemp(ts.MkAbs("."), ".tmux")
+	ts.Check(err)
+	socket := filepath.Join(dir, "socket")
+	ts.Setenv("TERMINAL", socket)
+	ts.Defer(func() { ts.Check(tmuxAt(ts, socket, []string{"kill-server"}).Run()) })
 	x, y, _ := strings.Cut(args[0], "x")
 	run := fmt.Sprintf(`%s; echo "exit status $?"; exec cat`, strings.Join(args[1:], " "))
-	env := []string{"new-session", "-d", "-x", x, "-y", y}
-	for _, name := range []string{"NO_COLOR", "MENUCONFIG_STYLE", "TCPBOOT_PASSPHRASE_FILE", "TCPBOOT_SITE", "COLORTERM"} {
-		env = append(env, "-e", name+"="+ts.Getenv(name))
+	open := []string{"new-session", "-d", "-x", x, "-y", y}
+	for _, name := range []string{"NO_COLOR", "TCPBOOT_PASSPHRASE_FILE"} {
+		open = append(open, "-e", name+"="+ts.Getenv(name))
 	}
-	tmux(ts, append(env, run)...)
-	ts.Defer(func() { tmux(ts, "kill-server") })
+	tmux(ts, append(open, run)...)
 }
 
 func cmdKeys(ts *testscript.TestScript, neg bool, args []string) {
