@@ -12,6 +12,10 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tcpboot/tcpboot/menuconfig/kconfig/kconfigtest"
 )
 
 // inSession makes a folder with the recorded conversation, and goes there.
@@ -130,4 +134,12 @@ func TestMenuconfigServerLive(t *testing.T) {
 	if status := <-ended; status != exitDone {
 		t.Errorf("exit status %d", status)
 	}
+}
+
+// cmdIDF lays a made-up ESP-IDF of the real one's size into a folder:  idf DIR
+func cmdIDF(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: idf DIR")
+	}
+	ts.Check(os.CopyFS(ts.MkAbs(args[0]), kconfigtest.IDF()))
 }
