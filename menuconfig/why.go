@@ -1,6 +1,7 @@
 package menuconfig
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tcpboot/tcpboot/menuconfig/kconfig"
@@ -59,7 +60,7 @@ func (m Model) hiding(n *kconfig.Node) string {
 	for _, e := range m.now.Missing(n) {
 		needs = append(needs, clean(e.String()))
 	}
-	return "needs " + strings.Join(needs, " and ")
+	return "needs " + strings.Join(slices.Compact(needs), " and ")
 }
 
 // vain says that the value chosen for an option has no effect, and why.

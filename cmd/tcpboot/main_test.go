@@ -61,6 +61,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"image":   cmdImage,
 	"vectors": cmdVectors,
 	"sql":     cmdSQL,
+	"idf":     cmdIDF,
 	"tree":    cmdTree,
 	"value":   cmdValue,
 	"nvs":     cmdNVS,

@@ -25,7 +25,7 @@ import (
 //
 // What a later one says beats the one before. Below them is what tcpboot.yaml
 // says, and above them what the board's loader level demands.
-const layersDir = "sdkconfig"
+const layersDir = "sdkconfig.d"
 
 // A layer is one of those files, or what stands for one.
 type layer struct {
@@ -108,7 +108,7 @@ func (s *session) openLayers(what subject) (*configuration, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := newProject(s.cli, "")
+	p, err := newProject(s.cli)
 	if err != nil {
 		return nil, err
 	}

@@ -22,13 +22,25 @@ type project struct {
 	existing *kconfig.Config // what is in config; nil: nothing yet
 	defaults []string
 	target   string
+	espidf   string // ESP-IDF's folder; empty: none
+	loader   bool   // it is a loader's: without options of its own it has ours
 }
 
 // openProject reads a project's options and files; config takes the place of its
 // sdkconfig when it is not empty.
 func openProject(c *cli.Context, config string) (*configuration, error) {
-	p, err := newProject(c, config)
+	p, err := newProject(c)
 	if err != nil {
+		return nil, err
+	}
+	if p.config = config; config == "" {
+		p.config = filepath.Join(c.Path("project"), "sdkconfig")
+	}
+	p.existing, err = readConfig(p.config, kconfig.Read)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if p.target, err = p.chip(c.String("target")); err != nil {
 		return nil, err
 	}
 	conf, err := p.configuration(c)
@@ -42,29 +54,17 @@ func openProject(c *cli.Context, config string) (*configuration, error) {
 	return conf, nil
 }
 
-func newProject(c *cli.Context, config string) (p project, err error) {
-	if p.dir, err = filepath.Abs(c.Path("project")); err != nil {
-		return p, err
-	}
-	if p.config = config; config == "" {
-		p.config = filepath.Join(c.Path("project"), "sdkconfig")
-	}
-	if p.existing, err = readConfig(p.config, kconfig.Read); errors.Is(err, fs.ErrNotExist) {
-		p.existing, err = nil, nil
-	}
-	if err != nil {
-		return p, err
-	}
-	p.defaults = defaultsFiles(c)
-	p.target, err = p.chip(c)
-	return p, err
+// newProject is the project that the flags name.
+func newProject(c *cli.Context) (project, error) {
+	dir, err := filepath.Abs(c.Path("project"))
+	return project{dir: dir, defaults: defaultsFiles(c), espidf: c.Path("idf")}, err
 }
 
 // configuration reads the options and the defaults files.
 func (p project) configuration(c *cli.Context) (*configuration, error) {
 	policies := map[string]kconfig.Policy{"sdkconfig": kconfig.PreferSdkconfig, "kconfig": kconfig.PreferKconfig}
 	policy := policies[c.String("policy")]
-	if policy == nil {
+	if policy == nil && c.IsSet("policy") {
 		return nil, usagef("--policy %s: want sdkconfig or kconfig", c.String("policy"))
 	}
 	src, err := p.source(c)
@@ -99,16 +99,16 @@ func defaultsFiles(c *cli.Context) []string {
 		return strings.Split(list, ";")
 	}
 	usual := filepath.Join(c.Path("project"), "sdkconfig.defaults")
-	if _, err := os.Stat(usual); err != nil {
+	if !fileExists(usual) {
 		return nil
 	}
 	return []string{usual}
 }
 
 // chip is the chip that the flag or a file names.
-func (p project) chip(c *cli.Context) (string, error) {
+func (p project) chip(flag string) (string, error) {
 	named := variable(p.existing, "IDF_TARGET")
-	switch flag := c.String("target"); {
+	switch {
 	case flag != "" && named != "" && flag != named:
 		return "", usagef("chip %s: %s is for %s", flag, p.config, named)
 	case flag != "":
@@ -148,7 +148,7 @@ func (p project) source(c *cli.Context) (src kconfig.Source, err error) {
 	}
 	src = kconfig.Source{Files: os.DirFS("/"), Root: c.Path("kconfig"), Env: p.env}
 	if src.Root == "" {
-		if src, err = p.whole(c.Path("idf")); err != nil {
+		if src, err = p.whole(); err != nil {
 			return src, err
 		}
 	}
@@ -167,16 +167,17 @@ func (p project) env(name string) (string, bool) {
 
 // whole are the options of the project and, where it is at hand, of ESP-IDF. In a
 // project without a main component the loader's stands in for it.
-func (p project) whole(espidf string) (src kconfig.Source, err error) {
+func (p project) whole() (src kconfig.Source, err error) {
 	whole := idf.Project{Files: os.DirFS("/"), Dir: filepath.ToSlash(p.dir), Target: p.target,
 		InitVersion: variable(p.existing, "IDF_INIT_VERSION"), Env: os.LookupEnv}
-	if espidf != "" {
-		if espidf, err = filepath.Abs(espidf); err != nil {
+	if p.espidf != "" {
+		if whole.Path, err = filepath.Abs(p.espidf); err != nil {
 			return src, err
 		}
-		whole.Path = filepath.ToSlash(espidf)
+		whole.Path = filepath.ToSlash(whole.Path)
 	}
-	if _, err := os.Stat(filepath.Join(p.dir, "main")); errors.Is(err, fs.ErrNotExist) {
+	main := filepath.Join(p.dir, "main")
+	if !fileExists(main) || p.loader && !fileExists(filepath.Join(main, "Kconfig.projbuild")) {
 		whole.Files = standIn{whole.Files, strings.TrimPrefix(path.Join(whole.Dir, "main"), "/")}
 	}
 	return whole.Source()
