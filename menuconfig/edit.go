@@ -56,7 +56,7 @@ func (e editor) draw(m Model, h int) []line {
 		text(lookAlert, " "+e.refused),
 	}
 	lines[2].spans = append([]span{{text: " " + g.cursor + " ", look: lookKey}}, lines[2].spans...)
-	return lines[max(len(lines)-h-1, 0):][:min(h, len(lines))]
+	return lines[max(min(len(lines)-h, 2), 0):] // for want of room without the first
 }
 
 func (e editor) press(m Model, k key) (Model, tea.Cmd) {

@@ -1,8 +1,6 @@
 package menuconfig
 
-import (
-	tea "charm.land/bubbletea/v2"
-)
+import tea "charm.land/bubbletea/v2"
 
 // A fileDialog asks for the name of a file.
 type fileDialog struct {
@@ -36,10 +34,10 @@ func loadDialog(m Model) screen {
 	}}
 }
 
-func (d fileDialog) below(Model) int { return 2 + len(d.boxes(Model{})) }
+func (d fileDialog) below(Model) int { return 2 + len(d.boxes()) }
 
 // boxes is the line with the box, if there is one.
-func (d fileDialog) boxes(Model) []line {
+func (d fileDialog) boxes() []line {
 	if d.option == "" {
 		return nil
 	}
@@ -58,7 +56,8 @@ func (d fileDialog) hints() []hint {
 func (d fileDialog) draw(m Model, h int) []line {
 	name := d.field.draw(max(m.width-4, 1))
 	name.spans = append([]span{{text: " " + m.glyphs().cursor + " ", look: lookKey}}, name.spans...)
-	return append([]line{text(lookHead, " "+d.title), name}, d.boxes(m)...)
+	lines := append([]line{text(lookHead, " "+d.title), name}, d.boxes()...)
+	return lines[pickInt(h < 2, 1, 0):]
 }
 
 func (d fileDialog) press(m Model, k key) (Model, tea.Cmd) {

@@ -183,6 +183,12 @@ func (v info) draw(m Model, h int) []line {
 	return lines[atMost(v.top, len(lines), h):]
 }
 
+// rest is how many lines are below the screen.
+func (v info) rest(m Model) int {
+	n, h := len(v.sheet(m).lines), m.bodyHeight()
+	return n - h - atMost(v.top, n, h)
+}
+
 func (v info) press(m Model, k key) (Model, tea.Cmd) {
 	s, h := v.sheet(m), m.bodyHeight()
 	if top, ok := scroll(k, v.top, len(s.lines), h); ok {

@@ -2,6 +2,7 @@ package menuconfig
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -10,48 +11,54 @@ import (
 	"github.com/tcpboot/tcpboot/menuconfig/kconfig"
 )
 
-// The parts of the screen, from above: a bar with title and file, the way to the
-// present menu, its rows or what lies on them, what is known of the row or a
-// question about it, and keys. A small screen has to do without some.
-func (m Model) parts() (head, foot []line) {
-	if m.height >= 5 {
-		head = append(head, m.bar())
-	}
-	if m.height >= 7 {
-		head = append(head, m.path())
-	}
-	if m.height >= 12 {
-		head = append(head, m.rule())
-		foot = append(foot, m.rule())
-	}
-	foot = append(foot, m.foot()...)
-	if m.height >= 4 {
-		foot = append(foot, m.hintLine())
-	}
-	return head, foot
+// A layout is how many lines each part of the screen has, from above: a bar with
+// title and file, the way to the present menu, its rows or what lies on them,
+// what is known of the row or a question about it, and keys. A small screen has to
+// do without some.
+type layout struct{ bar, path, rule, body, foot, hints int }
+
+func (m Model) layout() layout {
+	from := func(height int) int { return pickInt(m.height >= height, 1, 0) }
+	l := layout{bar: from(5), path: from(7), rule: from(12), foot: m.footHeight(), hints: from(4)}
+	l.body = max(m.height-l.bar-l.path-2*l.rule-l.foot-l.hints, 0)
+	return l
 }
 
-func (m Model) rule() line { return text(lookRule, strings.Repeat(m.glyphs().rule, max(m.width, 0))) }
+// footHeight is what a question wants, or one line, and more with a help text.
+func (m Model) footHeight() int {
+	if len(m.over) > 0 {
+		if h := m.top().below(m); h > 0 {
+			return min(h, max(m.height-4, 1))
+		}
+	}
+	if m.helping() {
+		return 1 + helpHeight + 1
+	}
+	return pickInt(m.height >= 6, 1, 0)
+}
+
+// helpHeight is how much of a help text lies below the menu.
+const helpHeight = 4
+
+func (m Model) helping() bool { return m.help && m.height >= 14 && len(m.over) == 0 }
+
+// bodyHeight is how many rows can be seen.
+func (m Model) bodyHeight() int { return max(m.layout().body, 1) }
 
 // lines are those of the whole screen.
 func (m Model) lines() []line {
-	head, foot := m.parts()
-	body := m.body(max(m.height-len(head)-len(foot), 0))
-	for len(head)+len(body)+len(foot) < m.height {
-		body = append(body, line{})
-	}
-	all := append(append(head, body...), foot...)
+	l := m.layout()
+	rule := []line{m.rule()}[:l.rule]
+	body := m.body(l.body)
+	all := slices.Concat([]line{m.bar()}[:l.bar], []line{m.path()}[:l.path], rule,
+		body, make([]line, max(l.body-len(body), 0)), rule, m.foot(l.foot), []line{m.hintLine()}[:l.hints])
 	for i := range all {
 		all[i] = all[i].cut(m.width, m.glyphs().more)
 	}
 	return all[:min(len(all), max(m.height, 0))]
 }
 
-// bodyHeight is how many lines there are between head and foot.
-func (m Model) bodyHeight() int {
-	head, foot := m.parts()
-	return max(m.height-len(head)-len(foot), 1)
-}
+func (m Model) rule() line { return text(lookRule, strings.Repeat(m.glyphs().rule, max(m.width, 0))) }
 
 // body draws the topmost screen that wants all of it, or the menu.
 func (m Model) body(h int) []line {
@@ -74,19 +81,17 @@ func (m Model) body(h int) []line {
 }
 
 // foot is what lies below the menu: a question, or what is known of the row.
-func (m Model) foot() (lines []line) {
-	if len(m.over) > 0 {
-		if h := m.top().below(m); h > 0 {
-			return m.top().draw(m, min(h, max(m.height-4, 1)))
-		}
-	}
-	if m.height < 6 {
+func (m Model) foot(h int) []line {
+	switch {
+	case h == 0:
 		return nil
+	case len(m.over) > 0 && m.top().below(m) > 0:
+		lines := m.top().draw(m, h)
+		return append(lines[:min(len(lines), h)], make([]line, max(h-len(lines), 0))...)
+	case m.helping():
+		return append(m.helpPane(helpHeight), m.rule(), m.about())
 	}
-	if m.help && m.height >= 14 && len(m.over) == 0 {
-		lines = append(m.helpPane(4), m.rule())
-	}
-	return append(lines, m.about())
+	return []line{m.about()}
 }
 
 // helpPane is the help text of the row in h lines.
@@ -181,11 +186,17 @@ func (m Model) about() line {
 	}
 }
 
-// aboutSubject is about the entry that the topmost screen has its cursor on.
+// aboutSubject is about the entry that the topmost screen has its cursor on, or
+// how much of its text is still to come.
 func (m Model) aboutSubject() line {
-	if s, ok := m.top().(interface{ subject(Model) *kconfig.Node }); ok {
+	switch s := m.top().(type) {
+	case interface{ subject(Model) *kconfig.Node }:
 		if n := s.subject(m); n != nil {
 			return m.aboutNode(n)
+		}
+	case interface{ rest(Model) int }:
+		if n := s.rest(m); n > 0 {
+			return text(lookNote, " "+counted(n, "more line")+" below")
 		}
 	}
 	return line{}

@@ -28,6 +28,12 @@ func (p page) draw(m Model, h int) []line {
 	return lines
 }
 
+// rest is how many lines are below the screen.
+func (p page) rest(m Model) int {
+	n, h := len(p.wrapped(m)), m.bodyHeight()-2
+	return n - h - atMost(p.top, n, h)
+}
+
 func (p page) wrapped(m Model) []string { return wrap(strings.Join(p.lines, "\n"), m.width-2) }
 
 func (p page) press(m Model, k key) (Model, tea.Cmd) {

@@ -154,7 +154,10 @@ func (m Model) selection(c *kconfig.Choice) string {
 // note is what is known of a row: why it is hidden or cannot be changed, that a
 // value will not hold, or else its range and where it comes from.
 func (m Model) note(r row) line {
-	if why := m.trouble(r.node); why != "" && (r.node.Kind == kconfig.KindSymbol || r.hidden) {
+	switch why := m.trouble(r.node); {
+	case r.hidden:
+		return text(lookNote, why)
+	case why != "":
 		return text(lookAlert, why)
 	}
 	var known []string

@@ -105,6 +105,9 @@ func (s search) draw(m Model, h int) []line {
 	field := s.field.draw(max(m.width-20, 1))
 	field.spans = append([]span{{text: " / ", look: lookKey}}, field.spans...)
 	field = field.split(text(lookNote, fmt.Sprintf("%d of %d", len(s.hits), len(s.index))), m.width-1, g)
+	if len(s.hits) == 0 {
+		return []line{field, text(lookNote, "   Nothing has all these words.")}
+	}
 	return append([]line{field}, s.window(len(s.hits), h-1, func(i int) line {
 		l := s.hit(m, s.hits[i].node)
 		l.spans[0].text = pick(i == s.at, " "+g.cursor+" ", "   ")
