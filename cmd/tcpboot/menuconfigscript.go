@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -123,7 +124,7 @@ func (conf *configuration) print(format string) error {
 	s := conf.settings
 	formats := map[string]func() []byte{
 		"sdkconfig": s.Sdkconfig, "header": s.Header, "json": s.JSON, "cmake": s.CMake, "menus": s.Menus,
-		"min": func() []byte { return s.Minimal(false) },
+		"min": func() []byte { return s.Minimal(os.Getenv("ESP_IDF_KCONFIG_MIN_LABELS") == "1") },
 	}
 	write := formats[format]
 	if write == nil {
