@@ -76,8 +76,10 @@ type configuration struct {
 	target string
 	policy kconfig.Policy
 	files  []*kconfig.Config // the later ones on top
-	layers []layer           // those of files that are a site's
-	file   string            // what save writes: the last layer, or else all of it as sdkconfig
+
+	existing *kconfig.Config // that of files which is a project's sdkconfig; nil: none is
+	layers   []layer         // those of files that are a site's
+	file     string          // what save writes: a layer, or else all of it as sdkconfig
 
 	settings *kconfig.Settings
 	opened   *kconfig.Settings // as they were before this run chose anything

@@ -48,7 +48,7 @@ func openProject(c *cli.Context, config string) (*configuration, error) {
 		return nil, err
 	}
 	if p.existing != nil {
-		conf.files = append(conf.files, p.existing)
+		conf.existing, conf.files = p.existing, append(conf.files, p.existing)
 	}
 	conf.evaluate()
 	return conf, nil

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -10,7 +11,7 @@ import (
 	"github.com/tcpboot/tcpboot/pki/delivery"
 )
 
-const formatNames = "sdkconfig, header, json, cmake, min, menus"
+const formatNames = "sdkconfig, header, json, cmake, min, menus, report"
 
 // scripted reports whether the flags say what to do, so that no menu is opened.
 func (conf *configuration) scripted() bool {
@@ -123,7 +124,8 @@ func (conf *configuration) print(format string) error {
 	s := conf.settings
 	formats := map[string]func() []byte{
 		"sdkconfig": s.Sdkconfig, "header": s.Header, "json": s.JSON, "cmake": s.CMake, "menus": s.Menus,
-		"min": func() []byte { return s.Minimal(false) },
+		"min":    func() []byte { return s.Minimal(os.Getenv("ESP_IDF_KCONFIG_MIN_LABELS") == "1") },
+		"report": conf.report,
 	}
 	write := formats[format]
 	if write == nil {
@@ -131,6 +133,16 @@ func (conf *configuration) print(format string) error {
 	}
 	_, err := conf.cli.App.Writer.Write(write())
 	return err
+}
+
+// report is the report on the files, as they are.
+func (conf *configuration) report() []byte {
+	r := conf.tree.Report(strings.Split(os.Getenv("KCONFIG_PROMPTLESS_NO_WARN"), ";")...)
+	r.Policy = conf.cli.String("policy")
+	for _, f := range conf.files {
+		r.Load(f, conf.policy, f == conf.existing)
+	}
+	return r.JSON()
 }
 
 // A verdictOnValues is the answer of --check.

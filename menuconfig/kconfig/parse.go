@@ -228,7 +228,7 @@ func (p *parser) config(into *Node, menuconfig bool) error {
 		s.index = len(p.tree.Symbols)
 		p.tree.Symbols = append(p.tree.Symbols, s)
 	}
-	s.shared = s.shared || strings.Contains(p.lex.text, "# ignore: multiple-definition")
+	s.shared = s.shared || p.isShared()
 	n := p.add(into, &Node{Kind: KindSymbol, Symbol: s, Menuconfig: menuconfig})
 	s.Nodes = append(s.Nodes, n)
 	if err := p.options(n); err != nil {
@@ -286,6 +286,11 @@ func (p *parser) comment(into *Node) error {
 	return p.options(p.add(into, &Node{Kind: KindComment, Prompt: title, HasPrompt: true}))
 }
 
+// isShared reports whether the line says that others define the same.
+func (p *parser) isShared() bool {
+	return strings.Contains(p.lex.text, "# ignore: multiple-definition")
+}
+
 func (p *parser) choice(into *Node) error {
 	c := &Choice{}
 	if p.kind() != tokEnd {
@@ -298,6 +303,7 @@ func (p *parser) choice(into *Node) error {
 		}
 		c.Name, p.choices[name] = name, c
 	}
+	c.shared = c.shared || p.isShared()
 	if len(c.Nodes) == 0 {
 		c.index = len(p.tree.Choices)
 		p.tree.Choices = append(p.tree.Choices, c)

@@ -148,6 +148,7 @@ type Choice struct {
 
 	index    int
 	typ      Type
+	shared   bool // # ignore: multiple-definition
 	defaults []choiceDefault
 }
 
