@@ -239,13 +239,14 @@ func (m Model) hintLine() line {
 	if len(m.over) > 0 {
 		hints = m.top().hints()
 	}
-	l := text(lookText, " ")
+	l, gap := text(lookText, " "), ""
 	for _, h := range hints {
 		label := labelOf(h.key)
-		if l.width()+width(label)+width(h.does)+1 > m.width-1 {
+		if l.width()+width(gap+label)+1+width(h.does) >= m.width {
 			break
 		}
-		l.spans = append(l.spans, span{label, lookKey, pressing(h.key)}, span{" " + h.does, lookHint, pressing(h.key)}, span{text: "  "})
+		l.spans = append(l.spans, span{text: gap}, span{label, lookKey, pressing(h.key)}, span{" " + h.does, lookHint, pressing(h.key)})
+		gap = "  "
 	}
 	return l
 }

@@ -25,7 +25,12 @@ type desk struct {
 // fixture is the tree in testdata.
 func fixture(t testing.TB) *kconfig.Tree {
 	t.Helper()
-	tree, err := kconfig.Parse(kconfig.Source{Files: os.DirFS("testdata"), Root: "Kconfig"})
+	return treeIn(t, "testdata", "Kconfig")
+}
+
+func treeIn(t testing.TB, dir, root string) *kconfig.Tree {
+	t.Helper()
+	tree, err := kconfig.Parse(kconfig.Source{Files: os.DirFS(dir), Root: root})
 	if err != nil {
 		t.Fatal(err)
 	}

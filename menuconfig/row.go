@@ -68,8 +68,8 @@ func (m Model) entry(l *line, r row) {
 		prompt = lookMenu
 	}
 	l.add(prompt, m.prompt(n))
-	if n.Kind == kconfig.KindChoice {
-		l.add(lookValue, " ("+m.selection(n.Choice)+")")
+	if n.Kind == kconfig.KindChoice && m.now.Selection(n.Choice) != nil {
+		l.add(lookValue, " ("+titleOf(m.nodeOf(m.now.Selection(n.Choice)))+")")
 	}
 	if opens(n) {
 		l.add(lookOff, pick(m.empty(n), "  ----", "  --->"))
@@ -141,15 +141,6 @@ func (m Model) isYes(sym *kconfig.Symbol) bool { return m.now.Value(sym) == kcon
 
 // short is a value as far as a row has room for it.
 func short(s string, g glyphs) string { return ansi.Truncate(clean(s), widest, g.more) }
-
-// selection is what a choice has chosen, by its prompt.
-func (m Model) selection(c *kconfig.Choice) string {
-	sym := m.now.Selection(c)
-	if sym == nil {
-		return ""
-	}
-	return titleOf(m.nodeOf(sym))
-}
 
 // note is what is known of a row: why it is hidden or cannot be changed, that a
 // value will not hold, or else its range and where it comes from.

@@ -3,6 +3,7 @@ package menuconfig
 import (
 	"flag"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ var update = flag.Bool("update", false, "write the golden screens anew")
 // A file of testdata/screens says what is done, and what is then on the screen:
 //
 //	size 80x24
+//	tree ../templates/loader/main/Kconfig.projbuild
 //	file CONFIG_NET_PORT=9000
 //	keys enter down
 //
@@ -55,7 +57,11 @@ func played(t *testing.T, head string) string {
 		word, rest, _ := strings.Cut(l, " ")
 		said[word] += rest + "\n"
 	}
-	d := sit(t, fixture(t), strings.TrimSuffix(said["file"], "\n"))
+	tree := fixture(t)
+	if file := strings.TrimSpace(said["tree"]); file != "" {
+		tree = treeIn(t, path.Dir(file), path.Base(file))
+	}
+	d := sit(t, tree, strings.TrimSuffix(said["file"], "\n"))
 	x, y, _ := strings.Cut(strings.TrimSpace(said["size"]), "x")
 	d.tell(tea.WindowSizeMsg{Width: atoi(t, x), Height: atoi(t, y)})
 	_, d.model.ascii = said["ascii"]
@@ -65,4 +71,19 @@ func played(t *testing.T, head string) string {
 		return strings.ReplaceAll(d.model.View().Content, "\x1b", "␛") + "\n"
 	}
 	return d.screen()
+}
+
+// The README shows what there is.
+func TestREADMEShowsTheMenu(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden, err := os.ReadFile("testdata/screens/readme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, screen, _ := strings.Cut(string(golden), "\n\n"); !strings.Contains(string(readme), "\n```\n"+screen+"```\n") {
+		t.Errorf("README.md does not show\n%s", screen)
+	}
 }
