@@ -43,19 +43,19 @@ type theme struct {
 // what its owner can read on.
 var themes = []theme{
 	{name: "dark", cursor: "48;5;237", sgr: [looks]string{
-		lookTitle: "1;38;5;231;48;5;24", lookPath: "38;5;110", lookRule: "38;5;239", lookOn: "1;38;5;114", lookOff: "38;5;245",
-		lookValue: "38;5;80", lookMenu: "1", lookHidden: "38;5;243", lookNote: "38;5;245", lookAlert: "38;5;215", lookChanged: "1;38;5;221",
+		lookTitle: "1;38;5;231;48;5;24", lookPath: "38;5;110", lookRule: "38;5;239", lookOn: "1;38;5;114", lookOff: "38;5;247",
+		lookValue: "38;5;80", lookMenu: "1", lookHidden: "38;5;246", lookNote: "38;5;247", lookAlert: "38;5;215", lookChanged: "1;38;5;221",
 		lookKey: "1;38;5;117", lookHint: "38;5;248", lookHead: "1;38;5;110", lookLink: "38;5;117", lookHere: "1;38;5;16;48;5;117", lookMatch: "1;38;5;221",
 	}},
 	{name: "light", cursor: "48;5;254", sgr: [looks]string{
-		lookTitle: "1;38;5;231;48;5;25", lookPath: "38;5;25", lookRule: "38;5;250", lookOn: "1;38;5;28", lookOff: "38;5;242",
-		lookValue: "38;5;24", lookMenu: "1", lookHidden: "38;5;245", lookNote: "38;5;242", lookAlert: "38;5;130", lookChanged: "1;38;5;161",
+		lookTitle: "1;38;5;231;48;5;25", lookPath: "38;5;25", lookRule: "38;5;250", lookOn: "1;38;5;28", lookOff: "38;5;240",
+		lookValue: "38;5;24", lookMenu: "1", lookHidden: "38;5;242", lookNote: "38;5;240", lookAlert: "38;5;130", lookChanged: "1;38;5;161",
 		lookKey: "1;38;5;25", lookHint: "38;5;240", lookHead: "1;38;5;25", lookLink: "38;5;26", lookHere: "1;38;5;231;48;5;25", lookMatch: "1;38;5;161",
 	}},
 	{name: "aquatic", cursor: "38;5;231;48;5;30", alone: true, sgr: [looks]string{
-		lookTitle: "1;38;5;231;48;5;30", lookPath: "38;5;37", lookRule: "38;5;30", lookOn: "1;38;5;37", lookOff: "38;5;244",
-		lookValue: "38;5;37", lookMenu: "1", lookHidden: "38;5;244", lookNote: "38;5;244", lookAlert: "38;5;166", lookChanged: "1;38;5;166",
-		lookKey: "1;38;5;37", lookHint: "38;5;244", lookHead: "1;38;5;37", lookLink: "38;5;37", lookHere: "1;38;5;231;48;5;30", lookMatch: "1;38;5;166",
+		lookTitle: "1;38;5;231;48;5;30", lookPath: "38;5;30", lookRule: "38;5;30", lookOn: "1;38;5;30", lookOff: "38;5;244",
+		lookValue: "38;5;30", lookMenu: "1", lookHidden: "38;5;244", lookNote: "38;5;244", lookAlert: "38;5;166", lookChanged: "1;38;5;166",
+		lookKey: "1;38;5;30", lookHint: "38;5;244", lookHead: "1;38;5;30", lookLink: "38;5;30", lookHere: "1;38;5;231;48;5;30", lookMatch: "1;38;5;166",
 	}},
 	{name: "monochrome", cursor: "7", alone: true, sgr: [looks]string{
 		lookTitle: "1;7", lookPath: "1", lookMenu: "1", lookChanged: "1", lookAlert: "1", lookKey: "1", lookHead: "1", lookLink: "4", lookHere: "7", lookMatch: "4",
@@ -63,8 +63,8 @@ var themes = []theme{
 	// either is of middle colours: they can be read on white and on black, as long
 	// as nobody knows which of them there is.
 	{name: "either", cursor: "7", alone: true, sgr: [looks]string{
-		lookTitle: "1;38;5;231;48;5;25", lookPath: "38;5;32", lookRule: "38;5;244", lookOn: "1;38;5;34", lookOff: "38;5;244",
-		lookValue: "38;5;37", lookMenu: "1", lookHidden: "38;5;244", lookNote: "38;5;244", lookAlert: "38;5;166", lookChanged: "1;38;5;166",
+		lookTitle: "1;38;5;231;48;5;25", lookPath: "38;5;32", lookRule: "38;5;244", lookOn: "1;38;5;28", lookOff: "38;5;244",
+		lookValue: "38;5;31", lookMenu: "1", lookHidden: "38;5;244", lookNote: "38;5;244", lookAlert: "38;5;166", lookChanged: "1;38;5;166",
 		lookKey: "1;38;5;32", lookHint: "38;5;244", lookHead: "1;38;5;32", lookLink: "38;5;32", lookHere: "7", lookMatch: "1;38;5;166",
 	}},
 }
