@@ -41,7 +41,7 @@ func (d fileDialog) boxes() []line {
 	if d.option == "" {
 		return nil
 	}
-	l := lineOf(span{text: " "}, span{pick(d.ticked, "[*]", "[ ]"), pickLook(d.ticked), pressing("tab")}, span{" " + d.option, lookText, pressing("tab")})
+	l := lineOf(span{text: " "}, span{pick(d.ticked, "[*]", "[ ]"), pick(d.ticked, lookOn, lookOff), pressing("tab")}, span{" " + d.option, lookText, pressing("tab")})
 	return []line{l}
 }
 
@@ -57,7 +57,7 @@ func (d fileDialog) draw(m Model, h int) []line {
 	name := d.field.draw(max(m.width-4, 1))
 	name.spans = append([]span{{text: " " + m.glyphs().cursor + " ", look: lookKey}}, name.spans...)
 	lines := append([]line{text(lookHead, " "+d.title), name}, d.boxes()...)
-	return lines[pickInt(h < 2, 1, 0):]
+	return lines[pick(h < 2, 1, 0):]
 }
 
 func (d fileDialog) press(m Model, k key) (Model, tea.Cmd) {

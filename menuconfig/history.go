@@ -23,26 +23,26 @@ func (m Model) become(next *kconfig.Settings, what string) Model {
 	return m.settle().count().tell(what)
 }
 
-func (m Model) undo() Model {
+func (m Model) undo() Model { return m.retrace("undone: ", "nothing to undo") }
+
+// redo is to undo the undoing.
+func (m Model) redo() Model {
+	m.done, m.undone = m.undone, m.done
+	m = m.retrace("done again: ", "nothing to redo")
+	m.done, m.undone = m.undone, m.done
+	return m
+}
+
+// retrace goes back by what was done last.
+func (m Model) retrace(did, nothing string) Model {
 	if len(m.done) == 0 {
-		return m.tell("nothing to undo")
+		return m.tell(nothing)
 	}
 	last := m.done[len(m.done)-1]
 	m.undone = with(m.undone, moment{m.now, last.what})
 	m.done = m.done[:len(m.done)-1]
 	m.now = last.settings
-	return m.settle().count().tell("undone: " + last.what)
-}
-
-func (m Model) redo() Model {
-	if len(m.undone) == 0 {
-		return m.tell("nothing to redo")
-	}
-	last := m.undone[len(m.undone)-1]
-	m.done = with(m.done, moment{m.now, last.what})
-	m.undone = m.undone[:len(m.undone)-1]
-	m.now = last.settings
-	return m.settle().count().tell("done again: " + last.what)
+	return m.settle().count().tell(did + last.what)
 }
 
 // with is list and one more. It is always a new one: another Model may go on from

@@ -99,7 +99,7 @@ func (s *sheet) terms(title string, e *kconfig.Expr) {
 	s.head(title)
 	for _, t := range terms {
 		holds := s.m.now.Holds(t)
-		l := text(pickLook(holds), pick(holds, "   y ", "   n "))
+		l := text(pick(holds, lookOn, lookOff), pick(holds, "   y ", "   n "))
 		s.term(&l, t)
 		s.lines = append(s.lines, l)
 	}
@@ -143,7 +143,7 @@ func (s *sheet) symbols(title string, symbols []*kconfig.Symbol) {
 	s.head(title)
 	for _, sym := range symbols {
 		yes := sym.Type == kconfig.TypeBool && s.m.isYes(sym)
-		l := lineOf(span{text: pick(yes, "   y ", "   n "), look: pickLook(yes)})
+		l := lineOf(span{text: pick(yes, "   y ", "   n "), look: pick(yes, lookOn, lookOff)})
 		s.addLink(&l, sym)
 		l.add(lookNote, "  "+titleOf(s.m.nodeOf(sym)))
 		s.lines = append(s.lines, l)
@@ -197,7 +197,7 @@ func (v info) press(m Model, k key) (Model, tea.Cmd) {
 	}
 	switch k.name {
 	case "tab", "shift+tab":
-		return m.replace(v.next(s, pickInt(k.name == "tab", 1, -1), h)), nil
+		return m.replace(v.next(s, pick(k.name == "tab", 1, -1), h)), nil
 	case "enter", "right", "l":
 		if v.link >= 0 && v.link < len(s.links) {
 			return following(s.links[v.link])(m)
@@ -215,19 +215,12 @@ func (v info) press(m Model, k key) (Model, tea.Cmd) {
 	return m, nil
 }
 
-func pickInt(is bool, yes, no int) int {
-	if is {
-		return yes
-	}
-	return no
-}
-
 // next goes on to another link, and scrolls to it.
 func (v info) next(s *sheet, by, h int) info {
 	if len(s.links) == 0 {
 		return v
 	}
-	v.link = (max(v.link, pickInt(by > 0, -1, 0)) + by + len(s.links)) % len(s.links)
+	v.link = (max(v.link, pick(by > 0, -1, 0)) + by + len(s.links)) % len(s.links)
 	v.top = scrolled(v.top, s.at[v.link], len(s.lines), h)
 	return v
 }

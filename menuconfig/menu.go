@@ -18,7 +18,7 @@ import (
 type layout struct{ bar, path, rule, body, foot, hints int }
 
 func (m Model) layout() layout {
-	from := func(height int) int { return pickInt(m.height >= height, 1, 0) }
+	from := func(height int) int { return pick(m.height >= height, 1, 0) }
 	l := layout{bar: from(5), path: from(7), rule: from(12), foot: m.footHeight(), hints: from(4)}
 	l.body = max(m.height-l.bar-l.path-2*l.rule-l.foot-l.hints, 0)
 	return l
@@ -34,7 +34,7 @@ func (m Model) footHeight() int {
 	if m.helping() {
 		return 1 + helpHeight + 1
 	}
-	return pickInt(m.height >= 6, 1, 0)
+	return pick(m.height >= 6, 1, 0)
 }
 
 // helpHeight is how much of a help text lies below the menu.

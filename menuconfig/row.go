@@ -28,7 +28,7 @@ func (m Model) row(r row, i int) line {
 	return l.split(m.note(r), m.width-1, g)
 }
 
-func pick(is bool, yes, no string) string {
+func pick[T any](is bool, yes, no T) T {
 	if is {
 		return yes
 	}
@@ -108,25 +108,19 @@ func (m Model) mark(l *line, n *kconfig.Node) {
 		l.add(lookText, "    ")
 		return
 	}
-	look, mark := lookValue, ""
-	switch yes := m.isYes(n.Symbol); {
-	case n.Symbol.Type != kconfig.TypeBool:
-		mark = "(" + short(m.now.Value(n.Symbol).Text, m.glyphs()) + ")"
-	case !m.now.Visible(n.Symbol) || m.now.Forced(n.Symbol):
+	sym, look, mark := n.Symbol, lookValue, ""
+	switch yes := m.isYes(sym); {
+	case sym.Type != kconfig.TypeBool:
+		mark = "(" + short(m.now.Value(sym).Text, m.glyphs()) + ")"
+	case !m.now.Visible(sym) || m.now.Forced(sym):
 		look, mark = lookOff, pick(yes, "-*-", "- -")
-	case n.Symbol.Choice != nil:
-		look, mark = pickLook(yes), pick(yes, "(X)", "( )")
+	case sym.Choice != nil:
+		look, mark = pick(yes, lookOn, lookOff), pick(yes, "(X)", "( )")
 	default:
-		look, mark = pickLook(yes), pick(yes, "[*]", "[ ]")
+		look, mark = pick(yes, lookOn, lookOff), pick(yes, "[*]", "[ ]")
 	}
+	look = pick(m.now.Shown(n), look, lookHidden)
 	l.spans = append(l.spans, span{mark, look, toggling(n)}, span{text: " "})
-}
-
-func pickLook(yes bool) look {
-	if yes {
-		return lookOn
-	}
-	return lookOff
 }
 
 // toggling is a click on a mark: it takes the cursor there and changes it.

@@ -122,7 +122,7 @@ func (s search) hit(m Model, n *kconfig.Node) line {
 	l := line{spans: []span{{}}}
 	m.mark(&l, n)
 	if n.HasPrompt {
-		l.spans = append(l.spans, s.lit(clean(n.Prompt), pickHidden(hidden, lookText))...)
+		l.spans = append(l.spans, s.lit(clean(n.Prompt), pick(hidden, lookHidden, lookText))...)
 		l.add(lookText, "  ")
 	}
 	l.spans = append(l.spans, s.lit(nameOf(n), lookOff)...)
@@ -131,13 +131,6 @@ func (s search) hit(m Model, n *kconfig.Node) line {
 	}
 	for i := range l.spans {
 		l.spans[i].does = nil
-	}
-	return l
-}
-
-func pickHidden(hidden bool, l look) look {
-	if hidden {
-		return lookHidden
 	}
 	return l
 }
