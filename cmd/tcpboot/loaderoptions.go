@@ -41,8 +41,8 @@ func (s *session) withLayers(files delivery.Files, d fleet.Device, h release.Har
 	for _, l := range conf.layers {
 		conf.files = append(conf.files, l.config)
 	}
-	if len(demanded) > 0 && conf.tree.Symbol(demanded[0].Name) != nil {
-		conf.files = append(conf.files, fixed(name, demanded).config)
+	if known := conf.known(demanded); len(known) > 0 {
+		conf.files = append(conf.files, fixed(name, known).config)
 	}
 	conf.evaluate()
 	if err := conf.holdFrom(delivery.DefaultsFile, name); err != nil {
@@ -52,7 +52,12 @@ func (s *session) withLayers(files delivery.Files, d fleet.Device, h release.Har
 		return err
 	}
 	files[delivery.DefaultsFile] = handed.Bytes()
-	return nil
+	n, err := networkOf(files)
+	if err != nil {
+		return err
+	}
+	_, err = n.Shared() // a layer may have another network
+	return err
 }
 
 // loaderOptions are the options of a loader's project, or of the loader that we
@@ -76,6 +81,17 @@ func (s *session) loaderOptions(h release.Hardware, level int) (*configuration, 
 		p.espidf = ""
 	}
 	return p.configuration(c)
+}
+
+// known are the options of a level that an ESP-IDF is asked for: none without one,
+// and not to be n what it does not know.
+func (conf *configuration) known(demanded []kconfig.Assignment) []kconfig.Assignment {
+	if len(demanded) == 0 || conf.tree.Symbol(demanded[0].Name) == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(demanded), func(a kconfig.Assignment) bool {
+		return a.Value == kconfig.Bool(false) && conf.tree.Symbol(a.Name) == nil
+	})
 }
 
 // demand refuses layers that contradict what a level demands: they would switch
