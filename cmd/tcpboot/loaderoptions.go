@@ -14,21 +14,38 @@ import (
 	"github.com/tcpboot/tcpboot/release"
 )
 
-// withLayers puts what the site says of a board's loader on top of its delivery,
-// and below it what the loader's level demands. A line that would have no effect
-// is an error: a build would drop it without a word.
+// withLayers puts what the site says of a board's loader into its delivery. A line
+// that would have no effect is an error: a build would drop it without a word.
 func (s *session) withLayers(files delivery.Files, d fleet.Device, h release.Hardware, level int) error {
-	conf, err := s.loaderOptions(h, level)
+	handed, err := kconfig.ReadDefaults(delivery.DefaultsFile, files[delivery.DefaultsFile])
 	if err != nil {
 		return err
 	}
-	handed, err := kconfig.ReadDefaults(delivery.DefaultsFile, files[delivery.DefaultsFile])
+	conf, err := s.loaderOptions(h, level)
 	if err != nil {
 		return err
 	}
 	if conf.layers, err = s.layers(subject{hardware: h.Name, board: &d.MAC}); err != nil {
 		return err
 	}
+	if err := conf.stack(handed, h, level); err != nil {
+		return err
+	}
+	if _, err := delivery.Merge(handed, conf.wanted()); err != nil {
+		return err
+	}
+	files[delivery.DefaultsFile] = handed.Bytes()
+	n, err := networkOf(files)
+	if err != nil {
+		return err
+	}
+	_, err = n.Shared() // a layer may have another network
+	return err
+}
+
+// stack puts the layers between what a board was handed and what the level of its
+// loader demands, and refuses what does not hold there.
+func (conf *configuration) stack(handed *kconfig.Config, h release.Hardware, level int) error {
 	demanded, err := delivery.LoaderOptions(h.Chip, h.MinRevision, string(h.Scheme), level)
 	if err != nil {
 		return err
@@ -41,18 +58,11 @@ func (s *session) withLayers(files delivery.Files, d fleet.Device, h release.Har
 	for _, l := range conf.layers {
 		conf.files = append(conf.files, l.config)
 	}
-	if len(demanded) > 0 && conf.tree.Symbol(demanded[0].Name) != nil {
-		conf.files = append(conf.files, fixed(name, demanded).config)
+	if known := conf.known(demanded); len(known) > 0 {
+		conf.files = append(conf.files, fixed(name, known).config)
 	}
 	conf.evaluate()
-	if err := conf.holdFrom(delivery.DefaultsFile, name); err != nil {
-		return err
-	}
-	if _, err := delivery.Merge(handed, conf.wanted()); err != nil {
-		return err
-	}
-	files[delivery.DefaultsFile] = handed.Bytes()
-	return nil
+	return conf.holdFrom(delivery.DefaultsFile, name)
 }
 
 // loaderOptions are the options of a loader's project, or of the loader that we
@@ -76,6 +86,17 @@ func (s *session) loaderOptions(h release.Hardware, level int) (*configuration, 
 		p.espidf = ""
 	}
 	return p.configuration(c)
+}
+
+// known are the options of a level that an ESP-IDF is asked for: none without one,
+// and not to be n what it does not know.
+func (conf *configuration) known(demanded []kconfig.Assignment) []kconfig.Assignment {
+	if len(demanded) == 0 || conf.tree.Symbol(demanded[0].Name) == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(demanded), func(a kconfig.Assignment) bool {
+		return a.Value == kconfig.Bool(false) && conf.tree.Symbol(a.Name) == nil
+	})
 }
 
 // demand refuses layers that contradict what a level demands: they would switch

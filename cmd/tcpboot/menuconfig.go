@@ -18,8 +18,9 @@ var menuconfigVerb = &cli.Command{
 		"and, with --idf or IDF_PATH, ESP-IDF's; where there is no main component, those of the\n" +
 		"loader. No site is needed, and what is chosen is kept in --config.\n\n" +
 		"In a site, --site-defaults, --hardware and --board edit what `loader export` gives to\n" +
-		"all boards, to those of one hardware and to one. --diff compares A with B: each of them\n" +
-		"is a MAC, hardware:NAME, site, or an sdkconfig file.",
+		"all boards, to those of one hardware and to one: files below sdkconfig.d, of the form of\n" +
+		"sdkconfig.defaults. --diff compares A with B: each of them is a MAC, hardware:NAME, site,\n" +
+		"or an sdkconfig file.",
 	BashComplete: completeMACs,
 	Flags: []cli.Flag{
 		&cli.PathFlag{Name: "kconfig", Usage: "the options are those of `FILE` and what it takes in"},

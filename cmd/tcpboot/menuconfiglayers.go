@@ -182,8 +182,8 @@ func (conf *configuration) addFixed(s *session, h release.Hardware, level int) e
 	if err != nil {
 		return err
 	}
-	if len(above) > 0 && conf.tree.Symbol(above[0].Name) != nil {
-		conf.layers = append(conf.layers, fixed(fmt.Sprintf("loader level %d", level), above))
+	if known := conf.known(above); len(known) > 0 {
+		conf.layers = append(conf.layers, fixed(fmt.Sprintf("loader level %d", level), known))
 	}
 	return nil
 }

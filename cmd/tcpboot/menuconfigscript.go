@@ -25,6 +25,7 @@ func (conf *configuration) scripted() bool {
 
 // script does what the flags say.
 func (conf *configuration) script() error {
+	before := conf.opened
 	changed, err := conf.change()
 	if err != nil {
 		return err
@@ -40,10 +41,12 @@ func (conf *configuration) script() error {
 	case len(changed) == 0:
 		return answer(c, conf.described(conf.tree.Symbols), func(io.Writer) {})
 	}
+	conf.sayLost(before)
 	if err := conf.save(); err != nil {
 		return err
 	}
-	if c.Bool("check") {
+	if c.Bool("check") { // which has answered
+		say(c, "saved in %s", conf.file)
 		return nil
 	}
 	return answer(c, conf.described(changed), func(w io.Writer) { fmt.Fprintf(w, "saved in %s\n", conf.file) })
@@ -119,6 +122,19 @@ func (conf *configuration) hold(wanted map[*kconfig.Symbol]string) error {
 	return nil
 }
 
+// sayLost says which values have no effect any more because of what was chosen now.
+func (conf *configuration) sayLost(before *kconfig.Settings) {
+	lost := map[*kconfig.Symbol]bool{}
+	for _, conflict := range before.Check() {
+		lost[conflict.Symbol] = true
+	}
+	for _, conflict := range conf.settings.Check() {
+		if !lost[conflict.Symbol] {
+			say(conf.cli, "without effect now: %v", conflict)
+		}
+	}
+}
+
 // print prints everything in one of the build's formats.
 func (conf *configuration) print(format string) error {
 	s := conf.settings
@@ -168,6 +184,9 @@ func (conf *configuration) check() error {
 	err := answer(conf.cli, v, func(w io.Writer) {
 		for _, text := range v.Problems {
 			fmt.Fprintln(w, printable(text))
+		}
+		if len(v.Problems) == 0 {
+			fmt.Fprintf(w, "what is chosen for %s holds\n", v.Target)
 		}
 	})
 	if !conf.cli.Bool("json") {
