@@ -124,18 +124,18 @@ func (d differences) draw(m Model, h int) []line {
 	return append(lines, d.window(len(changes), h-len(lines), func(i int) line {
 		c := changes[i]
 		l := lineOf(span{text: pick(d.at == i, " "+g.cursor+" ", "   ")}, span{text: pick(c.follows, "  ", ""), look: lookText},
-			span{text: c.symbol.Name, look: lookMenu}, span{text: "  "}, span{text: d.value(c.before, g), look: lookOff},
-			span{text: g.becomes, look: lookNote}, span{text: d.value(c.after, g), look: lookValue})
+			span{text: c.symbol.Name, look: lookMenu}, span{text: "  "}, span{text: m.inList(c.symbol, c.before), look: lookOff},
+			span{text: g.becomes, look: lookNote}, span{text: m.inList(c.symbol, c.after), look: lookValue})
 		l.cursor, l.does = d.at == i, d.click(i)
 		return l.split(text(lookNote, pick(c.follows, "follows", "")+pick(c.follows, g.dot, "")+titleOf(m.nodeOf(c.symbol))), m.width-1, g)
 	})...)
 }
 
-func (d differences) value(s string, g glyphs) string {
-	if s == "" {
+func (m Model) inList(sym *kconfig.Symbol, value string) string {
+	if value == "" {
 		return "none"
 	}
-	return short(s, g)
+	return m.shown(sym, value)
 }
 
 func (d differences) heading(m Model, n int) string {

@@ -230,7 +230,7 @@ func (m Model) choose(n *kconfig.Node, v kconfig.Value) (Model, tea.Cmd) {
 	if before == after && v != after {
 		return m.alert(sym.Name + ": " + refusal(next, sym)), nil
 	}
-	m = m.become(next, sym.Name+" "+short(before.String(), m.glyphs())+m.glyphs().becomes+short(after.String(), m.glyphs()))
+	m = m.become(next, sym.Name+" "+m.shown(sym, before.String())+m.glyphs().becomes+m.shown(sym, after.String()))
 	if sym.Choice != nil && m.at.menu.Kind == kconfig.KindChoice && len(n.Children) == 0 {
 		return m.leave(), nil
 	}

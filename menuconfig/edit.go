@@ -8,7 +8,8 @@ import (
 	"github.com/tcpboot/tcpboot/menuconfig/kconfig"
 )
 
-// An editor asks for the value of an option that is no bool.
+// An editor asks for the value of an option that is no bool. For a secret it
+// begins with nothing, and shows nothing of what is typed but how long it is.
 type editor struct {
 	node    *kconfig.Node
 	field   field
@@ -23,6 +24,9 @@ func (m Model) edit(n *kconfig.Node) (Model, tea.Cmd) {
 	v, _, chosen := m.now.User(n.Symbol)
 	if !chosen {
 		v = m.now.Value(n.Symbol)
+	}
+	if m.session.secret(n.Symbol) {
+		return m.open(editor{node: n, field: field{masked: true}}), nil
 	}
 	return m.open(editor{node: n, field: fieldOf(v.Text), byself: m.byDefault(n.Symbol).Text}.checked(m)), nil
 }
@@ -64,6 +68,9 @@ func (e editor) press(m Model, k key) (Model, tea.Cmd) {
 	case "esc", "ctrl+c":
 		return m.close(), nil
 	case "enter":
+		if e.field.masked && e.field.String() == "" {
+			return m.close().tell("nothing was typed: it stays as it is"), nil
+		}
 		v, why := e.value(m)
 		if why != "" {
 			e.refused = why
@@ -71,7 +78,7 @@ func (e editor) press(m Model, k key) (Model, tea.Cmd) {
 		}
 		return m.close().choose(e.node, v)
 	case "ctrl+r":
-		e.field = fieldOf(e.byself)
+		e.field.text, e.field.at = fieldOf(e.byself).text, len([]rune(e.byself))
 		return m.replace(e.checked(m)), nil
 	}
 	if f, ok := e.field.press(k); ok {

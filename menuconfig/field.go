@@ -10,13 +10,14 @@ import (
 
 // A field is one line of text that is being typed.
 type field struct {
-	text []rune
-	at   int // the cursor is before text[at]
+	text   []rune
+	at     int // the cursor is before text[at]
+	masked bool
 }
 
 func fieldOf(s string) field {
 	text := []rune(s)
-	return field{text, len(text)}
+	return field{text: text, at: len(text)}
 }
 
 func (f field) String() string { return string(f.text) }
@@ -55,7 +56,8 @@ func (f field) press(k key) (g field, ok bool) {
 
 // without takes a piece of the text away. It makes a new one: screens are values.
 func (f field) without(from, to int) field {
-	return field{slices.Concat(f.text[:from], f.text[to:]), from}
+	f.text, f.at = slices.Concat(f.text[:from], f.text[to:]), from
+	return f
 }
 
 func (f field) wordBefore() int {
@@ -71,6 +73,9 @@ func (f field) wordBefore() int {
 
 // draw shows the field in w columns, scrolled so that its cursor is in them.
 func (f field) draw(w int) line {
+	if f.masked {
+		f.text = []rune(strings.Repeat("*", len(f.text)))
+	}
 	before, under, after := clean(string(f.text[:f.at])), " ", ""
 	if f.at < len(f.text) {
 		under, after = clean(string(f.text[f.at])), clean(string(f.text[f.at+1:]))

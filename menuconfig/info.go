@@ -78,16 +78,24 @@ func (s *sheet) opening(n *kconfig.Node) {
 func (s *sheet) value(sym *kconfig.Symbol) line {
 	l := text(lookNote, "   "+sym.Type.String())
 	l.add(lookText, " = ")
-	l.add(lookValue, clean(s.m.now.Value(sym).String()))
+	l.add(lookValue, s.whole(sym, s.m.now.Value(sym)))
 	known := append([]string{""}, s.m.known(sym, s.m.trouble(s.m.nodeOf(sym)) == "")...)
 	if d := s.m.byDefault(sym); !s.m.now.IsDefault(sym) {
-		known = append(known, "by default "+clean(d.String()))
+		known = append(known, "by default "+s.whole(sym, d))
 	}
 	if !s.m.now.Written(sym) {
 		known = append(known, "not in the file")
 	}
 	l.add(lookNote, strings.Join(known, s.m.glyphs().dot))
 	return l
+}
+
+// whole is a value in full, unless it is a secret.
+func (s *sheet) whole(sym *kconfig.Symbol, v kconfig.Value) string {
+	if s.m.session.secret(sym) {
+		return s.m.shown(sym, v.Text)
+	}
+	return clean(v.String())
 }
 
 // terms lists conditions that all must hold, and which of them do.
@@ -118,7 +126,7 @@ func (s *sheet) term(l *line, t *kconfig.Expr) {
 	for _, sym := range symbols {
 		l.add(lookText, "  ")
 		s.addLink(l, sym)
-		l.add(lookNote, "="+short(s.m.now.Value(sym).Text, s.m.glyphs()))
+		l.add(lookNote, "="+s.m.shown(sym, s.m.now.Value(sym).Text))
 	}
 }
 
@@ -173,6 +181,9 @@ func (s *sheet) definitions(n *kconfig.Node) {
 		s.head(fmt.Sprintf("Defined in %s:%d", clean(n.File), n.Line))
 		if where := s.m.whereabouts(n); where != "" {
 			s.text(lookPath, "(Top)"+s.m.glyphs().path+where)
+		}
+		for _, at := range s.m.now.Tree().Inclusions(n.File) {
+			s.text(lookNote, fmt.Sprintf("taken in by %s:%d", at.File, at.Line))
 		}
 		s.text(lookText, n.Definition())
 	}

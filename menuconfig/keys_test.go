@@ -234,6 +234,20 @@ func TestFiles(t *testing.T) {
 		d.has("(443) Port of the server")
 		d.has("site:1")
 	})
+	t.Run("secrets are not shown", func(t *testing.T) {
+		d := sit(t, tree, "CONFIG_NET_SSID=\"hunter2\"")
+		d.model.session.Secret = func(name string) bool { return name == "NET_SSID" }
+		for _, keys := range []string{"enter", "?", "esc down ?", "esc enter", "h 3 x", "enter", "v", "tab", "esc / net_ssid", "esc u"} {
+			d.press(keys)
+			if s := d.screen(); strings.Contains(s, "hunter") || strings.Contains(s, "h3x") {
+				t.Errorf("after %q:\n%s", keys, s)
+			}
+		}
+		d.press("U").has("(secret) Name of the Wi-Fi network")
+		if d.press("enter enter"); d.value("NET_SSID") != `"h3x"` {
+			t.Error("typing nothing lost it: ", d.value("NET_SSID"))
+		}
+	})
 	t.Run("what is not chosen here", func(t *testing.T) {
 		d := sit(t, tree, port80)
 		d.model.session.Barred = func(name string) string { return map[string]string{"NET_PORT": "the board decides"}[name] }

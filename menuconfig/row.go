@@ -111,7 +111,7 @@ func (m Model) mark(l *line, n *kconfig.Node) {
 	sym, look, mark := n.Symbol, lookValue, ""
 	switch yes := m.isYes(sym); {
 	case sym.Type != kconfig.TypeBool:
-		mark = "(" + short(m.now.Value(sym).Text, m.glyphs()) + ")"
+		mark = "(" + m.shown(sym, m.now.Value(sym).Text) + ")"
 	case !m.now.Visible(sym) || m.now.Forced(sym):
 		look, mark = lookOff, pick(yes, "-*-", "- -")
 	case sym.Choice != nil:
@@ -133,7 +133,15 @@ func toggling(n *kconfig.Node) action {
 
 func (m Model) isYes(sym *kconfig.Symbol) bool { return m.now.Value(sym) == kconfig.Bool(true) }
 
-// short is a value as far as a row has room for it.
+// shown is a value as far as a row has room for it, and anybody may see it.
+func (m Model) shown(sym *kconfig.Symbol, text string) string {
+	if m.session.secret(sym) && strings.Trim(text, `"`) != "" {
+		return "secret"
+	}
+	return short(text, m.glyphs())
+}
+
+// short is text as far as a row has room for it.
 func short(s string, g glyphs) string { return ansi.Truncate(clean(s), widest, g.more) }
 
 // note is what is known of a row: why it is hidden or cannot be changed, that a

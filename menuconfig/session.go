@@ -29,6 +29,8 @@ type Session struct {
 	// Origin names the place where a value was chosen: "site". nil says file and
 	// line.
 	Origin func(kconfig.Origin) string
+	// Secret says whose values are not to be shown. nil shows all.
+	Secret func(name string) bool
 	// Barred says why an option is not to be chosen here, or nothing. nil bars none.
 	Barred func(name string) string
 }
@@ -39,6 +41,8 @@ func (s Session) render(settings *kconfig.Settings) ([]byte, error) {
 	}
 	return s.Render(settings)
 }
+
+func (s Session) secret(sym *kconfig.Symbol) bool { return s.Secret != nil && s.Secret(sym.Name) }
 
 func (s Session) reread(settings *kconfig.Settings) (*kconfig.Settings, error) {
 	if s.Reread == nil {

@@ -70,7 +70,7 @@ func (m Model) vain(n *kconfig.Node) string {
 		return ""
 	}
 	v, _, _ := m.now.User(n.Symbol)
-	return "chosen " + short(v.Text, m.glyphs()) + ": " + c.Why
+	return "chosen " + m.shown(n.Symbol, v.Text) + ": " + c.Why
 }
 
 // refusal says why a value that was chosen is not the one that holds.

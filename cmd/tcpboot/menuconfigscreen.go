@@ -33,7 +33,8 @@ func (conf *configuration) show() error {
 
 // session is what the menu is opened on.
 func (conf *configuration) session() (s menu.Session, err error) {
-	s = menu.Session{Settings: conf.settings, File: conf.file, Odd: conf.useless(), Load: os.ReadFile, Save: replaceConfig, Origin: conf.placeName}
+	s = menu.Session{Settings: conf.settings, File: conf.file, Odd: conf.useless(), Load: os.ReadFile, Save: replaceConfig,
+		Origin: conf.placeName, Secret: delivery.Secret}
 	if len(conf.layers) > 0 {
 		s.Saved, s.Save, s.Render, s.Reread, s.Barred = conf.edited().Bytes(), conf.saveLayer, conf.layerOf, conf.reread, barred
 		return s, nil

@@ -20,7 +20,7 @@ func Parse(src Source) (*Tree, error) {
 		macros:  &macros{variables: map[string]*variable{}, env: src.Env},
 		symbols: map[string]*Symbol{},
 		choices: map[string]*Choice{},
-		tree:    &Tree{},
+		tree:    &Tree{includedAt: map[string]Origin{}},
 		root:    &Node{Kind: KindMenu, Prompt: "Main menu", HasPrompt: true, File: src.Root, Line: 1},
 	}
 	if err := p.source(src.Root, src.Root, p.root, nil); err != nil {
@@ -66,6 +66,9 @@ func (p *parser) source(name, shown string, into *Node, line *Error) error {
 			line.Why = "the file " + shown + " takes in itself"
 			return line
 		}
+	}
+	if _, known := p.tree.includedAt[shown]; line != nil && !known {
+		p.tree.includedAt[shown] = Origin{line.File, line.Line}
 	}
 	outer := p.lex
 	p.lex = &lexer{file: shown, rest: text, macros: p.macros}
