@@ -5,7 +5,7 @@ GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := v1.8.0
 PEERS       := gcc libc6-dev git openssl sqlite3 freeradius freeradius-utils freeradius-postgresql eapoltest \
-               postgresql hostapd wpasupplicant iproute2 softhsm2 opensc age docker-registry
+               postgresql hostapd wpasupplicant iproute2 softhsm2 opensc age docker-registry tmux
 HELPERS     := cmd/sigstore-kms-pkcs11
 # of cmd/tcpboot, what has goroutines of its own; the others run one process after
 # another, and are raced by "make soak"

@@ -4,14 +4,11 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
-	"testing/fstest"
 	"time"
 
+	"github.com/tcpboot/tcpboot/menuconfig/idf"
 	"github.com/tcpboot/tcpboot/menuconfig/kconfig"
 	"github.com/tcpboot/tcpboot/menuconfig/kconfig/kconfigtest"
 )
@@ -85,34 +82,12 @@ func changeAll(tree *kconfig.Tree) (changes int, err error) {
 	return changes, nil
 }
 
-// idfSource is the real tree, for the first of its chips, with the components'
-// Kconfig files listed as the build lists them.
-func idfSource(idf string) (kconfig.Source, error) {
-	idf, err := filepath.Abs(idf)
+// idfSource is the real tree, for the first of its chips.
+func idfSource(path string) (kconfig.Source, error) {
+	path, err := filepath.Abs(path)
 	if err != nil {
 		return kconfig.Source{}, err
 	}
-	env := map[string]string{"IDF_PATH": idf, "IDF_TARGET": "esp32", "IDF_TOOLCHAIN": "gcc", "IDF_ENV_FPGA": "", "IDF_MINIMAL_BUILD": "n",
-		"COMPONENT_KCONFIGS_SOURCE_FILE": "lists/Kconfig", "COMPONENT_KCONFIGS_PROJBUILD_SOURCE_FILE": "lists/Kconfig.projbuild"}
-	lists := fstest.MapFS{}
-	for _, name := range []string{"Kconfig", "Kconfig.projbuild"} {
-		found, err := filepath.Glob(filepath.Join(idf, "components", "*", name))
-		if err != nil {
-			return kconfig.Source{}, err
-		}
-		slices.Sort(found)
-		lists["lists/"+name] = &fstest.MapFile{Data: []byte("source \"" + strings.Join(found, "\"\nsource \"") + "\"\n")}
-	}
-	return kconfig.Source{Files: both{lists, os.DirFS("/")}, Root: filepath.Join(idf, "Kconfig"),
-		Env: func(name string) (string, bool) { value, ok := env[name]; return value, ok }}, nil
-}
-
-// both is the files of two folders, the first of which hides the second's.
-type both [2]fs.FS
-
-func (b both) Open(name string) (fs.File, error) {
-	if f, err := b[0].Open(name); err == nil {
-		return f, nil
-	}
-	return b[1].Open(name)
+	nowhere := filepath.Join(path, "examples/none") // a project without options of its own
+	return idf.Project{Files: os.DirFS("/"), Path: path, Dir: nowhere, Target: "esp32"}.Source()
 }

@@ -41,7 +41,9 @@ var mayImport = map[string]string{
 	"release/remote":     "release release/bundle",
 	"release/client":     "release release/espimage release/sitedoc release/wire",
 	"release/server":     "release release/wire",
+	"menuconfig":         "menuconfig/kconfig",
 	"menuconfig/kconfig": "",
+	"menuconfig/idf":     "menuconfig/kconfig",
 	"templates":          "",
 
 	"pki/registry/registrytest":      "pki pki/registry",

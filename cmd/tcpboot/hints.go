@@ -7,6 +7,7 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/tcpboot/tcpboot/menuconfig/kconfig"
 	"github.com/tcpboot/tcpboot/pki/custody"
 	"github.com/tcpboot/tcpboot/pki/enroll"
 	"github.com/tcpboot/tcpboot/pki/fleet"
@@ -45,6 +46,9 @@ func hints(err error) (all []string) {
 	}
 	if e := new(trackedError); errors.As(err, &e) {
 		add("untrack it (git rm --cached) and add it to .gitignore")
+	}
+	if e := new(kconfig.Error); errors.As(err, &e) && e.Kind == kconfig.Unknown {
+		add("ESP-IDF's options are known where IDF_PATH says where it lies; --allow-unknown lets them pass")
 	}
 	if e := new(registry.BrokenError); errors.As(err, &e) {
 		add("somebody changed the database behind tcpboot's back; compare with a backup")

@@ -20,12 +20,15 @@ var loaderVerb = &cli.Command{
 		Usage:     "write sdkconfig values and certificates of one board",
 		ArgsUsage: "MAC",
 		Description: "Into a new folder (--out), or into a loader's source tree (--project). The values\n" +
-			"come from the board's delivery, which holds its secrets.",
+			"come from the board's delivery, which holds its secrets, and from what `menuconfig`\n" +
+			"chose for the site, its hardware and the board.",
 		BashComplete: completeMACs,
 		Flags: append([]cli.Flag{
 			&cli.PathFlag{Name: "out", Usage: "write a new folder `DIR`"},
 			&cli.PathFlag{Name: "project", Usage: "write into the loader's source tree `DIR`"},
 			&cli.IntFlag{Name: "level", Usage: "0: the loader of 2017; 1: a loader on a current ESP-IDF that refuses unsigned updates (default: the board's)"},
+			&cli.PathFlag{Name: "idf", Usage: "check what the site chose against ESP-IDF in `DIR` too", EnvVars: []string{"IDF_PATH"}},
+			allowUnknownFlag,
 		}, nvsFlags...),
 		Action: readingSite(loaderExport),
 	}, loaderSignVerb},
@@ -62,7 +65,8 @@ func loaderExport(s *session) error {
 	})
 }
 
-// loaderFiles are the board's delivery with the options of its loader's level.
+// loaderFiles are the board's delivery with the options of its site, its hardware
+// and its own, and of its loader's level.
 func (s *session) loaderFiles(d fleet.Device) (delivery.Files, error) {
 	files, err := s.deliveryInForce(d)
 	if err != nil {
@@ -72,11 +76,14 @@ func (s *session) loaderFiles(d fleet.Device) (delivery.Files, error) {
 	if s.cli.IsSet("level") {
 		level = s.cli.Int("level")
 	}
-	if err := s.addNVS(files, d); err != nil {
-		return nil, err
-	}
 	h, err := s.hardware(d.Hardware)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.withLayers(files, d, h, level); err != nil {
+		return nil, err
+	}
+	if err := s.addNVS(files, d); err != nil {
 		return nil, err
 	}
 	return s.withOptions(files, h, level)

@@ -61,6 +61,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"image":   cmdImage,
 	"vectors": cmdVectors,
 	"sql":     cmdSQL,
+	"idf":     cmdIDF,
 	"tree":    cmdTree,
 	"value":   cmdValue,
 	"nvs":     cmdNVS,
@@ -76,6 +77,14 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"token":    cmdToken,
 	"database": cmdDatabase,
 	"registry": cmdRegistry,
+	// on a terminal
+	"terminal": cmdTerminal,
+	"keys":     cmdKeys,
+	"click":    cmdClick,
+	"wheel":    cmdWheel,
+	"resize":   cmdResize,
+	"screen":   cmdScreen,
+	"colours":  cmdColours,
 	// in a network namespace
 	"switch":  cmdSwitch,
 	"station": cmdStation,

@@ -44,7 +44,11 @@ func (s *session) addNVS(files delivery.Files, d fleet.Device) error {
 	if err != nil {
 		return err
 	}
-	image, err := delivery.NVS(credential, s.network(), root, size)
+	network, err := networkOf(files)
+	if err != nil {
+		return err
+	}
+	image, err := delivery.NVS(credential, network, root, size)
 	if err != nil {
 		return err
 	}

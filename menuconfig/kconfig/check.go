@@ -2,6 +2,7 @@ package kconfig
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -94,15 +95,22 @@ func (s *Settings) whyHidden(sym *Symbol) string {
 			reasons = append(reasons, e.String())
 		}
 	}
-	return strings.Join(reasons, " and ") + " does not hold"
+	return strings.Join(slices.Compact(reasons), " and ") + " does not hold"
 }
 
 // Missing returns the conditions that keep an entry's prompt from being shown:
-// all of them must hold, and these do not.
+// all of them must hold, and these do not; a menu's visible if is among them. In
+// place of a choice that is not shown stands what keeps it from that.
 func (s *Settings) Missing(n *Node) []*Expr {
 	var missing []*Expr
-	for _, e := range n.VisibleIf().Terms() {
-		if !s.holds(e) {
+	for _, e := range and(n.VisibleIf(), n.visibleIf).Terms() {
+		switch {
+		case s.holds(e):
+		case e.op == opChoice:
+			for _, m := range e.choice.Nodes {
+				missing = append(missing, s.Missing(m)...)
+			}
+		default:
 			missing = append(missing, e)
 		}
 	}

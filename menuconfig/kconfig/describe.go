@@ -2,6 +2,7 @@ package kconfig
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -89,4 +90,14 @@ func (s *Symbol) Selectors() (selecting, implying, setting []*Symbol) {
 		return by
 	}
 	return of(s.selected), of(s.implied), of(s.set, s.weakSet)
+}
+
+// Symbols returns the symbols that e names, those that are defined, each once.
+func (e *Expr) Symbols() (named []*Symbol) {
+	e.each(func(sym *Symbol, _ *Choice) {
+		if sym != nil && sym.Defined() && !slices.Contains(named, sym) {
+			named = append(named, sym)
+		}
+	})
+	return named
 }

@@ -147,7 +147,8 @@
 // turned around: old names are understood, and written beside the new ones.
 //
 // Nothing is dropped in silence: Load returns the lines that no option can take,
-// Check the chosen values that have no effect and why, Problems what is odd.
+// Check the chosen values that have no effect and why, Problems what is odd. Why
+// says of each value what gave it. A Report tells all that in a file for programs.
 //
 // # Where we differ from the reference tool
 //
@@ -156,5 +157,6 @@
 // (0). A value in a minimal file keeps characters at which Python breaks lines,
 // and an empty menu there gets no label. Infinity is null in JSON. Marked choices
 // that influence each other are settled in the order of the file. $(shell) is
-// refused, and so is what exceeds the bounds in source.go.
+// refused, and so is what exceeds the bounds in source.go. The messages of a report
+// are our own.
 package kconfig

@@ -5,6 +5,16 @@ import (
 	"strings"
 )
 
+// An ErrorKind says what an Error, or what is odd, means for the values.
+type ErrorKind uint8
+
+// The kinds.
+const (
+	Broken   ErrorKind = iota // it is not read, or has no effect
+	Unknown                   // an assignment to an option that the tree does not have
+	Harmless                  // it has its effect; a remark on how it is said
+)
+
 // An Error is something wrong at one place of a file. Text is the whole line. An
 // sdkconfig line may hold a secret: of it Error shows only what stands before
 // the value.
@@ -14,6 +24,7 @@ type Error struct {
 	Column int // from 1, in characters
 	Text   string
 	Why    string
+	Kind   ErrorKind
 
 	source bool // Text is of a Kconfig file, which holds no secrets
 }

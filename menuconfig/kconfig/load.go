@@ -91,7 +91,7 @@ type member struct {
 func (l *loading) line(e Entry) {
 	sym, e := l.today(e)
 	if sym == nil {
-		l.note(e, "there is no option "+e.Name)
+		l.note(e, Unknown, "there is no option "+e.Name)
 		return
 	}
 	text, ok := sym.accept(e.Value)
@@ -99,11 +99,11 @@ func (l *loading) line(e Entry) {
 	case !ok && l.isRemark(e.Line): // "is not set" is for bools alone
 		return
 	case !ok:
-		l.note(e, fmt.Sprintf("%s is wanted", sym.wants()))
+		l.note(e, Broken, fmt.Sprintf("%s is wanted", sym.wants()))
 		return
 	}
 	if l.seen[sym.index] {
-		l.note(e, "assigned for the second time: the last line counts")
+		l.note(e, Harmless, "assigned for the second time: the last line counts")
 	}
 	l.seen[sym.index] = true
 	switch {
@@ -123,7 +123,7 @@ func (l *loading) noteChoice(sym *Symbol, text string, e Entry) {
 		return
 	}
 	if first := l.chosen[sym.Choice]; first != nil && first != sym {
-		l.note(e, fmt.Sprintf("%s of %s is y too: the last one counts", first.Name, sym.Choice))
+		l.note(e, Harmless, fmt.Sprintf("%s of %s is y too: the last one counts", first.Name, sym.Choice))
 	}
 	l.chosen[sym.Choice] = sym
 }
@@ -132,8 +132,8 @@ func (l *loading) isRemark(line int) bool {
 	return strings.HasPrefix(trimLeft(l.file.lines[line-1].text), "#")
 }
 
-func (l *loading) note(e Entry, why string) {
-	l.odd = append(l.odd, &Error{File: l.file.file, Line: e.Line, Column: 1, Text: l.file.lines[e.Line-1].text, Why: why})
+func (l *loading) note(e Entry, kind ErrorKind, why string) {
+	l.odd = append(l.odd, &Error{File: l.file.file, Line: e.Line, Column: 1, Text: l.file.lines[e.Line-1].text, Why: why, Kind: kind})
 }
 
 // today finds the symbol of an assignment, under its old name too.
@@ -146,7 +146,7 @@ func (l *loading) today(e Entry) (*Symbol, Entry) {
 	if !ok || sym == nil {
 		return nil, e
 	}
-	l.note(e, fmt.Sprintf("%s is now %s", e.Name, r.now))
+	l.note(e, Harmless, fmt.Sprintf("%s is now %s", e.Name, r.now))
 	e.Marked = false
 	if b, ok := e.Value.True(); ok && r.inverted && sym.Type == TypeBool {
 		e.Value = Bool(!b)

@@ -20,7 +20,7 @@ func Parse(src Source) (*Tree, error) {
 		macros:  &macros{variables: map[string]*variable{}, env: src.Env},
 		symbols: map[string]*Symbol{},
 		choices: map[string]*Choice{},
-		tree:    &Tree{},
+		tree:    &Tree{includedAt: map[string]Origin{}},
 		root:    &Node{Kind: KindMenu, Prompt: "Main menu", HasPrompt: true, File: src.Root, Line: 1},
 	}
 	if err := p.source(src.Root, src.Root, p.root, nil); err != nil {
@@ -66,6 +66,9 @@ func (p *parser) source(name, shown string, into *Node, line *Error) error {
 			line.Why = "the file " + shown + " takes in itself"
 			return line
 		}
+	}
+	if _, known := p.tree.includedAt[shown]; line != nil && !known {
+		p.tree.includedAt[shown] = Origin{line.File, line.Line}
 	}
 	outer := p.lex
 	p.lex = &lexer{file: shown, rest: text, macros: p.macros}
@@ -228,7 +231,7 @@ func (p *parser) config(into *Node, menuconfig bool) error {
 		s.index = len(p.tree.Symbols)
 		p.tree.Symbols = append(p.tree.Symbols, s)
 	}
-	s.shared = s.shared || strings.Contains(p.lex.text, "# ignore: multiple-definition")
+	s.shared = s.shared || p.isShared()
 	n := p.add(into, &Node{Kind: KindSymbol, Symbol: s, Menuconfig: menuconfig})
 	s.Nodes = append(s.Nodes, n)
 	if err := p.options(n); err != nil {
@@ -286,6 +289,11 @@ func (p *parser) comment(into *Node) error {
 	return p.options(p.add(into, &Node{Kind: KindComment, Prompt: title, HasPrompt: true}))
 }
 
+// isShared reports whether the line says that others define the same.
+func (p *parser) isShared() bool {
+	return strings.Contains(p.lex.text, "# ignore: multiple-definition")
+}
+
 func (p *parser) choice(into *Node) error {
 	c := &Choice{}
 	if p.kind() != tokEnd {
@@ -298,6 +306,7 @@ func (p *parser) choice(into *Node) error {
 		}
 		c.Name, p.choices[name] = name, c
 	}
+	c.shared = c.shared || p.isShared()
 	if len(c.Nodes) == 0 {
 		c.index = len(p.tree.Choices)
 		p.tree.Choices = append(p.tree.Choices, c)

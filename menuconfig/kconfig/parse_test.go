@@ -290,3 +290,10 @@ func TestRenameErrors(t *testing.T) {
 		t.Errorf("a missing file of old names: %v", err)
 	}
 }
+
+func TestInclusions(t *testing.T) {
+	tree := mustParse(t, "\nsource \"a\"\nsource \"b\"\n", "a", "rsource \"b\"\n", "b", "config X\n bool\n")
+	if got := fmt.Sprint(tree.Inclusions("b"), tree.Inclusions("a"), tree.Inclusions("Kconfig")); got != "[{a 1} {Kconfig 2}] [{Kconfig 2}] []" {
+		t.Error(got)
+	}
+}

@@ -20,6 +20,8 @@ type Tree struct {
 	names    *renames
 	version  string
 	problems []*Error
+
+	includedAt map[string]Origin // by file; not the first one
 }
 
 // Symbol returns the symbol of that name, or nil when none is defined.
@@ -28,6 +30,15 @@ func (t *Tree) Symbol(name string) *Symbol {
 		return s
 	}
 	return nil
+}
+
+// Inclusions returns the lines by which a Kconfig file came into the tree, the
+// nearest first. Where several take it in, the first one counts.
+func (t *Tree) Inclusions(file string) (lines []Origin) {
+	for at, ok := t.includedAt[file]; ok; at, ok = t.includedAt[at.File] {
+		lines = append(lines, at)
+	}
+	return lines
 }
 
 // Problems returns what is odd about the tree but no error, in the order in
@@ -148,6 +159,7 @@ type Choice struct {
 
 	index    int
 	typ      Type
+	shared   bool // # ignore: multiple-definition
 	defaults []choiceDefault
 }
 

@@ -132,8 +132,26 @@ func samePublic(a, b crypto.PublicKey) bool {
 	return ok && key.Equal(b)
 }
 
+// Secret reports whether an option holds a secret of one board.
+func Secret(option string) bool { return option == passwordOption }
+
+const passwordOption = "EAP_PASSWORD"
+
 // Options returns the four options of the 2017 loader.
 func (n Network) Options(password string) ([]kconfig.Assignment, error) {
+	if password == "" {
+		return nil, errors.New("no password")
+	}
+	options, err := n.Shared()
+	if err != nil {
+		return nil, err
+	}
+	own := kconfig.Assignment{Name: passwordOption, Value: kconfig.String(password)}
+	return slices.Insert(options, 1, own), own.Check()
+}
+
+// Shared returns those of the four that are the same for all boards.
+func (n Network) Shared() ([]kconfig.Assignment, error) {
 	switch addr, err := netip.ParseAddr(n.Host); {
 	case n.SSID == "" || len(n.SSID) > 32:
 		return nil, fmt.Errorf("SSID %q: want 1 to 32 bytes", n.SSID)
@@ -143,12 +161,9 @@ func (n Network) Options(password string) ([]kconfig.Assignment, error) {
 		return nil, fmt.Errorf("image server %s: loaders reach IPv4 addresses only", n.Host)
 	case n.Port == 0:
 		return nil, errors.New("image server: no port")
-	case password == "":
-		return nil, errors.New("no password")
 	}
 	options := []kconfig.Assignment{
 		{Name: "WIFI_SSID", Value: kconfig.String(n.SSID)},
-		{Name: "EAP_PASSWORD", Value: kconfig.String(password)},
 		{Name: "UPDATE_SERVER", Value: kconfig.String(n.Host)},
 		{Name: "UPDATE_PORT", Value: kconfig.String(strconv.Itoa(int(n.Port)))},
 	}

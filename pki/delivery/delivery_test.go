@@ -224,3 +224,22 @@ func TestFilesPrintNoSecret(t *testing.T) {
 		}
 	}
 }
+
+// What is one board's own is told apart from what all boards share.
+func TestShared(t *testing.T) {
+	all, err := lab.Options("secret-of-one-board")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared, err := lab.Shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := slices.DeleteFunc(all, func(a kconfig.Assignment) bool { return Secret(a.Name) })
+	if len(rest) != 3 || !slices.Equal(rest, shared) {
+		t.Errorf("without the secret %v, shared %v", rest, shared)
+	}
+	if _, err := (Network{"lab", "2001:db8::1", 8123}).Shared(); err == nil {
+		t.Error("an IPv6 address is shared")
+	}
+}
