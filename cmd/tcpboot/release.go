@@ -30,7 +30,7 @@ var releaseVerb = &cli.Command{
 		cutVerb,
 		{Name: "list", Usage: "every release, and what offers it", Flags: []cli.Flag{hardwareFlag}, Action: readingSite(releaseList)},
 		{Name: "show", Usage: "one release", ArgsUsage: "VERSION", Flags: []cli.Flag{hardwareFlag}, BashComplete: completeVersions, Action: readingSite(releaseShow)},
-		verifyVerb,
+		verifyVerb, releaseFilesVerb,
 		publishVerb, pauseVerb, resumeVerb, withdrawVerb,
 		mcubootVerb,
 		pushVerb, pullVerb,

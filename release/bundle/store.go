@@ -18,26 +18,30 @@ import (
 // version and hardware.
 var ErrVersionTaken = errors.New("version is taken")
 
-// Store adds r. When it returns nil the release exists and survives a power
-// cut; when it does not, the layout lists what it listed before. It waits for
-// other writers until ctx ends.
+// Store adds r and what is attached to it. When it returns nil the release exists
+// and survives a power cut; when it does not, the layout lists what it listed
+// before. It waits for other writers until ctx ends.
 //
 // Storing a release again changes nothing but mends its blobs. A release that
 // restates one (same version, hardware and images, another signed manifest)
 // takes over its name; the older one is still listed, and found by Load. Its
 // images may be left out of r.Images, being there already. Other images under
 // a version and hardware that exist are refused with ErrVersionTaken.
-func (l *Layout) Store(ctx context.Context, r *release.Release) error {
+func (l *Layout) Store(ctx context.Context, r *release.Release, attached ...Attachment) error {
 	p, err := pack(r)
 	if err != nil {
 		return fmt.Errorf("store release: %w", err)
+	}
+	more, err := packAll(p.entry, attached)
+	if err != nil {
+		return fmt.Errorf("store release %s: %w", p.ref, err)
 	}
 	unlock, err := lock(ctx, l.dir)
 	if err != nil {
 		return fmt.Errorf("store release %s: %w", p.ref, err)
 	}
 	defer unlock()
-	if err := l.store(ctx, p); err != nil {
+	if err := l.store(ctx, append([]*parcel{p}, more...)...); err != nil {
 		return fmt.Errorf("store release %s: %w", p.ref, err)
 	}
 	return nil

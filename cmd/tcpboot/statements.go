@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/site"
+	"github.com/tcpboot/tcpboot/release"
+	"github.com/tcpboot/tcpboot/release/attest"
+	"github.com/tcpboot/tcpboot/release/bundle"
+	"github.com/tcpboot/tcpboot/release/cose"
+	"github.com/tcpboot/tcpboot/release/espimage"
+	"github.com/tcpboot/tcpboot/release/sign"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
+)
+
+// statementFlags say what a release is stated to come from.
+var statementFlags = []cli.Flag{
+	&cli.PathFlag{Name: "sbom", Usage: "what is inside: `FILE`, CycloneDX in JSON"},
+	&cli.StringFlag{Name: "source", Usage: "the program was built from the repository `URL`"},
+	&cli.StringFlag{Name: "revision", Usage: "and from its commit `REV`"},
+	&cli.StringFlag{Name: "builder", Usage: "`URI` of who runs this", DefaultText: "tcpboot:site:NAME"},
+}
+
+// about is what a cut states beside the manifest. Whatever can be refused of it is
+// refused here, before the registry gives numbers.
+func (s *session) about(q *release.Request) (about bundle.About, err error) {
+	im, err := espimage.Parse(q.Image)
+	if err != nil {
+		return about, err
+	}
+	cut := attest.Cut{
+		Version: q.Version, Hardware: q.Hardware.Name,
+		Source: s.cli.String("source"), Revision: s.cli.String("revision"),
+		Builder: s.cli.String("builder"), Tool: version(),
+		Image: fleet.Sum(q.Image), About: im.Descriptor,
+	}
+	if cut.Builder == "" {
+		cut.Builder = "tcpboot:site:" + s.site.Settings.Name
+	}
+	for _, name := range slices.Sorted(maps.Keys(q.Others)) {
+		cut.Others = append(cut.Others, attest.Subject{Name: name + ".bin", Digest: fleet.Sum(q.Others[name])})
+	}
+	if file := s.cli.Path("sbom"); file != "" {
+		if about.SBOM, err = readSBOM(file); err != nil {
+			return about, err
+		}
+		cut.SBOM = about.SBOM.Digest()
+	}
+	if cut.Done, err = statedTime(); err != nil {
+		return about, err
+	}
+	if err := cut.Check(); err != nil {
+		return about, usageError{err}
+	}
+	about.Provenance, err = cut.Predicate()
+	return about, err
+}
+
+func readSBOM(file string) (*attest.SBOM, error) {
+	text, err := readAtMost(file, attest.MaxSBOM)
+	if err != nil {
+		return nil, err
+	}
+	list, err := attest.ReadSBOM(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return list, nil
+}
+
+// readAtMost reads a file of at most limit bytes.
+func readAtMost(file string, limit int64) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = fmt.Errorf("%s: larger than %d bytes", file, limit)
+	}
+	return text, err
+}
+
+// statedTime is now, or what SOURCE_DATE_EPOCH says, as builds that can be repeated
+// have it.
+func statedTime() (time.Time, error) {
+	text := os.Getenv("SOURCE_DATE_EPOCH")
+	if text == "" {
+		return time.Now(), nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 || n > maxEpoch {
+		return time.Time{}, usagef("SOURCE_DATE_EPOCH=%.40q: want seconds since 1970", text)
+	}
+	return time.Unix(n, 0), nil
+}
+
+// maxEpoch is the last second whose year has four digits.
+const maxEpoch = 253402300799
+
+// attached are the files that go with a release of the site. A registry that keeps
+// the releases is asked for them; where it is away, what is here is what there is.
+func (d *depot) attached(ctx context.Context, p *bundle.Packed) ([]bundle.Attachment, error) {
+	if d.behind != nil {
+		if referrers, err := d.behind.Referrers(ctx, p.Descriptor); err == nil {
+			list, err := bundle.ReadAttached(ctx, d.behind, p.Descriptor, referrers)
+			if err != nil {
+				return nil, err
+			}
+			return bundle.ReadAttachments(ctx, d.behind, list)
+		}
+	}
+	list, err := d.Attached(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return bundle.ReadAttachments(ctx, d.Layout, list)
+}
+
+// judged is a release as it is packed, and what is proved of what goes with it.
+func (s *session) judged(r *release.Release) (*bundle.Packed, *bundle.Judgement, error) {
+	layout, err := s.layout()
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := layout.Packed(s.ctx(), r.Manifest.Version, r.Manifest.Hardware)
+	if err != nil {
+		return nil, nil, err
+	}
+	i := slices.IndexFunc(all, func(p *bundle.Packed) bool { return p.Release.Digest == r.Digest })
+	if i < 0 {
+		return nil, nil, fmt.Errorf("release %s: %w", r.Digest, errNoRelease)
+	}
+	files, err := layout.attached(s.ctx(), all[i])
+	if err != nil {
+		return nil, nil, err
+	}
+	trust, err := s.trust()
+	if err != nil {
+		return nil, nil, err
+	}
+	j, err := bundle.Judge(r, fleet.Sum(all[i].Text), files, keysFor(trust.Site, r))
+	return all[i], j, err
+}
+
+// keysFor are the keys whose signature on r counts.
+func keysFor(doc *sitedoc.Doc, r *release.Release) (keys []cose.Key) {
+	for _, k := range doc.Keys {
+		if key, err := doc.ReleaseKey(k.Key.ID(), r.Manifest.Kind, r.Manifest.Hardware); err == nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// attachAgain says of restated, which has the bytes of r, what was said of r.
+func (s *session) attachAgain(r, restated *release.Release, key sign.Release) ([]bundle.Attachment, error) {
+	_, j, err := s.judged(r)
+	if err != nil {
+		return nil, err
+	}
+	return bundle.Attach(restated, j.About, key)
+}
+
+var releaseFilesVerb = &cli.Command{
+	Name:      "files",
+	Usage:     "lay a release and its statements down as files, for other people's tools",
+	ArgsUsage: "VERSION",
+	Description: "DIR must not be there yet. It gets the images and the signed manifest, a sigstore\n" +
+		"bundle of each, the provenance, the SBOM, and the key that signed. Who has that key\n" +
+		"from a better place (`key export release`) needs nothing of ours to check them:\n\n" +
+		"cosign verify-blob --key release.pub --bundle app.bin.sigstore.json \\\n" +
+		"   --insecure-ignore-tlog --offline app.bin\n" +
+		"cosign verify-blob-attestation --key release.pub --bundle provenance.sigstore.json \\\n" +
+		"   --type slsaprovenance1 --insecure-ignore-tlog app.bin\n" +
+		"cosign verify --key release.pub --insecure-ignore-tlog HOST/REPOSITORY:TAG@DIGEST\n\n" +
+		"and who has tcpboot, no site: release verify DIR --key release.pub",
+	BashComplete: completeVersions,
+	Flags:        []cli.Flag{hardwareFlag, &cli.PathFlag{Name: "out", Usage: "make the folder `DIR`"}},
+	Action:       readingSite(releaseFiles),
+}
+
+func releaseFiles(s *session) error {
+	if err := wantArgs(s.cli, 1, "a version"); err != nil {
+		return err
+	}
+	if err := wantFlag(s.cli, "out"); err != nil {
+		return err
+	}
+	found, err := s.releases(s.ctx(), s.cli.Args().First())
+	if err != nil {
+		return err
+	}
+	if n := len(byHardware(found)); n > 1 {
+		return usagef("release files: there is %s for %d kinds of boards: name one with --hardware", s.cli.Args().First(), n)
+	}
+	files, err := s.filesOf(found[0])
+	if err != nil {
+		return err
+	}
+	out := s.cli.Path("out")
+	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
+		return fmt.Errorf("%s: is there already, with %d entries in it", out, len(entries))
+	}
+	if err := site.WriteDir(out, files, 0o644); err != nil {
+		return err
+	}
+	names := slices.Sorted(maps.Keys(files))
+	return answer(s.cli, map[string]any{"out": out, "files": names}, func(w io.Writer) {
+		for _, name := range names {
+			fmt.Fprintln(w, filepath.Join(out, name))
+		}
+	})
+}
+
+// filesOf proves a release and returns it as files.
+func (s *session) filesOf(r *release.Release) (map[string][]byte, error) {
+	layout, err := s.layout()
+	if err != nil {
+		return nil, err
+	}
+	whole, err := layout.Load(s.ctx(), r.Digest)
+	if err != nil {
+		return nil, err
+	}
+	trust, err := s.trust()
+	if err != nil {
+		return nil, err
+	}
+	report, err := release.Verify(whole, trust)
+	if err != nil {
+		return nil, err
+	}
+	p, j, err := s.judged(r)
+	if err != nil {
+		return nil, err
+	}
+	files := bundle.Folder(whole, p, j.Files)
+	signer, err := trust.Site.ReleaseKey(report.Signer, r.Manifest.Kind, r.Manifest.Hardware)
+	if err != nil {
+		return nil, err
+	}
+	files["release.pub"], err = sign.MarshalKey(signer)
+	return files, err
+}
