@@ -174,6 +174,38 @@ func (s *session) attachAgain(r, restated *release.Release, key sign.Release) ([
 	return bundle.Attach(restated, j.About, key)
 }
 
+// A shownRelease is a release, and what goes with it.
+type shownRelease struct {
+	releaseRow
+	Packed     string   `json:"packed"`     // the image manifest, which cosign verifies
+	Statements []string `json:"statements"` // as `release files` names them
+}
+
+// shown lists what goes with a release. Whether it holds is for verify to say.
+func (s *session) shown(row releaseRow) (r shownRelease, err error) {
+	p, j, err := s.judged(&release.Release{Manifest: row.Manifest, Digest: row.Digest})
+	if p == nil {
+		return r, err
+	}
+	r = shownRelease{row, p.Descriptor.Digest.String(), []string{}}
+	if err != nil {
+		say(s.cli, "what is said of it does not hold: %v", err)
+		return r, nil
+	}
+	for _, f := range j.Files {
+		r.Statements = append(r.Statements, f.Name)
+	}
+	slices.Sort(r.Statements)
+	return r, nil
+}
+
+func statementsText(w io.Writer, r shownRelease) {
+	fmt.Fprintf(w, "%-10s %s\n", "packed", r.Packed)
+	for _, name := range r.Statements {
+		fmt.Fprintf(w, "%-10s %s\n", "statement", name)
+	}
+}
+
 var releaseFilesVerb = &cli.Command{
 	Name:      "files",
 	Usage:     "lay a release and its statements down as files, for other people's tools",

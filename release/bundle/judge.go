@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
@@ -58,6 +59,7 @@ func Judge(r *release.Release, d fleet.Digest, files []Attachment, keys []cose.K
 		return nil, err
 	}
 	j.lacks()
+	slices.SortStableFunc(j.done.Findings, func(a, b release.Finding) int { return strings.Compare(a.Subject, b.Subject) })
 	return &j.done, nil
 }
 
@@ -201,7 +203,7 @@ func (j *judge) attestedSBOM(s *attest.Statement) error {
 	if j.done.About.SBOM == nil {
 		j.done.About.SBOM = list
 	}
-	j.proved("SBOM", "CycloneDX %s, %d components, signed", list.Version, list.Components)
+	j.proved("SBOM", "CycloneDX %s, components: %d, signed", list.Version, list.Components)
 	return nil
 }
 
