@@ -2,17 +2,18 @@ package main
 
 import (
 	"crypto/ecdsa"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
+	"github.com/urfave/cli/v2"
 
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/bundle"
+	"github.com/tcpboot/tcpboot/release/cose"
 	"github.com/tcpboot/tcpboot/release/espimage"
 	"github.com/tcpboot/tcpboot/release/sign"
 	"github.com/tcpboot/tcpboot/release/sitedoc"
@@ -73,6 +74,9 @@ func verifyWithKey(c *cli.Context) error {
 		trust.Site.Keys[0].Kind = r.Manifest.Kind
 		return trust
 	})
+	if errors.Is(err, cose.Untrusted) {
+		err = fmt.Errorf("the manifest is signed by another key than that of %s", c.Path("key"))
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
