@@ -210,15 +210,19 @@ var releaseFilesVerb = &cli.Command{
 	Name:      "files",
 	Usage:     "lay a release and its statements down as files, for other people's tools",
 	ArgsUsage: "VERSION",
-	Description: "DIR must not be there yet. It gets the images and the signed manifest, a sigstore\n" +
-		"bundle of each, the provenance, the SBOM, and the key that signed. Who has that key\n" +
-		"from a better place (`key export release`) needs nothing of ours to check them:\n\n" +
+	Description: "DIR must not be there yet, or be empty. It gets the images and the signed manifest, a\n" +
+		"sigstore bundle of each, the provenance, the SBOM, and the key that signed. Who has\n" +
+		"that key from a better place (`key export release`) checks them with tcpboot and no\n" +
+		"site, `release verify DIR --key release.pub`, or with nothing of ours:\n\n" +
 		"cosign verify-blob --key release.pub --bundle app.bin.sigstore.json \\\n" +
-		"   --insecure-ignore-tlog --offline app.bin\n" +
+		"   --insecure-ignore-tlog app.bin\n" +
 		"cosign verify-blob-attestation --key release.pub --bundle provenance.sigstore.json \\\n" +
 		"   --type slsaprovenance1 --insecure-ignore-tlog app.bin\n" +
-		"cosign verify --key release.pub --insecure-ignore-tlog HOST/REPOSITORY:TAG@DIGEST\n\n" +
-		"and who has tcpboot, no site: release verify DIR --key release.pub",
+		"cosign verify-blob-attestation --key release.pub --bundle sbom.sigstore.json \\\n" +
+		"   --type cyclonedx --insecure-ignore-tlog app.bin\n\n" +
+		"After `release push`, in the registry, by the DIGEST that `release show` calls packed:\n\n" +
+		"cosign verify --key release.pub --insecure-ignore-tlog HOST/REPOSITORY@DIGEST\n\n" +
+		"(No log is kept of these signatures, and so none is asked.)",
 	BashComplete: completeVersions,
 	Flags:        []cli.Flag{hardwareFlag, &cli.PathFlag{Name: "out", Usage: "make the folder `DIR`"}},
 	Action:       readingSite(releaseFiles),
