@@ -20,7 +20,7 @@ var cutVerb = &cli.Command{
 	Usage:     "check an application image, sign it, state it in a signed manifest, store it",
 	ArgsUsage: "IMAGE",
 	Description: "IMAGE is the unsigned application, build/<project>.bin of ESP-IDF. The release\n" +
-		"exists when this returns; boards get it when `release publish` offers it.",
+		"exists when this returns; boards get it when `release publish` offers it.\n\n" + aboutStatements,
 	Flags: append([]cli.Flag{
 		&cli.StringFlag{Name: "version", Usage: "call it `V`: 1.4.0"},
 		&cli.StringFlag{Name: "hardware", Usage: "it is for hardware `H` of tcpboot.yaml"},
