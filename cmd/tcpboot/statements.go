@@ -132,6 +132,14 @@ func (d *depot) attached(ctx context.Context, p *bundle.Packed) ([]bundle.Attach
 	return bundle.ReadAttachments(ctx, d.Layout, list)
 }
 
+// bring puts what goes with a release where the layout has it.
+func (d *depot) bring(ctx context.Context, p *bundle.Packed) error {
+	if d.behind == nil {
+		return nil
+	}
+	return d.FillAttached(ctx, d.behind, p)
+}
+
 // judged is a release as it is packed, and what is proved of what goes with it.
 func (s *session) judged(r *release.Release) (*bundle.Packed, *bundle.Judgement, error) {
 	layout, err := s.layout()

@@ -140,7 +140,8 @@
 // a name there; only when all releases are whole and were held against the site's
 // keys are they moved among the blobs and listed, in one rename of the index. A
 // layout may also be a Source's cache: Learn lists releases without their images,
-// Fill brings images when they are wanted, and removes others.
+// Fill brings images when they are wanted, and removes others; FillAttached brings
+// what goes with a release.
 //
 // # What is trusted
 //
