@@ -78,7 +78,7 @@ func judgeCut(ours, rival []pace) []result {
 			ratio(a / b), fmt.Sprintf("≤ %.1f", aimCut), bound}
 	}
 	return []result{
-		line("time", wall, "waiting for the disk: thirteen syncs, the rival's two"),
+		line("time", wall, "waiting for the disk: six times, the rival two"),
 		line("CPU", cpu, "SHA-256, of which seven passes, the rival's one"),
 	}
 }

@@ -118,8 +118,14 @@ func TestOrderOfWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	version := versionIndex(t, l, "1.0")
-	for _, b := range append(p.blobs, blob{digest: digestOf(version)}) {
-		want = append(want, "create", "write", "sync", "rename "+b.digest.Hex())
+	for _, together := range [][]blob{p.blobs, {{digest: digestOf(version)}}} {
+		for range together {
+			want = append(want, "create", "write")
+		}
+		want = append(want, "sync")
+		for _, b := range together {
+			want = append(want, "rename "+b.digest.Hex())
+		}
 	}
 	want = append(want, "sync folder sha256", "create", "write", "sync", "rename index.json", "sync folder releases")
 	if !slices.Equal(got, want) {

@@ -58,18 +58,25 @@ func (l *Layout) store(ctx context.Context, parcels ...*parcel) error {
 		return err
 	}
 	before := slices.Clone(ix.Manifests)
+	var attached []blob
 	for _, p := range parcels {
 		ix = unlistVersion(ix, p.ref)
 		if err := l.admit(ix, p); err != nil {
 			return err
 		}
-		// Blobs first, where nobody looks for them yet.
-		if err := l.keepAll(ctx, p.blobs); err != nil {
+		// Blobs first, where nobody looks for them yet. What is attached can wait for
+		// the disk together.
+		if p.ref == "" {
+			attached = append(attached, p.blobs...)
+		} else if err := l.keepAll(ctx, p.blobs); err != nil {
 			return err
 		}
 		if !lists(ix, p.entry) {
 			ix = list(ix, p.entry, p.ref)
 		}
+	}
+	if err := l.keepAll(ctx, attached); err != nil {
+		return err
 	}
 	if ix, err = l.listVersions(ctx, ix, parcels); err != nil {
 		return err
@@ -87,11 +94,16 @@ func (l *Layout) store(ctx context.Context, parcels ...*parcel) error {
 }
 
 func (l *Layout) keepAll(ctx context.Context, blobs []blob) error {
+	var p placing
+	return p.finish(l.keepEach(ctx, blobs, &p))
+}
+
+func (l *Layout) keepEach(ctx context.Context, blobs []blob, p *placing) error {
 	for _, b := range blobs {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := l.keep(b); err != nil {
+		if err := l.keep(b, p); err != nil {
 			return err
 		}
 	}
@@ -135,8 +147,8 @@ func sameAnnotations(a, b ocispec.Manifest) bool {
 	return true
 }
 
-// keep makes sure that b is in the folder.
-func (l *Layout) keep(b blob) error {
+// keep makes sure that b is in the folder, or will be when p is finished.
+func (l *Layout) keep(b blob, p *placing) error {
 	err := l.checkBlob(b.digest, b.size)
 	if err == nil {
 		return nil
@@ -148,7 +160,7 @@ func (l *Layout) keep(b blob) error {
 	if b.data == nil {
 		return fmt.Errorf("%s is not given: %w", b.name, err)
 	}
-	return place(l.blobPath(b.digest), b.data, 0o444)
+	return p.add(l.blobPath(b.digest), b.data, 0o444)
 }
 
 // A parcel is a release as it will lie in the folder.
