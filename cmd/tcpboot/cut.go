@@ -20,14 +20,14 @@ var cutVerb = &cli.Command{
 	Usage:     "check an application image, sign it, state it in a signed manifest, store it",
 	ArgsUsage: "IMAGE",
 	Description: "IMAGE is the unsigned application, build/<project>.bin of ESP-IDF. The release\n" +
-		"exists when this returns; boards get it when `release publish` offers it.",
-	Flags: []cli.Flag{
+		"exists when this returns; boards get it when `release publish` offers it.\n\n" + aboutStatements,
+	Flags: append([]cli.Flag{
 		&cli.StringFlag{Name: "version", Usage: "call it `V`: 1.4.0"},
 		&cli.StringFlag{Name: "hardware", Usage: "it is for hardware `H` of tcpboot.yaml"},
 		&cli.StringSliceFlag{Name: "channel", Usage: "it may be offered on channel `CH` (default: the site's; may be repeated)"},
 		&cli.UintFlag{Name: "counter", Usage: "its anti-rollback count is `N`", DefaultText: "the next"},
 		&cli.StringFlag{Name: "min-loader", Usage: "loaders below version `V` do not install it"},
-	},
+	}, statementFlags...),
 	Action: withSite(releaseCut),
 }
 
@@ -39,6 +39,10 @@ func releaseCut(s *session) error {
 		return err
 	}
 	q, err := s.cutRequest(s.cli.Args().First())
+	if err != nil {
+		return err
+	}
+	about, err := s.about(q)
 	if err != nil {
 		return err
 	}
@@ -59,7 +63,11 @@ func releaseCut(s *session) error {
 	if err := s.verifyWhole(r); err != nil {
 		return fmt.Errorf("what was cut does not hold against the site's own keys: %w", err)
 	}
-	if err := layout.Store(s.ctx(), r); err != nil { // now the release exists
+	attached, err := bundle.Attach(r, about, q.Key)
+	if err != nil {
+		return err
+	}
+	if err := layout.Store(s.ctx(), r, attached...); err != nil { // now the release exists
 		return err
 	}
 	if err := s.fleet.Record(s.ctx(), "release.cut", q.Hardware.Name+"/"+q.Version, jsonText(map[string]any{"manifest": r.Digest, "image": r.Manifest.Image.Digest})); err != nil {

@@ -165,11 +165,11 @@ func (d *depot) fill(ctx context.Context, manifest fleet.Digest) error {
 	return d.Fill(ctx, d.behind, manifest, cacheLimit)
 }
 
-// Store makes a release exist. Where a registry keeps them it goes there first:
-// that it is listed there is the moment.
-func (d *depot) Store(ctx context.Context, r *release.Release) error {
+// Store makes a release exist, with what is attached to it. Where a registry keeps
+// them it goes there first: that it is listed there is the moment.
+func (d *depot) Store(ctx context.Context, r *release.Release, attached ...bundle.Attachment) error {
 	if d.behind == nil {
-		return d.Layout.Store(ctx, r)
+		return d.Layout.Store(ctx, r, attached...)
 	}
 	defer d.moving(r)()
 	dir, err := os.MkdirTemp("", "tcpboot-release-")
@@ -181,13 +181,13 @@ func (d *depot) Store(ctx context.Context, r *release.Release) error {
 	if err != nil {
 		return err
 	}
-	if err := parcel.Store(ctx, r); err != nil {
+	if err := parcel.Store(ctx, r, attached...); err != nil {
 		return err
 	}
 	if err := d.pushFrom(ctx, parcel, r.Manifest.Version); err != nil {
 		return err
 	}
-	return d.Layout.Store(ctx, r)
+	return d.Layout.Store(ctx, r, attached...)
 }
 
 // adopt puts what was pulled from elsewhere into the site's own registry.

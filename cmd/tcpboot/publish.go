@@ -174,7 +174,11 @@ func (s *session) restate(r *release.Release, channel string) (*release.Release,
 		return nil, err
 	}
 	say(s.cli, "%s for %s is stated again for channel %s, sequence %d", r.Manifest.Version, r.Manifest.Hardware, channel, n.Sequences[channel])
-	return again, layout.Store(s.ctx(), again)
+	attached, err := s.attachAgain(r, again, key)
+	if err != nil {
+		return nil, err
+	}
+	return again, layout.Store(s.ctx(), again, attached...)
 }
 
 func (s *session) setPaused(paused bool) error {

@@ -34,7 +34,7 @@ var pushVerb = &cli.Command{
 		"Running it again finishes what was cut off.\n\n" + aboutCredentials,
 	BashComplete: completeVersions,
 	Flags: []cli.Flag{hardwareFlag, plainHTTPFlag,
-		&cli.BoolFlag{Name: "sign", Usage: "attach a sigstore bundle by the release key, in the form of cosign"},
+		&cli.BoolFlag{Name: "sign", Usage: "attach the sigstore bundles that a release lacks, as one has that was cut before there were any"},
 	},
 	Action: withSite(releasePush),
 }
@@ -143,6 +143,9 @@ func (s *session) provedPacked(layout *depot, version string) ([]*bundle.Packed,
 		if err == nil {
 			err = s.verifyWhole(whole)
 		}
+		if err == nil {
+			err = layout.bring(s.ctx(), p)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("release %s for %s: %w", version, p.Release.Manifest.Hardware, err)
 		}
@@ -150,7 +153,7 @@ func (s *session) provedPacked(layout *depot, version string) ([]*bundle.Packed,
 	return all, nil
 }
 
-// signPacked attaches a signature for cosign to each, unless it has one.
+// signPacked attaches to each the signatures for cosign that it lacks.
 func (s *session) signPacked(layout *depot, all []*bundle.Packed) error {
 	signer, err := s.keys.open("release")
 	if err != nil {

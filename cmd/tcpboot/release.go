@@ -30,7 +30,7 @@ var releaseVerb = &cli.Command{
 		cutVerb,
 		{Name: "list", Usage: "every release, and what offers it", Flags: []cli.Flag{hardwareFlag}, Action: readingSite(releaseList)},
 		{Name: "show", Usage: "one release", ArgsUsage: "VERSION", Flags: []cli.Flag{hardwareFlag}, BashComplete: completeVersions, Action: readingSite(releaseShow)},
-		verifyVerb,
+		verifyVerb, releaseFilesVerb,
 		publishVerb, pauseVerb, resumeVerb, withdrawVerb,
 		mcubootVerb,
 		pushVerb, pullVerb,
@@ -167,9 +167,18 @@ func releaseShow(s *session) error {
 	if err != nil {
 		return err
 	}
-	return answer(s.cli, rows, func(w io.Writer) {
-		for _, r := range rows {
-			releaseText(w, r)
+	var shown []shownRelease
+	for _, r := range rows {
+		one, err := s.shown(r)
+		if err != nil {
+			return err
+		}
+		shown = append(shown, one)
+	}
+	return answer(s.cli, shown, func(w io.Writer) {
+		for _, r := range shown {
+			releaseText(w, r.releaseRow)
+			statementsText(w, r)
 		}
 	})
 }

@@ -18,12 +18,12 @@ import (
 
 var verifyVerb = &cli.Command{
 	Name:         "verify",
-	Usage:        "prove a release: signatures, digests, image",
-	ArgsUsage:    "VERSION|FILE",
-	Description:  "A FILE is a signed image, as a board would get it.",
+	Usage:        "prove a release: signatures, digests, image, and what is said of it",
+	ArgsUsage:    "VERSION|FILE|DIR",
+	Description:  aboutVerify,
 	BashComplete: completeVersions,
-	Flags:        []cli.Flag{hardwareFlag},
-	Action:       readingSite(releaseVerify),
+	Flags:        append([]cli.Flag{hardwareFlag}, verifyFlags...),
+	Action:       verifyAction,
 }
 
 // A proof is what verify found out of one release.
@@ -39,8 +39,11 @@ func releaseVerify(s *session) error {
 		return err
 	}
 	what := s.cli.Args().First()
-	if info, err := os.Stat(what); err == nil && info.Mode().IsRegular() {
+	switch info, err := os.Stat(what); {
+	case err == nil && info.Mode().IsRegular():
 		return s.verifyFile(what)
+	case err == nil && info.IsDir():
+		return s.verifyFolder(what)
 	}
 	found, err := s.releases(s.ctx(), what)
 	if err != nil {
@@ -64,9 +67,18 @@ func releaseVerify(s *session) error {
 		if err != nil {
 			return fmt.Errorf("release %s for %s: %w", r.Manifest.Version, r.Manifest.Hardware, err)
 		}
-		proofs = append(proofs, proof{r.Manifest.Version, r.Manifest.Hardware, report.Proved(), report.Findings})
+		_, judged, err := s.judged(r)
+		if err != nil {
+			return fmt.Errorf("release %s for %s: %w", r.Manifest.Version, r.Manifest.Hardware, err)
+		}
+		proofs = append(proofs, proofOf(r, append(report.Findings, judged.Findings...)))
 	}
 	return answer(s.cli, proofs, func(w io.Writer) { proofText(w, proofs) })
+}
+
+func proofOf(r *release.Release, findings []release.Finding) proof {
+	whole := release.Report{Findings: findings}
+	return proof{r.Manifest.Version, r.Manifest.Hardware, whole.Proved(), findings}
 }
 
 func proofText(w io.Writer, proofs []proof) {

@@ -37,7 +37,7 @@ func RefName(version, hardware string) string { return version + "-" + hardware 
 // describe returns the image manifest that packs r: the same whenever it is
 // asked.
 func describe(r *release.Release) ocispec.Manifest {
-	layers := []ocispec.Descriptor{layer(MediaTypeManifest, "manifest.cose", r.Digest, int64(len(r.Signed)))}
+	layers := []ocispec.Descriptor{layer(MediaTypeManifest, statementFile, r.Digest, int64(len(r.Signed)))}
 	for i, c := range r.Manifest.Components() {
 		kind := MediaTypeComponent
 		if i == 0 {

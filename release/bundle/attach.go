@@ -8,14 +8,16 @@ import (
 	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/tcpboot/tcpboot/release/attest"
 )
 
 // attachable are the kinds of what travels with a release: signatures and
 // attestations, and lists of what is inside.
 var attachable = []string{
-	"application/vnd.dev.sigstore.bundle.v0.3+json",
+	attest.BundleType,
 	"application/vnd.in-toto+json",
-	"application/vnd.cyclonedx+json",
+	attest.SBOMType,
 	"application/spdx+json",
 }
 
@@ -33,6 +35,8 @@ type Attached struct {
 	Descriptor ocispec.Descriptor
 	Text       []byte
 	Blobs      []ocispec.Descriptor
+
+	annotations map[string]string
 }
 
 // ReadAttached reads those of list that are of a known kind and belong to subject.
@@ -95,6 +99,8 @@ func parseAttached(d ocispec.Descriptor, text []byte, subject ocispec.Descriptor
 		Descriptor: ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, ArtifactType: m.ArtifactType, Digest: d.Digest, Size: d.Size},
 		Text:       text,
 		Blobs:      blobs,
+
+		annotations: m.Annotations,
 	}, true, nil
 }
 

@@ -118,8 +118,14 @@ func TestOrderOfWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	version := versionIndex(t, l, "1.0")
-	for _, b := range append(p.blobs, blob{digest: digestOf(version)}) {
-		want = append(want, "create", "write", "sync", "rename "+b.digest.Hex())
+	for _, together := range [][]blob{p.blobs, {{digest: digestOf(version)}}} {
+		for range together {
+			want = append(want, "create", "write")
+		}
+		want = append(want, "sync")
+		for _, b := range together {
+			want = append(want, "rename "+b.digest.Hex())
+		}
 	}
 	want = append(want, "sync folder sha256", "create", "write", "sync", "rename index.json", "sync folder releases")
 	if !slices.Equal(got, want) {
@@ -181,6 +187,29 @@ func writeAll(t *testing.T, dir, writer string) {
 	for i := range releasesEach {
 		if err := l.Store(context.Background(), cut(t, fmt.Sprintf("%s.%d", writer, i), 1)); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// A release exists with all that goes with it, or not at all.
+func TestStoreAttachedKilledAnywhere(t *testing.T) {
+	ctx := context.Background()
+	r := cutApp(t, "1.0", 1)
+	all := attachedTo(t, r)
+	for n := 0; ; n++ {
+		l := newLayout(t)
+		died := killAt(t, n, func() error { return l.Store(ctx, r, all...) })
+		if _, err := l.Load(ctx, r.Digest); err == nil && len(openIn(judgeStored(t, l, r))) > 0 {
+			t.Fatalf("killed at step %d: the release is there, and open is %q", n, openIn(judgeStored(t, l, r)))
+		}
+		if err := l.Store(ctx, r, all...); err != nil {
+			t.Fatalf("killed at step %d: %v", n, err)
+		}
+		if open := openIn(judgeStored(t, l, r)); len(open) > 0 {
+			t.Fatalf("killed at step %d, and stored again: open is %q", n, open)
+		}
+		if !died {
+			return
 		}
 	}
 }

@@ -27,9 +27,14 @@ func signed(t testing.TB, m release.Manifest) []byte {
 	return b
 }
 
-func releaseKey(t testing.TB) sign.Release {
+func releaseKey(t testing.TB) sign.Release { return keyOf(t, 1) }
+
+// otherKey is a release key of somebody else.
+func otherKey(t testing.TB) sign.Release { return keyOf(t, 2) }
+
+func keyOf(t testing.TB, n byte) sign.Release {
 	t.Helper()
-	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), bytes.Repeat([]byte{1}, 32))
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), bytes.Repeat([]byte{n}, 32))
 	if err != nil {
 		t.Fatal(err)
 	}

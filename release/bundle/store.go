@@ -18,26 +18,30 @@ import (
 // version and hardware.
 var ErrVersionTaken = errors.New("version is taken")
 
-// Store adds r. When it returns nil the release exists and survives a power
-// cut; when it does not, the layout lists what it listed before. It waits for
-// other writers until ctx ends.
+// Store adds r and what is attached to it. When it returns nil the release exists
+// and survives a power cut; when it does not, the layout lists what it listed
+// before. It waits for other writers until ctx ends.
 //
 // Storing a release again changes nothing but mends its blobs. A release that
 // restates one (same version, hardware and images, another signed manifest)
 // takes over its name; the older one is still listed, and found by Load. Its
 // images may be left out of r.Images, being there already. Other images under
 // a version and hardware that exist are refused with ErrVersionTaken.
-func (l *Layout) Store(ctx context.Context, r *release.Release) error {
+func (l *Layout) Store(ctx context.Context, r *release.Release, attached ...Attachment) error {
 	p, err := pack(r)
 	if err != nil {
 		return fmt.Errorf("store release: %w", err)
+	}
+	more, err := packAll(p.entry, attached)
+	if err != nil {
+		return fmt.Errorf("store release %s: %w", p.ref, err)
 	}
 	unlock, err := lock(ctx, l.dir)
 	if err != nil {
 		return fmt.Errorf("store release %s: %w", p.ref, err)
 	}
 	defer unlock()
-	if err := l.store(ctx, p); err != nil {
+	if err := l.store(ctx, append([]*parcel{p}, more...)...); err != nil {
 		return fmt.Errorf("store release %s: %w", p.ref, err)
 	}
 	return nil
@@ -54,18 +58,25 @@ func (l *Layout) store(ctx context.Context, parcels ...*parcel) error {
 		return err
 	}
 	before := slices.Clone(ix.Manifests)
+	var attached []blob
 	for _, p := range parcels {
 		ix = unlistVersion(ix, p.ref)
 		if err := l.admit(ix, p); err != nil {
 			return err
 		}
-		// Blobs first, where nobody looks for them yet.
-		if err := l.keepAll(ctx, p.blobs); err != nil {
+		// Blobs first, where nobody looks for them yet. What is attached can wait for
+		// the disk together.
+		if p.ref == "" {
+			attached = append(attached, p.blobs...)
+		} else if err := l.keepAll(ctx, p.blobs); err != nil {
 			return err
 		}
 		if !lists(ix, p.entry) {
 			ix = list(ix, p.entry, p.ref)
 		}
+	}
+	if err := l.keepAll(ctx, attached); err != nil {
+		return err
 	}
 	if ix, err = l.listVersions(ctx, ix, parcels); err != nil {
 		return err
@@ -83,11 +94,16 @@ func (l *Layout) store(ctx context.Context, parcels ...*parcel) error {
 }
 
 func (l *Layout) keepAll(ctx context.Context, blobs []blob) error {
+	var p placing
+	return p.finish(l.keepEach(ctx, blobs, &p))
+}
+
+func (l *Layout) keepEach(ctx context.Context, blobs []blob, p *placing) error {
 	for _, b := range blobs {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := l.keep(b); err != nil {
+		if err := l.keep(b, p); err != nil {
 			return err
 		}
 	}
@@ -131,8 +147,8 @@ func sameAnnotations(a, b ocispec.Manifest) bool {
 	return true
 }
 
-// keep makes sure that b is in the folder.
-func (l *Layout) keep(b blob) error {
+// keep makes sure that b is in the folder, or will be when p is finished.
+func (l *Layout) keep(b blob, p *placing) error {
 	err := l.checkBlob(b.digest, b.size)
 	if err == nil {
 		return nil
@@ -144,7 +160,7 @@ func (l *Layout) keep(b blob) error {
 	if b.data == nil {
 		return fmt.Errorf("%s is not given: %w", b.name, err)
 	}
-	return place(l.blobPath(b.digest), b.data, 0o444)
+	return p.add(l.blobPath(b.digest), b.data, 0o444)
 }
 
 // A parcel is a release as it will lie in the folder.

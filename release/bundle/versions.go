@@ -29,20 +29,20 @@ func (l *Layout) listVersions(ctx context.Context, ix ocispec.Index, parcels []*
 		if err != nil || held && holder.ArtifactType != IndexType {
 			continue
 		}
-		if ix, err = l.listVersion(ix, v, all); err != nil {
+		if ix, err = l.listVersion(ctx, ix, v, all); err != nil {
 			return ix, err
 		}
 	}
 	return ix, ctx.Err()
 }
 
-func (l *Layout) listVersion(ix ocispec.Index, version string, all []*Packed) (ocispec.Index, error) {
+func (l *Layout) listVersion(ctx context.Context, ix ocispec.Index, version string, all []*Packed) (ocispec.Index, error) {
 	text, err := PackIndex(version, all)
 	if err != nil {
 		return ix, err
 	}
 	b := blobOf("index of the version", text)
-	if err := l.keep(b); err != nil {
+	if err := l.keepAll(ctx, []blob{b}); err != nil {
 		return ix, err
 	}
 	d := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageIndex, ArtifactType: IndexType, Digest: digest.Digest(b.digest.String()), Size: b.size}

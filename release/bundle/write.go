@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // tempPrefix begins the names of files that are not finished yet. No reader
@@ -19,33 +21,61 @@ var step = func(act string) {}
 // place puts data at path, whole or not at all: a temporary name, write, sync,
 // rename. It is durable once the folder has been synced too.
 func place(path string, data []byte, perm fs.FileMode) error {
+	var p placing
+	return p.finish(p.add(path, data, perm))
+}
+
+// A placing is files that are being placed together: the disk is waited for once,
+// not for one after the other.
+type placing struct {
+	files []*os.File // under temporary names
+	paths []string   // where they belong
+}
+
+func (p *placing) add(path string, data []byte, perm fs.FileMode) error {
 	step("create")
 	f, err := os.CreateTemp(filepath.Dir(path), tempPrefix+"*")
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(fill(f, data, perm), f.Close()); err != nil {
-		os.Remove(f.Name())
-		return err
-	}
-	step("rename " + filepath.Base(path))
-	if err := os.Rename(f.Name(), path); err != nil {
-		os.Remove(f.Name())
-		return err
-	}
-	return nil
-}
-
-func fill(f *os.File, data []byte, perm fs.FileMode) error {
+	p.files, p.paths = append(p.files, f), append(p.paths, path)
 	step("write")
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
-	if err := f.Chmod(perm); err != nil {
-		return err
+	return f.Chmod(perm)
+}
+
+// finish gives the files their names when all of them are on the disk, or, where
+// something has failed, removes them.
+func (p *placing) finish(failed error) error {
+	if failed == nil {
+		failed = p.sync()
 	}
+	for i, f := range p.files {
+		if failed == nil {
+			step("rename " + filepath.Base(p.paths[i]))
+			failed = os.Rename(f.Name(), p.paths[i])
+		}
+		if failed != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}
+	return failed
+}
+
+// sync waits for the disk, and closes the files.
+func (p *placing) sync() error {
+	if len(p.files) == 0 {
+		return nil
+	}
+	var group errgroup.Group
 	step("sync")
-	return f.Sync()
+	for _, f := range p.files {
+		group.Go(func() error { return errors.Join(f.Sync(), f.Close()) })
+	}
+	return group.Wait()
 }
 
 // syncDir makes the names in dir survive a power cut.
