@@ -27,7 +27,7 @@ var releaseVerb = &cli.Command{
 	Name:  "release",
 	Usage: "cut, look at, and publish firmware",
 	Subcommands: []*cli.Command{
-		cutVerb,
+		cutVerb, attachVerb, pendingVerb,
 		{Name: "list", Usage: "every release, and what offers it", Flags: []cli.Flag{hardwareFlag}, Action: readingSite(releaseList)},
 		{Name: "show", Usage: "one release", ArgsUsage: "VERSION", Flags: []cli.Flag{hardwareFlag}, BashComplete: completeVersions, Action: readingSite(releaseShow)},
 		verifyVerb, releaseFilesVerb,

@@ -1,14 +1,16 @@
 package main
 
 import (
+	"crypto"
 	"crypto/ecdsa"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/tcpboot/tcpboot/pki/custody"
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/cose"
@@ -94,7 +96,8 @@ func proofText(w io.Writer, proofs []proof) {
 	}
 }
 
-// verifyWhole proves a release with the site's keys; nothing may stay open.
+// verifyWhole proves a release with the site's keys; nothing that boards ask for may
+// stay open.
 func (s *session) verifyWhole(r *release.Release) error {
 	trust, err := s.trust()
 	if err != nil {
@@ -104,12 +107,7 @@ func (s *session) verifyWhole(r *release.Release) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range report.Findings {
-		if !f.Proved {
-			return fmt.Errorf("%s: %s", f.Subject, f.Detail)
-		}
-	}
-	return nil
+	return report.Offerable()
 }
 
 // trust is what releases are held against: the newest site document, proved
@@ -130,13 +128,20 @@ func (s *session) trust() (t release.Trust, err error) {
 	if t.Site, err = sitedoc.Chain(sitedoc.Roots{Keys: []cose.Key{key}, Threshold: 1}, signed...); err != nil {
 		return t, err
 	}
-	t.App, t.AppV1, err = s.appTrust()
+	if t.App, t.AppV1, err = s.appTrust(); err != nil || !s.hasMCUKey() {
+		return t, err
+	}
+	mcu, err := s.public(mcubootKey.name)
+	t.MCU = []crypto.PublicKey{mcu}
 	return t, err
 }
 
 func (s *session) appTrust() (v2 []fleet.Digest, v1 []*ecdsa.PublicKey, err error) {
-	for _, scheme := range []espimage.Scheme{espimage.RSA3072, espimage.P256, espimage.P384} {
-		pub, err := s.public(appKeyFor(scheme))
+	for _, k := range slices.Concat(siteKeys, s.furtherKeys()) {
+		if k.role != custody.App || k == mcubootKey {
+			continue
+		}
+		pub, err := s.public(k.name)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -145,7 +150,7 @@ func (s *session) appTrust() (v2 []fleet.Digest, v1 []*ecdsa.PublicKey, err erro
 			return nil, nil, err
 		}
 		v2 = append(v2, d)
-		if key, ok := pub.(*ecdsa.PublicKey); ok && scheme == espimage.P256 {
+		if key, ok := pub.(*ecdsa.PublicKey); ok && k.kind == custody.P256 {
 			v1 = append(v1, key)
 		}
 	}
@@ -201,13 +206,4 @@ func (s *session) judge(image []byte) (v verdict, err error) {
 	}
 	v.Scheme = signature.Blocks[0].Scheme
 	return v, nil
-}
-
-// jsonText is a small value as the text of an audit row.
-func jsonText(v any) string {
-	text, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // maps of digests and numbers always marshal
-	}
-	return string(text)
 }

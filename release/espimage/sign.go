@@ -39,15 +39,19 @@ func (im *Image) Sign(keys ...crypto.Signer) ([]byte, error) {
 	at := align(im.Length)
 	signed := fill(im.content, at+sectorSize)
 	digest := s.digest(signed[:at])
+	var failed []error // all: of keys that are elsewhere each is to be told what to sign
 	for i, key := range keys {
 		b, err := s.encodeBlock(key, digest)
 		if err == nil {
 			_, _, err = judge(b, func(*suite) []byte { return digest })
 		}
 		if err != nil {
-			return nil, fmt.Errorf("key %d of %d: %w", i+1, len(keys), err)
+			failed = append(failed, fmt.Errorf("key %d of %d: %w", i+1, len(keys), err))
 		}
 		copy(signed[at+i*blockSize:], b)
+	}
+	if failed != nil {
+		return nil, errors.Join(failed...)
 	}
 	return signed, nil
 }
