@@ -257,8 +257,12 @@ func releasePending(s *session) error {
 	if s.cli.NArg() == 0 {
 		return s.listPending(cuts)
 	}
-	if len(cuts) != 1 {
-		return fmt.Errorf("release %s%s: %d cuts of it wait for signatures (--hardware names one)", s.cli.Args().First(), forHardware(s.cli.String("hardware")), len(cuts))
+	switch len(cuts) {
+	case 0:
+		return fmt.Errorf("release %s%s: %w", s.cli.Args().First(), forHardware(s.cli.String("hardware")), errNoCutWaits)
+	case 1:
+	default:
+		return usagef("release pending: cuts of %s for %d kinds of boards wait: name one with --hardware", s.cli.Args().First(), len(cuts))
 	}
 	if s.cli.Bool("drop") {
 		return s.giveUp(cuts[0])

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -137,10 +136,7 @@ func (s *session) trust() (t release.Trust, err error) {
 }
 
 func (s *session) appTrust() (v2 []fleet.Digest, v1 []*ecdsa.PublicKey, err error) {
-	for _, k := range slices.Concat(siteKeys, s.furtherKeys()) {
-		if k.role != custody.App || k == mcubootKey {
-			continue
-		}
+	for _, k := range s.appKeys() {
 		pub, err := s.public(k.name)
 		if err != nil {
 			return nil, nil, err

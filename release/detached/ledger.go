@@ -111,7 +111,7 @@ func (s signer) Public() crypto.PublicKey { return s.key.Public }
 func (s signer) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	k := s.key
 	if m, there := s.ledger.made[k.Name]; there && bytes.Equal(m.Digest, digest) {
-		return m.Signature, nil
+		return bytes.Clone(m.Signature), nil // whoever asked may turn its bytes round
 	}
 	if k.Here == nil {
 		return nil, s.want(digest, opts)
@@ -121,7 +121,7 @@ func (s signer) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([
 	}
 	signature, err := k.Here.Sign(random, digest, opts)
 	if err == nil {
-		s.ledger.keep(k.Name, Made{bytes.Clone(digest), signature})
+		s.ledger.keep(k.Name, Made{bytes.Clone(digest), bytes.Clone(signature)})
 	}
 	return signature, err
 }
