@@ -1,6 +1,7 @@
 package release
 
 import (
+	"crypto"
 	"errors"
 	"fmt"
 	"maps"
@@ -35,8 +36,9 @@ type Request struct {
 	MinLoader string // "2.0.1"; empty: any
 	ChunkSize int    // zero: DefaultChunk
 
-	App []sign.App   `json:"-"` // the first signs block 0, the one that boards in the field look at
-	Key sign.Release `json:"-"` // signs the manifest
+	App    []sign.App       `json:"-"` // the first signs block 0, the one that boards in the field look at
+	Key    sign.Release     `json:"-"` // signs the manifest
+	MCUKey crypto.PublicKey `json:"-"` // by which images of MCUboot have to be signed; nil: by anybody, or nobody
 
 	// MCU signs those of Others that lack a signature, by name. Others go without.
 	MCU map[string]sign.MCU `json:"-"`
@@ -126,7 +128,6 @@ func (q *Request) Check() (notes []string, err error) {
 	im, _, err := q.check()
 	if err == nil {
 		q.checked = im
-		err = q.checkOthers()
 	}
 	if err == nil && im.Descriptor.Version != q.Version {
 		notes = append(notes, fmt.Sprintf("the image calls itself version %q, the release is %q", im.Descriptor.Version, q.Version))

@@ -16,9 +16,9 @@ import (
 // release. Boards carry it and look no further than its digest; it is the bootloader
 // behind them that asks for its hash and signature.
 
-// checkOthers says what is wrong with the images for chips behind the board, and of
-// those that MCU signs whether it can.
-func (q *Request) checkOthers() error {
+// CheckOthers says what is wrong with the images for chips behind the board. With an
+// MCUKey those that are signed must be signed by it, and the others such that it can.
+func (q *Request) CheckOthers() error {
 	if n := len(q.Others); n > MaxOthers {
 		return fmt.Errorf("%d images for chips behind the board, want at most %d", n, MaxOthers)
 	}
@@ -28,13 +28,29 @@ func (q *Request) checkOthers() error {
 			err = errors.New("is the name of the board's own image")
 		}
 		if err == nil {
-			_, err = judgeOther(q.Others[name], nil)
+			err = q.checkOther(q.Others[name])
 		}
 		if err != nil {
 			return fmt.Errorf("component %.63q: %w", name, err)
 		}
 	}
 	return nil
+}
+
+func (q *Request) checkOther(image []byte) error {
+	if q.MCUKey == nil {
+		_, err := judgeOther(image, nil)
+		return err
+	}
+	im, err := mcuboot.Parse(image)
+	if err != nil {
+		return err
+	}
+	if !im.Signed() {
+		return mcuboot.CanSign(image, q.MCUKey)
+	}
+	_, err = judgeOther(image, []crypto.PublicKey{q.MCUKey})
+	return err
 }
 
 // signOthers returns the images for chips behind the board as they shall be sent:

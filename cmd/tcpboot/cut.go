@@ -91,9 +91,15 @@ func (s *session) cutRequest(path string) (*release.Request, error) {
 	if q.Others, err = readOthers(c.StringSlice("mcu")); err != nil {
 		return nil, err
 	}
+	if q.MCUKey, err = s.mcuPublic(); err != nil {
+		return nil, err
+	}
 	notes, err := q.Check()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := q.CheckOthers(); err != nil {
+		return nil, err
 	}
 	for _, note := range notes {
 		say(c, "note: %s", note)

@@ -121,6 +121,15 @@ var mcubootKey = siteKey{"mcuboot", custody.App, custody.P256, "signs images of 
 
 func (s *session) hasMCUKey() bool { return exists(s.site.Path("certs", mcubootKey.name+".pub.pem")) }
 
+// mcuPublic is the public half of the key for chips behind boards; nil where the site
+// has none.
+func (s *session) mcuPublic() (crypto.PublicKey, error) {
+	if !s.hasMCUKey() {
+		return nil, nil
+	}
+	return s.public(mcubootKey.name)
+}
+
 // openMCUKey opens the key for chips behind the board where one of their images lacks
 // a signature.
 func (s *session) openMCUKey(c *cut, find keyFinder) error {
@@ -144,10 +153,10 @@ func (s *session) openMCUKey(c *cut, find keyFinder) error {
 	return nil
 }
 
-// otherAppKey is a further image key of one kind.
-var otherAppKey = regexp.MustCompile(`^app-(rsa3072|p256|p384)-([2-9]|[1-9][0-9]+)$`)
+// otherAppKey is a further image key of one kind, with a word of somebody's choice.
+var otherAppKey = regexp.MustCompile(`^app-(rsa3072|p256|p384)-[a-z][a-z0-9]*$`)
 
-// furtherAppKey is the image key called name: app-rsa3072-2 is like app-rsa3072.
+// furtherAppKey is the image key called name: app-rsa3072-spare is like app-rsa3072.
 func furtherAppKey(name string) siteKey {
 	first, _ := siteKeyNamed(name[:strings.LastIndex(name, "-")])
 	first.name, first.use = name, first.use+" (another key)"

@@ -127,11 +127,13 @@ func (s *session) trust() (t release.Trust, err error) {
 	if t.Site, err = sitedoc.Chain(sitedoc.Roots{Keys: []cose.Key{key}, Threshold: 1}, signed...); err != nil {
 		return t, err
 	}
-	if t.App, t.AppV1, err = s.appTrust(); err != nil || !s.hasMCUKey() {
+	if t.App, t.AppV1, err = s.appTrust(); err != nil {
 		return t, err
 	}
-	mcu, err := s.public(mcubootKey.name)
-	t.MCU = []crypto.PublicKey{mcu}
+	mcu, err := s.mcuPublic()
+	if mcu != nil {
+		t.MCU = []crypto.PublicKey{mcu}
+	}
 	return t, err
 }
 
