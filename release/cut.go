@@ -54,17 +54,17 @@ type Request struct {
 // Every image key is asked for its signature before an error of one is returned, so
 // that of keys that are elsewhere all are told at once what to sign.
 func Cut(q Request) (*Release, error) {
-	image, err := q.signImage()
+	image, whole, err := q.signImage()
 	others, failed := q.signOthers()
 	if err := errors.Join(err, failed); err != nil {
 		return nil, err
 	}
 	r := &Release{Images: map[string][]byte{}, Chunks: map[string][]byte{}}
-	if r.Manifest.Image, err = r.add(AppComponent, image, q.ChunkSize); err != nil {
+	if r.Manifest.Image, err = r.add(AppComponent, image, whole, q.ChunkSize); err != nil {
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(others)) {
-		c, err := r.add(name, others[name], q.ChunkSize)
+		c, err := r.add(name, others[name], fleet.Sum(others[name]), q.ChunkSize)
 		if err != nil {
 			return nil, err
 		}
@@ -108,12 +108,12 @@ func (r *Release) sign(sequences map[string]uint64, audit Head, key sign.Release
 	return err
 }
 
-// add takes in a component and returns what the manifest says of it.
-func (r *Release) add(name string, image []byte, chunkSize int) (Component, error) {
+// add takes in a component of the digest whole and returns what the manifest says of it.
+func (r *Release) add(name string, image []byte, whole fleet.Digest, chunkSize int) (Component, error) {
 	if chunkSize == 0 {
 		chunkSize = DefaultChunk
 	}
-	c, list, err := state(name, image, chunkSize)
+	c, list, err := state(name, image, whole, chunkSize)
 	if err != nil {
 		return Component{}, invalid(err)
 	}

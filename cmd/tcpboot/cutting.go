@@ -115,7 +115,8 @@ func (s *session) finishCut(c *cut, dir string, attachedNow []string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.verifyWhole(r); err != nil {
+	report, err := s.reportWhole(r)
+	if err != nil {
 		return fmt.Errorf("what was cut does not hold against the site's own keys: %w", err)
 	}
 	layout, err := s.layout()
@@ -132,18 +133,10 @@ func (s *session) finishCut(c *cut, dir string, attachedNow []string) error {
 	if err := s.dropCut(c); err != nil {
 		return err
 	}
-	return s.answerMade(c, r)
+	return s.answerMade(c, r, report)
 }
 
-func (s *session) answerMade(c *cut, r *release.Release) error {
-	trust, err := s.trust()
-	if err != nil {
-		return err
-	}
-	report, err := release.Verify(r, trust)
-	if err != nil {
-		return err
-	}
+func (s *session) answerMade(c *cut, r *release.Release, report *release.Report) error {
 	row := cutRow{releaseRow{Manifest: r.Manifest, Digest: r.Digest, Offered: []fleet.Offer{}}, c.AppKeys, openOf(report)}
 	q := c.Request
 	return answer(s.cli, row, func(w io.Writer) {

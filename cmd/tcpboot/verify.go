@@ -98,15 +98,20 @@ func proofText(w io.Writer, proofs []proof) {
 // verifyWhole proves a release with the site's keys; nothing that boards ask for may
 // stay open.
 func (s *session) verifyWhole(r *release.Release) error {
+	_, err := s.reportWhole(r)
+	return err
+}
+
+func (s *session) reportWhole(r *release.Release) (*release.Report, error) {
 	trust, err := s.trust()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	report, err := release.Verify(r, trust)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return report.Offerable()
+	return report, report.Offerable()
 }
 
 // trust is what releases are held against: the newest site document, proved

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
 )
 
 // Sign returns the image of file with one Secure Boot V2 block by each of one
@@ -38,7 +40,7 @@ func (im *Image) Sign(keys ...crypto.Signer) ([]byte, error) {
 	}
 	at := align(im.Length)
 	signed := fill(im.content, at+sectorSize)
-	digest := s.digest(signed[:at])
+	digest := im.digest(s.hash, signed[:at])
 	var failed []error // all: of keys that are elsewhere each is to be told what to sign
 	for i, key := range keys {
 		b, err := s.encodeBlock(key, digest)
@@ -54,6 +56,23 @@ func (im *Image) Sign(keys ...crypto.Signer) ([]byte, error) {
 		return nil, errors.Join(failed...)
 	}
 	return signed, nil
+}
+
+// Sum returns the SHA-256 of signed, which Sign or SignV1 has returned for im. What the
+// two have in common is not read again.
+func (im *Image) Sum(signed []byte) fleet.Digest { return fleet.Digest(im.digest(crypto.SHA256, signed)) }
+
+// digest returns the digest of b, which begins with the image.
+func (im *Image) digest(by crypto.Hash, b []byte) []byte {
+	if by == crypto.SHA256 && im.hashed != nil {
+		if h, err := im.hashed.Clone(); err == nil {
+			h.Write(b[im.Length:])
+			return h.Sum(nil)
+		}
+	}
+	h := by.New()
+	h.Write(b)
+	return h.Sum(nil)
 }
 
 // commonSuite returns the suite of all keys.

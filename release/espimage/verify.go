@@ -89,7 +89,7 @@ func Inspect(file []byte) (*Report, error) {
 		if blank(b) {
 			continue
 		}
-		scheme, key, err := judge(b, func(s *suite) []byte { return s.digest(content) })
+		scheme, key, err := judge(b, func(s *suite) []byte { return im.digest(s.hash, content) })
 		r.Blocks = append(r.Blocks, Block{Position: i, Scheme: scheme, Key: key, Err: err})
 	}
 	return r, nil
