@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 )
@@ -20,16 +19,12 @@ func ChunkList(image []byte, chunkSize int) []byte {
 	return list
 }
 
-// state returns the component that image is, and its chunk list.
-func state(name string, image []byte, chunkSize int) (Component, []byte, error) {
+// state returns the component that image is, whose digest is whole, and its chunk list.
+func state(name string, image []byte, whole fleet.Digest, chunkSize int) (Component, []byte, error) {
 	if err := checkChunkSize(chunkSize); err != nil {
 		return Component{}, nil, err
 	}
-	var whole fleet.Digest
-	var other sync.WaitGroup // two passes over megabytes, on two cores
-	other.Go(func() { whole = fleet.Sum(image) })
 	list := ChunkList(image, chunkSize)
-	other.Wait()
 	c := Component{
 		Name: name, Size: int64(len(image)), Digest: whole,
 		ChunkSize: chunkSize, Chunks: fleet.Sum(list),

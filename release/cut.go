@@ -1,6 +1,8 @@
 package release
 
 import (
+	"crypto"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -27,32 +29,42 @@ type Request struct {
 	Version   string
 	Hardware  Hardware
 	Image     []byte            // the application, unsigned
-	Others    map[string][]byte // images for chips behind the board, as they shall be sent
+	Others    map[string][]byte // images for chips behind the board; see signOthers
 	Counter   fleet.Counter
 	Sequences map[string]uint64 // by channel
 	Audit     Head
 	MinLoader string // "2.0.1"; empty: any
 	ChunkSize int    // zero: DefaultChunk
 
-	App []sign.App   // the first signs block 0, the one that boards in the field look at
-	Key sign.Release // signs the manifest
+	App    []sign.App       `json:"-"` // the first signs block 0, the one that boards in the field look at
+	Key    sign.Release     `json:"-"` // signs the manifest
+	MCUKey crypto.PublicKey `json:"-"` // by which images of MCUboot have to be signed; nil: by anybody, or nobody
+
+	// MCU signs those of Others that lack a signature, by name. Others go without.
+	MCU map[string]sign.MCU `json:"-"`
+
+	checked *espimage.Image // what Check found Image to be
 }
 
 // Cut checks and signs the image and states it in a signed manifest. What is
 // wrong with the image is BadImage and names the field and its offset. With keys
 // in memory and P-256 images the same request gives the same bytes; RSA image
 // signatures differ each time.
+//
+// Every image key is asked for its signature before an error of one is returned, so
+// that of keys that are elsewhere all are told at once what to sign.
 func Cut(q Request) (*Release, error) {
-	image, err := q.signImage()
-	if err != nil {
+	image, whole, err := q.signImage()
+	others, failed := q.signOthers()
+	if err := errors.Join(err, failed); err != nil {
 		return nil, err
 	}
 	r := &Release{Images: map[string][]byte{}, Chunks: map[string][]byte{}}
-	if r.Manifest.Image, err = r.add(AppComponent, image, q.ChunkSize); err != nil {
+	if r.Manifest.Image, err = r.add(AppComponent, image, whole, q.ChunkSize); err != nil {
 		return nil, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(q.Others)) {
-		c, err := r.add(name, q.Others[name], q.ChunkSize)
+	for _, name := range slices.Sorted(maps.Keys(others)) {
+		c, err := r.add(name, others[name], fleet.Sum(others[name]), q.ChunkSize)
 		if err != nil {
 			return nil, err
 		}
@@ -96,12 +108,12 @@ func (r *Release) sign(sequences map[string]uint64, audit Head, key sign.Release
 	return err
 }
 
-// add takes in a component and returns what the manifest says of it.
-func (r *Release) add(name string, image []byte, chunkSize int) (Component, error) {
+// add takes in a component of the digest whole and returns what the manifest says of it.
+func (r *Release) add(name string, image []byte, whole fleet.Digest, chunkSize int) (Component, error) {
 	if chunkSize == 0 {
 		chunkSize = DefaultChunk
 	}
-	c, list, err := state(name, image, chunkSize)
+	c, list, err := state(name, image, whole, chunkSize)
 	if err != nil {
 		return Component{}, invalid(err)
 	}
@@ -114,6 +126,9 @@ func (r *Release) add(name string, image []byte, chunkSize int) (Component, erro
 // though Cut takes it. The error names the field and its offset.
 func (q *Request) Check() (notes []string, err error) {
 	im, _, err := q.check()
+	if err == nil {
+		q.checked = im
+	}
 	if err == nil && im.Descriptor.Version != q.Version {
 		notes = append(notes, fmt.Sprintf("the image calls itself version %q, the release is %q", im.Descriptor.Version, q.Version))
 	}
@@ -123,12 +138,15 @@ func (q *Request) Check() (notes []string, err error) {
 	return notes, err
 }
 
-// check checks the image and returns the scheme that signs it.
-func (q *Request) check() (*espimage.Image, espimage.Scheme, error) {
-	im, err := espimage.CheckRelease(q.Image)
+// check checks the image, unless Check did so before, and returns the scheme that
+// signs it.
+func (q *Request) check() (im *espimage.Image, scheme espimage.Scheme, err error) {
+	if im = q.checked; im == nil || !im.Of(q.Image) {
+		im, err = espimage.CheckRelease(q.Image)
+	}
 	if err != nil {
 		return nil, "", err
 	}
-	scheme, err := q.Hardware.check(im)
+	scheme, err = q.Hardware.check(im)
 	return im, scheme, err
 }

@@ -20,17 +20,16 @@ type Hardware struct {
 	Project     string          // that images must carry; empty: any
 }
 
-// signImage returns the image with its signatures.
-func (q *Request) signImage() ([]byte, error) {
+// signImage returns the image with its signatures, and the digest of all.
+func (q *Request) signImage() (signed []byte, whole fleet.Digest, err error) {
 	im, scheme, err := q.check()
 	if err != nil {
-		return nil, badImage(err)
+		return nil, whole, badImage(err)
 	}
-	signed, err := signAs(scheme, im, q.App)
-	if err != nil {
-		return nil, badImage(err)
+	if signed, err = signAs(scheme, im, q.App); err != nil {
+		return nil, whole, badImage(err)
 	}
-	return signed, nil
+	return signed, im.Sum(signed), nil
 }
 
 // check says why boards of h could not run or hold im, or which scheme signs it.

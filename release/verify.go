@@ -1,10 +1,12 @@
 package release
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release/espimage"
@@ -20,6 +22,7 @@ type Trust struct {
 
 	App   []fleet.Digest     // Secure Boot V2 keys of images, as espimage.KeyDigest has them
 	AppV1 []*ecdsa.PublicKey // Secure Boot V1 keys: a V1 signature does not name its key
+	MCU   []crypto.PublicKey // of images for chips behind the board; none: who signed these is left open
 }
 
 // Verify proves what can be proved of r and refuses it where something is wrong:
@@ -42,6 +45,13 @@ func Verify(r *Release, trust Trust) (*Report, error) {
 	for _, c := range m.Components() {
 		if err := report.component(c, r.Images[c.Name], r.Chunks[c.Name]); err != nil {
 			return nil, err
+		}
+	}
+	for _, c := range m.Others {
+		if image := r.Images[c.Name]; image != nil {
+			if err := report.other(c.Name, image, trust.MCU); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if image := r.Images[AppComponent]; image != nil {
@@ -161,11 +171,29 @@ func (r *Report) signature(image []byte, keys []fleet.Digest) error {
 		r.open("app: signature", "good, by app key %v, and no app key to compare that with", first.Key)
 		return nil
 	}
-	if _, err := espimage.Verify(image, espimage.Trust{Keys: keys}); err != nil {
+	if err := found.Accepts(espimage.Trust{Keys: keys}); err != nil {
 		return badImage(err)
 	}
 	r.proved("app: signature", "%s, by app key %v", first.Scheme, first.Key)
+	r.blocks(found.Blocks[1:], keys)
 	return nil
+}
+
+// blocks reports on the signatures behind block 0, at which only chips with hardware
+// Secure Boot look.
+func (r *Report) blocks(others []espimage.Block, keys []fleet.Digest) {
+	for _, b := range others {
+		f := Finding{Subject: fmt.Sprintf("app: signature block %d", b.Position), Beside: true}
+		switch {
+		case b.Err != nil:
+			f.Detail = b.Err.Error()
+		case !slices.Contains(keys, b.Key):
+			f.Detail = fmt.Sprintf("good, by key %v, which is no app key", b.Key)
+		default:
+			f.Proved, f.Detail = true, fmt.Sprintf("%s, by app key %v", b.Scheme, b.Key)
+		}
+		r.Findings = append(r.Findings, f)
+	}
 }
 
 // signatureV1 proves a Secure Boot V1 signature.

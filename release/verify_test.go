@@ -28,7 +28,7 @@ func swapped(r *Release, image []byte) *Release {
 func restated(t *testing.T, n byte, image []byte, change func(*Manifest)) *Release {
 	t.Helper()
 	r := mustCut(t, asIs)
-	c, list, err := state("app", image, DefaultChunk)
+	c, list, err := state("app", image, fleet.Sum(image), DefaultChunk)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/tcpboot/tcpboot/release/bundle"
 	"github.com/tcpboot/tcpboot/release/espimage"
 	"github.com/tcpboot/tcpboot/release/sign"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 const (
@@ -33,6 +34,7 @@ type cutter struct {
 	dir    string
 	app    crypto.Signer
 	key    sign.Release
+	trust  release.Trust
 	layout *bundle.Layout
 }
 
@@ -78,8 +80,8 @@ func judgeCut(ours, rival []pace) []result {
 			ratio(a / b), fmt.Sprintf("≤ %.1f", aimCut), bound}
 	}
 	return []result{
-		line("time", wall, "waiting for the disk: six times, the rival two"),
-		line("CPU", cpu, "SHA-256, of which seven passes, the rival's one"),
+		line("time", wall, "waiting for the disk twice, as the rival: for 14 files at once, then for the index"),
+		line("CPU", cpu, "SHA-256: 3 passes to make it, 3 to prove it, 3 to store and attach; the rival's one"),
 	}
 }
 
@@ -105,8 +107,16 @@ func newCutter(dir string) (*cutter, error) {
 	if err != nil {
 		return nil, err
 	}
+	digest, err := espimage.KeyDigest(app.Public())
+	if err != nil {
+		return nil, err
+	}
+	trust := release.Trust{
+		Site: &sitedoc.Doc{Site: "bench", Keys: []sitedoc.ReleaseKey{{Key: key.Key(), Kind: sitedoc.Firmware}}},
+		App:  []fleet.Digest{digest},
+	}
 	layout, err := bundle.Create(filepath.Join(dir, "releases"))
-	return &cutter{dir, app, key, layout}, err
+	return &cutter{dir, app, key, trust, layout}, err
 }
 
 // newImage lays an image of the i-th release, unlike all others, and returns its
@@ -138,6 +148,13 @@ func (c *cutter) cut(path string, i int) error {
 	}
 	r, err := release.Cut(q)
 	if err != nil {
+		return err
+	}
+	report, err := release.Verify(r, c.trust)
+	if err != nil {
+		return err
+	}
+	if err := report.Offerable(); err != nil {
 		return err
 	}
 	attached, err := bundle.Attach(r, bundle.About{}, c.key)

@@ -333,7 +333,7 @@ func (p *packer) copyVisits() error {
 
 // backedUpFiles are a site's own files beside its databases and releases. The code
 // of the recovery copy is not among them: it would be the key beside the lock.
-var backedUpFiles = []string{site.SettingsFile, ".gitignore", recoveryFile, recoveryDone, exportsFile, "certs", "keys", "sitedocs", "templates", layersDir}
+var backedUpFiles = []string{site.SettingsFile, ".gitignore", recoveryFile, recoveryDone, exportsFile, "certs", "keys", "sitedocs", "templates", layersDir, cutsDir}
 
 func (p *packer) listFiles() error {
 	for _, name := range backedUpFiles {

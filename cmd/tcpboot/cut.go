@@ -1,8 +1,8 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -12,7 +12,6 @@ import (
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/bundle"
 	"github.com/tcpboot/tcpboot/release/espimage"
-	"github.com/tcpboot/tcpboot/release/sign"
 )
 
 var cutVerb = &cli.Command{
@@ -20,13 +19,20 @@ var cutVerb = &cli.Command{
 	Usage:     "check an application image, sign it, state it in a signed manifest, store it",
 	ArgsUsage: "IMAGE",
 	Description: "IMAGE is the unsigned application, build/<project>.bin of ESP-IDF. The release\n" +
-		"exists when this returns; boards get it when `release publish` offers it.\n\n" + aboutStatements,
+		"exists when this returns; boards get it when `release publish` offers it.\n\n" +
+		"Boards that check updates in software look at signature block 0 alone, and trust the\n" +
+		"key of the program that they run: --app-key names the keys, block 0 first.\n\n" +
+		"An image of MCUboot that is unsigned is signed with the site's key mcuboot, where it\n" +
+		"has one (`key create mcuboot`); one that is signed is held against it.\n\n" + aboutStatements,
 	Flags: append([]cli.Flag{
 		&cli.StringFlag{Name: "version", Usage: "call it `V`: 1.4.0"},
 		&cli.StringFlag{Name: "hardware", Usage: "it is for hardware `H` of tcpboot.yaml"},
 		&cli.StringSliceFlag{Name: "channel", Usage: "it may be offered on channel `CH` (default: the site's; may be repeated)"},
 		&cli.UintFlag{Name: "counter", Usage: "its anti-rollback count is `N`", DefaultText: "the next"},
 		&cli.StringFlag{Name: "min-loader", Usage: "loaders below version `V` do not install it"},
+		&cli.StringSliceFlag{Name: "app-key", Usage: "the site's key `NAME` signs the image (may be repeated: up to three Secure Boot V2 blocks, in this order)", DefaultText: "that of the scheme"},
+		&cli.StringSliceFlag{Name: "mcu", Usage: "an image of MCUboot for the chip behind the board: `[NAME=]FILE` (may be repeated; NAME is mcu)"},
+		toSignFlag,
 	}, statementFlags...),
 	Action: withSite(releaseCut),
 }
@@ -38,13 +44,18 @@ func releaseCut(s *session) error {
 	if err := wantFlag(s.cli, "version"); err != nil {
 		return err
 	}
-	q, err := s.cutRequest(s.cli.Args().First())
+	c, err := s.newCut(s.cli.Args().First())
 	if err != nil {
 		return err
 	}
-	about, err := s.about(q)
+	unlock, err := s.site.Lock(cutsDir)
 	if err != nil {
 		return err
+	}
+	defer unlock()
+	q := &c.Request
+	if waiting, err := s.readCut(q.Hardware.Name, q.Version); err != nil || waiting != nil {
+		return errors.Join(err, s.cutAgain(c, waiting))
 	}
 	layout, err := s.layout()
 	if err != nil {
@@ -53,34 +64,17 @@ func releaseCut(s *session) error {
 	if err := s.versionFree(layout, q); err != nil {
 		return err
 	}
+	if err := s.openCutKeys(c, s.keyFinder()); err != nil {
+		return err
+	}
 	if err := s.number(q); err != nil {
 		return err
 	}
-	r, err := release.Cut(*q)
-	if err != nil {
-		return err
-	}
-	if err := s.verifyWhole(r); err != nil {
-		return fmt.Errorf("what was cut does not hold against the site's own keys: %w", err)
-	}
-	attached, err := bundle.Attach(r, about, q.Key)
-	if err != nil {
-		return err
-	}
-	if err := layout.Store(s.ctx(), r, attached...); err != nil { // now the release exists
-		return err
-	}
-	if err := s.fleet.Record(s.ctx(), "release.cut", q.Hardware.Name+"/"+q.Version, jsonText(map[string]any{"manifest": r.Digest, "image": r.Manifest.Image.Digest})); err != nil {
-		return err
-	}
-	return answer(s.cli, releaseRow{Manifest: r.Manifest, Digest: r.Digest, Offered: []fleet.Offer{}}, func(w io.Writer) {
-		fmt.Fprintf(w, "release %s for %s: %d bytes, signed %s, counter %d\n", q.Version, q.Hardware.Name, r.Manifest.Image.Size, q.Hardware.Scheme, r.Manifest.Counter.Count)
-		fmt.Fprintf(w, "manifest %s\n", r.Digest)
-	})
+	return s.finishCut(c, s.cli.Path("to-sign"), nil)
 }
 
-// cutRequest reads the image and the flags. Everything that can be refused
-// before the registry gives numbers is refused here.
+// cutRequest reads the images and the flags. Everything that can be refused before the
+// registry gives numbers is refused here.
 func (s *session) cutRequest(path string) (*release.Request, error) {
 	c := s.cli
 	image, err := readImage(path)
@@ -94,22 +88,23 @@ func (s *session) cutRequest(path string) (*release.Request, error) {
 	if q.Hardware, err = s.hardware(c.String("hardware")); err != nil {
 		return nil, err
 	}
+	if q.Others, err = readOthers(c.StringSlice("mcu")); err != nil {
+		return nil, err
+	}
+	if q.MCUKey, err = s.mcuPublic(); err != nil {
+		return nil, err
+	}
 	notes, err := q.Check()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if err := q.CheckOthers(); err != nil {
+		return nil, err
+	}
 	for _, note := range notes {
 		say(c, "note: %s", note)
 	}
-	if q.App, err = s.appKeys(q.Hardware.Scheme); err != nil {
-		return nil, err
-	}
-	key, err := s.keys.open("release")
-	if err != nil {
-		return nil, err
-	}
-	q.Key, err = sign.NewRelease(key)
-	return q, err
+	return q, nil
 }
 
 // hardware reads one entry of the settings; "" is the default one.
@@ -138,15 +133,6 @@ func appKeyFor(s espimage.Scheme) string {
 		s = espimage.P256
 	}
 	return "app-" + string(s)
-}
-
-func (s *session) appKeys(scheme espimage.Scheme) ([]sign.App, error) {
-	key, err := s.keys.open(appKeyFor(scheme))
-	if err != nil {
-		return nil, err
-	}
-	app, err := sign.NewApp(key)
-	return []sign.App{app}, err
 }
 
 // versionFree refuses a version that exists before it costs a number.

@@ -68,6 +68,12 @@ func hints(err error) (all []string) {
 	}
 	if e := new(awayError); errors.As(err, &e) {
 		add("bring it back, or name its place for this once: --with %s=file:///PATH (key rotate, key renew)", e.name)
+		if k, _ := siteKeyNamed(e.name); k.role == custody.App || k.role == custody.Release {
+			add("`tcpboot release cut --to-sign DIR` asks for signatures where the key is")
+		}
+	}
+	if e := new(waitsError); errors.As(err, &e) {
+		add("`tcpboot release attach DIR` brings them; `tcpboot release pending %s --drop` gives it up", e.version)
 	}
 	if e := new(presentError); errors.As(err, &e) {
 		add("`tcpboot key rotate` gives a CA or a server another one")

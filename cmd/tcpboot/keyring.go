@@ -58,8 +58,13 @@ func siteKeyNamed(name string) (siteKey, bool) {
 			return k, true
 		}
 	}
-	if name == responderKey.name {
+	switch {
+	case name == responderKey.name:
 		return responderKey, true
+	case name == mcubootKey.name:
+		return mcubootKey, true
+	case otherAppKey.MatchString(name):
+		return furtherAppKey(name), true
 	}
 	return formerKey(name), formerName.MatchString(name)
 }
@@ -79,7 +84,7 @@ func (s *session) lastingKeys() ([]siteKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := slices.Clone(siteKeys)
+	all := append(slices.Clone(siteKeys), s.furtherKeys()...)
 	for _, ca := range cas[1:] {
 		if ca.live > 0 || s.keys.here(s.keys.uri(ca.key)) {
 			k := formerKey(ca.key)

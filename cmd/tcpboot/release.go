@@ -27,7 +27,7 @@ var releaseVerb = &cli.Command{
 	Name:  "release",
 	Usage: "cut, look at, and publish firmware",
 	Subcommands: []*cli.Command{
-		cutVerb,
+		cutVerb, attachVerb, pendingVerb,
 		{Name: "list", Usage: "every release, and what offers it", Flags: []cli.Flag{hardwareFlag}, Action: readingSite(releaseList)},
 		{Name: "show", Usage: "one release", ArgsUsage: "VERSION", Flags: []cli.Flag{hardwareFlag}, BashComplete: completeVersions, Action: readingSite(releaseShow)},
 		verifyVerb, releaseFilesVerb,
@@ -173,11 +173,15 @@ func releaseShow(s *session) error {
 		if err != nil {
 			return err
 		}
+		if one.Signatures, err = s.signaturesOf(r); err != nil {
+			return err
+		}
 		shown = append(shown, one)
 	}
 	return answer(s.cli, shown, func(w io.Writer) {
 		for _, r := range shown {
 			releaseText(w, r.releaseRow)
+			signaturesText(w, r.Signatures)
 			statementsText(w, r)
 		}
 	})
@@ -192,6 +196,9 @@ func releaseText(w io.Writer, r releaseRow) {
 		line("sequence", fmt.Sprintf("%d on %s", r.Sequences[channel], channel))
 	}
 	line("image", fmt.Sprintf("%d bytes, %s", r.Image.Size, r.Image.Digest))
+	for _, c := range r.Others {
+		line("component", fmt.Sprintf("%s, %d bytes", c.Name, c.Size))
+	}
 	line("manifest", r.Digest.String())
 	line("audit", fmt.Sprintf("row %d, %s", r.AuditSeq, r.Audit))
 	line("offered", offeredText(r.Offered))

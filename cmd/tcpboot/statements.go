@@ -190,6 +190,8 @@ type shownRelease struct {
 	releaseRow
 	Packed     string   `json:"packed"`     // the image manifest, which cosign verifies
 	Statements []string `json:"statements"` // as `release files` names them
+
+	Signatures []imageSignature `json:"signatures"` // of its image
 }
 
 // shown lists what goes with a release. Whether it holds is for verify to say.
@@ -198,7 +200,7 @@ func (s *session) shown(row releaseRow) (r shownRelease, err error) {
 	if p == nil {
 		return r, err
 	}
-	r = shownRelease{row, p.Descriptor.Digest.String(), []string{}}
+	r = shownRelease{releaseRow: row, Packed: p.Descriptor.Digest.String(), Statements: []string{}}
 	if err != nil {
 		say(s.cli, "what is said of it does not hold: %v", err)
 		return r, nil

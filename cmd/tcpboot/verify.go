@@ -1,14 +1,15 @@
 package main
 
 import (
+	"crypto"
 	"crypto/ecdsa"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/tcpboot/tcpboot/pki/custody"
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/cose"
@@ -94,22 +95,23 @@ func proofText(w io.Writer, proofs []proof) {
 	}
 }
 
-// verifyWhole proves a release with the site's keys; nothing may stay open.
+// verifyWhole proves a release with the site's keys; nothing that boards ask for may
+// stay open.
 func (s *session) verifyWhole(r *release.Release) error {
+	_, err := s.reportWhole(r)
+	return err
+}
+
+func (s *session) reportWhole(r *release.Release) (*release.Report, error) {
 	trust, err := s.trust()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	report, err := release.Verify(r, trust)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, f := range report.Findings {
-		if !f.Proved {
-			return fmt.Errorf("%s: %s", f.Subject, f.Detail)
-		}
-	}
-	return nil
+	return report, report.Offerable()
 }
 
 // trust is what releases are held against: the newest site document, proved
@@ -126,7 +128,13 @@ func (s *session) trust() (t release.Trust, err error) {
 	if t.Site, err = sitedoc.Chain(roots, signed...); err != nil {
 		return t, err
 	}
-	t.App, t.AppV1, err = s.appTrust()
+	if t.App, t.AppV1, err = s.appTrust(); err != nil {
+		return t, err
+	}
+	mcu, err := s.mcuPublic()
+	if mcu != nil {
+		t.MCU = []crypto.PublicKey{mcu}
+	}
 	return t, err
 }
 
@@ -141,8 +149,8 @@ func (s *session) releaseRoots() (r sitedoc.Roots, err error) {
 }
 
 func (s *session) appTrust() (v2 []fleet.Digest, v1 []*ecdsa.PublicKey, err error) {
-	for _, scheme := range []espimage.Scheme{espimage.RSA3072, espimage.P256, espimage.P384} {
-		pub, err := s.public(appKeyFor(scheme))
+	for _, k := range s.appKeys() {
+		pub, err := s.public(k.name)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -151,7 +159,7 @@ func (s *session) appTrust() (v2 []fleet.Digest, v1 []*ecdsa.PublicKey, err erro
 			return nil, nil, err
 		}
 		v2 = append(v2, d)
-		if key, ok := pub.(*ecdsa.PublicKey); ok && scheme == espimage.P256 {
+		if key, ok := pub.(*ecdsa.PublicKey); ok && k.kind == custody.P256 {
 			v1 = append(v1, key)
 		}
 	}
@@ -207,13 +215,4 @@ func (s *session) judge(image []byte) (v verdict, err error) {
 	}
 	v.Scheme = signature.Blocks[0].Scheme
 	return v, nil
-}
-
-// jsonText is a small value as the text of an audit row.
-func jsonText(v any) string {
-	text, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // maps of digests and numbers always marshal
-	}
-	return string(text)
 }

@@ -25,7 +25,7 @@ var (
 	chipText     = regexp.MustCompile(`^esp[a-z0-9]{1,13}$`)
 	revisionText = regexp.MustCompile(`^(0|[1-9][0-9]?)\.(0|[1-9][0-9]?)$`)
 	sizeText     = regexp.MustCompile(`^(0x[0-9a-fA-F]{1,8}|[1-9][0-9]{0,9})$`)
-	keyText      = regexp.MustCompile(`^(boards|radius|servers|server|ocsp|release-root|release|app)(-[a-z0-9]+)*$`)
+	keyText      = regexp.MustCompile(`^(boards|radius|servers|server|ocsp|release-root|release|app|mcuboot)(-[a-z0-9]+)*$`)
 )
 
 var flashSizes = []string{"1MB", "2MB", "4MB", "8MB", "16MB", "32MB", "64MB", "128MB"}
@@ -214,7 +214,7 @@ func checkSize(s string) error {
 }
 
 func checkKey(name, uri string) error {
-	if err := matches(keyText, "boards, radius, servers, server, ocsp, release-root, release or app, or one of them with -WORD behind")(name); err != nil {
+	if err := matches(keyText, "boards, radius, servers, server, ocsp, release-root, release, app or mcuboot, or one of them with -WORD behind")(name); err != nil {
 		return err
 	}
 	if len(name) > 63 {

@@ -3,7 +3,9 @@ package bundle
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -144,24 +146,50 @@ func annotationsOf(b *attest.Bundle) (map[string]string, error) {
 
 // SignDrafts signs all drafts with one key.
 func SignDrafts(drafts []Draft, key sign.Release) (all []Attachment, err error) {
+	return signDrafts(drafts, func(Draft) (sign.Release, error) { return key, nil })
+}
+
+// signDrafts signs each draft with a key of its own. All are asked before an error of
+// one is returned, so that a key that is elsewhere is told of all at once.
+func signDrafts(drafts []Draft, keyFor func(Draft) (sign.Release, error)) (all []Attachment, err error) {
+	var failed []error
 	for _, d := range drafts {
-		text, err := d.Sign(key)
+		a, err := d.signBy(keyFor)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", d.name, err)
-		}
-		a, err := d.attachment(text)
-		if err != nil {
-			return nil, err
+			failed = append(failed, fmt.Errorf("%s: %w", d.name, err))
 		}
 		all = append(all, a)
 	}
+	if failed != nil {
+		return nil, errors.Join(failed...)
+	}
 	return all, nil
 }
+
+func (d Draft) signBy(keyFor func(Draft) (sign.Release, error)) (a Attachment, err error) {
+	key, err := keyFor(d)
+	if err != nil {
+		return a, err
+	}
+	text, err := d.Sign(key)
+	if err != nil {
+		return a, err
+	}
+	return d.attachment(text)
+}
+
+// Name is that of the statement: the attachment's, without what all of them end in.
+func (d Draft) Name() string { return strings.TrimSuffix(d.name, bundleSuffix) }
 
 // Attach makes everything that goes with r as it is packed here: what key signs, and
 // the SBOM itself. With a key in memory the same release and About give the same
 // bytes.
 func Attach(r *release.Release, about About, key sign.Release) ([]Attachment, error) {
+	return AttachBy(r, about, func(Draft) (sign.Release, error) { return key, nil })
+}
+
+// AttachBy is Attach where each statement is signed by a signer of its own.
+func AttachBy(r *release.Release, about About, keyFor func(Draft) (sign.Release, error)) ([]Attachment, error) {
 	text, err := json.Marshal(describe(r))
 	if err != nil {
 		return nil, err
@@ -170,7 +198,7 @@ func Attach(r *release.Release, about About, key sign.Release) ([]Attachment, er
 	if err != nil {
 		return nil, err
 	}
-	all, err := SignDrafts(drafts, key)
+	all, err := signDrafts(drafts, keyFor)
 	if err == nil && about.SBOM != nil {
 		all = append(all, Attachment{Name: sbomFile, Kind: attest.SBOMType, Data: about.SBOM.Text})
 	}

@@ -122,9 +122,9 @@
 //
 // # What survives
 //
-// Store writes blobs under temporary names, syncs and renames them, syncs their
-// folder, and only then replaces index.json in the same way: that rename is the
-// moment from which the release exists. Killed before, it leaves files that no
+// Store writes blobs under temporary names and renames them, writes the new index
+// beside the old, syncs all of that and the blobs' folder, and only then renames the
+// index: that is the moment from which the release exists. Killed before, it leaves files that no
 // one looks at; a reader sees the old index or the new one, never a part.
 // Writers take turns by flock on .lock and read the index only when they hold
 // it, so none overwrites another's entry; the kernel drops the lock of a dead

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 
 	"github.com/opencontainers/image-spec/specs-go"
@@ -132,4 +133,13 @@ func (l *Layout) writeIndex(ix ocispec.Index) error {
 		return err
 	}
 	return place(l.path(ocispec.ImageIndexFile), text, 0o644)
+}
+
+// beginIndex writes the index under a temporary name.
+func (l *Layout) beginIndex(ix ocispec.Index) (*os.File, error) {
+	text, err := renderIndex(ix)
+	if err != nil {
+		return nil, err
+	}
+	return begin(l.path(ocispec.ImageIndexFile), text, 0o644)
 }

@@ -93,10 +93,12 @@ func (l *Layout) Fill(ctx context.Context, from Opener, d fleet.Digest, limit in
 		return err
 	}
 	defer unlock()
-	if err := l.keepAll(ctx, blobs); err != nil {
+	var kept batch
+	defer kept.close()
+	if err := l.keepAll(ctx, &kept, blobs); err != nil {
 		return err
 	}
-	return errors.Join(l.trim(ctx, limit, a), syncDir(l.blobDir()))
+	return errors.Join(l.trim(ctx, limit, a), kept.sync(l.blobDir()))
 }
 
 // FillAttached brings what is attached to a listed release from where it was

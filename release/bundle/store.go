@@ -58,52 +58,48 @@ func (l *Layout) store(ctx context.Context, parcels ...*parcel) error {
 		return err
 	}
 	before := slices.Clone(ix.Manifests)
-	var attached []blob
+	var kept batch
+	defer kept.close()
 	for _, p := range parcels {
 		ix = unlistVersion(ix, p.ref)
 		if err := l.admit(ix, p); err != nil {
 			return err
 		}
-		// Blobs first, where nobody looks for them yet. What is attached can wait for
-		// the disk together.
-		if p.ref == "" {
-			attached = append(attached, p.blobs...)
-		} else if err := l.keepAll(ctx, p.blobs); err != nil {
+		// Blobs first, where nobody looks for them yet.
+		if err := l.keepAll(ctx, &kept, p.blobs); err != nil {
 			return err
 		}
 		if !lists(ix, p.entry) {
 			ix = list(ix, p.entry, p.ref)
 		}
 	}
-	if err := l.keepAll(ctx, attached); err != nil {
+	if ix, err = l.listVersions(ctx, &kept, ix, parcels); err != nil {
 		return err
 	}
-	if ix, err = l.listVersions(ctx, ix, parcels); err != nil {
+	if sameEntries(ix.Manifests, before) {
+		return errors.Join(kept.sync(l.blobDir()), syncDir(l.dir))
+	}
+	index, err := l.beginIndex(ix)
+	if err != nil {
 		return err
 	}
-	if err := syncDir(l.blobDir()); err != nil {
+	kept.add(index)
+	if err := kept.sync(l.blobDir()); err != nil {
 		return err
 	}
 	// The rename of the index is the moment from which the releases exist.
-	if !sameEntries(ix.Manifests, before) {
-		if err := l.writeIndex(ix); err != nil {
-			return err
-		}
+	if err := rename(index.Name(), l.path(ocispec.ImageIndexFile)); err != nil {
+		return err
 	}
 	return syncDir(l.dir)
 }
 
-func (l *Layout) keepAll(ctx context.Context, blobs []blob) error {
-	var p placing
-	return p.finish(l.keepEach(ctx, blobs, &p))
-}
-
-func (l *Layout) keepEach(ctx context.Context, blobs []blob, p *placing) error {
+func (l *Layout) keepAll(ctx context.Context, kept *batch, blobs []blob) error {
 	for _, b := range blobs {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := l.keep(b, p); err != nil {
+		if err := l.keep(kept, b); err != nil {
 			return err
 		}
 	}
@@ -147,11 +143,16 @@ func sameAnnotations(a, b ocispec.Manifest) bool {
 	return true
 }
 
-// keep makes sure that b is in the folder, or will be when p is finished.
-func (l *Layout) keep(b blob, p *placing) error {
+// keep makes sure that b is in the folder, and that it will last once kept is synced:
+// also what lies there already may be from a Store that was cut off before.
+func (l *Layout) keep(kept *batch, b blob) error {
 	err := l.checkBlob(b.digest, b.size)
 	if err == nil {
-		return nil
+		f, _, err := openRegular(l.blobPath(b.digest))
+		if err == nil {
+			kept.add(f)
+		}
+		return err
 	}
 	if b.staged != "" {
 		step("rename " + b.digest.Hex())
@@ -160,7 +161,12 @@ func (l *Layout) keep(b blob, p *placing) error {
 	if b.data == nil {
 		return fmt.Errorf("%s is not given: %w", b.name, err)
 	}
-	return p.add(l.blobPath(b.digest), b.data, 0o444)
+	f, err := begin(l.blobPath(b.digest), b.data, 0o444)
+	if err != nil {
+		return err
+	}
+	kept.add(f)
+	return rename(f.Name(), l.blobPath(b.digest))
 }
 
 // A parcel is a release as it will lie in the folder.

@@ -16,7 +16,7 @@ import (
 // It follows from the rest: where a part of it cannot be read, or the name is that
 // of a release ("1.0" for "a" is called as version "1.0-a" is), it is left as it
 // is.
-func (l *Layout) listVersions(ctx context.Context, ix ocispec.Index, parcels []*parcel) (ocispec.Index, error) {
+func (l *Layout) listVersions(ctx context.Context, kept *batch, ix ocispec.Index, parcels []*parcel) (ocispec.Index, error) {
 	versions := make(map[string]bool)
 	for _, p := range parcels {
 		if p.ref != "" {
@@ -29,20 +29,20 @@ func (l *Layout) listVersions(ctx context.Context, ix ocispec.Index, parcels []*
 		if err != nil || held && holder.ArtifactType != IndexType {
 			continue
 		}
-		if ix, err = l.listVersion(ctx, ix, v, all); err != nil {
+		if ix, err = l.listVersion(kept, ix, v, all); err != nil {
 			return ix, err
 		}
 	}
 	return ix, ctx.Err()
 }
 
-func (l *Layout) listVersion(ctx context.Context, ix ocispec.Index, version string, all []*Packed) (ocispec.Index, error) {
+func (l *Layout) listVersion(kept *batch, ix ocispec.Index, version string, all []*Packed) (ocispec.Index, error) {
 	text, err := PackIndex(version, all)
 	if err != nil {
 		return ix, err
 	}
 	b := blobOf("index of the version", text)
-	if err := l.keepAll(ctx, []blob{b}); err != nil {
+	if err := l.keep(kept, b); err != nil {
 		return ix, err
 	}
 	d := ocispec.Descriptor{MediaType: ocispec.MediaTypeImageIndex, ArtifactType: IndexType, Digest: digest.Digest(b.digest.String()), Size: b.size}

@@ -6,8 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
 )
 
 // tempPrefix begins the names of files that are not finished yet. No reader
@@ -21,24 +20,43 @@ var step = func(act string) {}
 // place puts data at path, whole or not at all: a temporary name, write, sync,
 // rename. It is durable once the folder has been synced too.
 func place(path string, data []byte, perm fs.FileMode) error {
-	var p placing
-	return p.finish(p.add(path, data, perm))
-}
-
-// A placing is files that are being placed together: the disk is waited for once,
-// not for one after the other.
-type placing struct {
-	files []*os.File // under temporary names
-	paths []string   // where they belong
-}
-
-func (p *placing) add(path string, data []byte, perm fs.FileMode) error {
-	step("create")
-	f, err := os.CreateTemp(filepath.Dir(path), tempPrefix+"*")
+	f, err := begin(path, data, perm)
 	if err != nil {
 		return err
 	}
-	p.files, p.paths = append(p.files, f), append(p.paths, path)
+	step("sync")
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		os.Remove(f.Name())
+		return err
+	}
+	return rename(f.Name(), path)
+}
+
+// begin writes data under a temporary name beside path.
+func begin(path string, data []byte, perm fs.FileMode) (*os.File, error) {
+	step("create")
+	f, err := os.CreateTemp(filepath.Dir(path), tempPrefix+"*")
+	if err != nil {
+		return nil, err
+	}
+	if err := fill(f, data, perm); err != nil {
+		f.Close()
+		os.Remove(f.Name())
+		return nil, err
+	}
+	return f, nil
+}
+
+func rename(temporary, path string) error {
+	step("rename " + filepath.Base(path))
+	if err := os.Rename(temporary, path); err != nil {
+		os.Remove(temporary)
+		return err
+	}
+	return nil
+}
+
+func fill(f *os.File, data []byte, perm fs.FileMode) error {
 	step("write")
 	if _, err := f.Write(data); err != nil {
 		return err
@@ -46,36 +64,55 @@ func (p *placing) add(path string, data []byte, perm fs.FileMode) error {
 	return f.Chmod(perm)
 }
 
-// finish gives the files their names when all of them are on the disk, or, where
-// something has failed, removes them.
-func (p *placing) finish(failed error) error {
-	if failed == nil {
-		failed = p.sync()
-	}
-	for i, f := range p.files {
-		if failed == nil {
-			step("rename " + filepath.Base(p.paths[i]))
-			failed = os.Rename(f.Name(), p.paths[i])
-		}
-		if failed != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}
-	return failed
+// A batch is blobs that have their names but may not be on the disk yet: a disk that
+// is asked for all at once is done much sooner than one that is asked for each. Nobody
+// looks for them before the index lists them, and that is after sync. A power cut
+// before leaves at worst a blob whose bytes are not its digest's, which the next Store
+// finds and replaces.
+type batch struct {
+	files []*os.File
+	err   error // of an early sync
 }
 
-// sync waits for the disk, and closes the files.
-func (p *placing) sync() error {
-	if len(p.files) == 0 {
-		return nil
+// maxOpen bounds the files that a batch holds open.
+const maxOpen = 64
+
+// add takes in a file that has its name.
+func (b *batch) add(f *os.File) {
+	if b.files = append(b.files, f); len(b.files) == maxOpen {
+		b.err = errors.Join(b.err, b.sync())
 	}
-	var group errgroup.Group
+}
+
+// sync makes last what was added, and the names in dirs. It closes the files.
+func (b *batch) sync(dirs ...string) error {
 	step("sync")
-	for _, f := range p.files {
-		group.Go(func() error { return errors.Join(f.Sync(), f.Close()) })
+	files := b.files
+	b.files = nil
+	err := b.err
+	for _, dir := range dirs {
+		step("sync folder " + filepath.Base(dir))
+		f, failed := os.Open(dir)
+		if failed == nil {
+			files = append(files, f)
+		}
+		err = errors.Join(err, failed)
 	}
-	return group.Wait()
+	errs := make([]error, len(files))
+	var all sync.WaitGroup
+	for i, f := range files {
+		all.Go(func() { errs[i] = errors.Join(f.Sync(), f.Close()) })
+	}
+	all.Wait()
+	return errors.Join(err, errors.Join(errs...))
+}
+
+// close gives up what was not synced.
+func (b *batch) close() {
+	for _, f := range b.files {
+		f.Close()
+	}
+	b.files = nil
 }
 
 // syncDir makes the names in dir survive a power cut.

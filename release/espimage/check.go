@@ -32,6 +32,11 @@ func CheckRelease(file []byte) (*Image, error) {
 	return im, nil
 }
 
+// Of reports whether CheckRelease has returned im for file, in the same memory.
+func (im *Image) Of(file []byte) bool {
+	return len(im.content) > 0 && len(file) >= len(im.content) && &file[0] == &im.content[0]
+}
+
 func (im *Image) checkHeader(file []byte) error {
 	if file[hashFlagOffset] == 0 {
 		return fmt.Errorf("header at offset %d: no SHA-256 is appended, which leaves only a checksum of 8 bits", hashFlagOffset)

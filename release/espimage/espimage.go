@@ -45,7 +45,11 @@
 // SHA-256 of the image. It names no key: the board has it compiled in.
 package espimage
 
-import "github.com/tcpboot/tcpboot/pki/fleet"
+import (
+	"hash"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+)
 
 // An Image is what Parse found at the start of a file.
 type Image struct {
@@ -67,7 +71,8 @@ type Image struct {
 
 	Length int // bytes of the file that are the image
 
-	content []byte // these bytes, where CheckRelease has found them fit to be signed
+	content []byte      // these bytes, where CheckRelease has found them fit to be signed
+	hashed  hash.Cloner // SHA-256, which has read them
 }
 
 // A Segment is a part of an image, loaded or mapped at Address. Nothing is

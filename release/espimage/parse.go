@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 )
@@ -117,9 +118,13 @@ func (im *Image) parseEnd(file []byte, end int) error {
 		return fmt.Errorf("hash at offset %#x: past the end of the file", im.Length)
 	}
 	im.Hash = fleet.Digest(file[im.Length:])
-	if sum := fleet.Sum(file[:im.Length]); sum != im.Hash {
+	h := sha256.New()
+	h.Write(file[:im.Length])
+	if sum := fleet.Digest(h.Sum(nil)); sum != im.Hash {
 		return fmt.Errorf("hash at offset %#x: %s, want %s", im.Length, im.Hash.Hex(), sum.Hex())
 	}
+	h.Write(im.Hash[:])
+	im.hashed, _ = h.(hash.Cloner) // what is hashed next begins with these megabytes, too
 	im.Length += sha256.Size
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
 )
 
 // Sign returns the image of file with one Secure Boot V2 block by each of one
@@ -38,18 +40,41 @@ func (im *Image) Sign(keys ...crypto.Signer) ([]byte, error) {
 	}
 	at := align(im.Length)
 	signed := fill(im.content, at+sectorSize)
-	digest := s.digest(signed[:at])
+	digest := im.digest(s.hash, signed[:at])
+	var failed []error // all: of keys that are elsewhere each is to be told what to sign
 	for i, key := range keys {
 		b, err := s.encodeBlock(key, digest)
 		if err == nil {
 			_, _, err = judge(b, func(*suite) []byte { return digest })
 		}
 		if err != nil {
-			return nil, fmt.Errorf("key %d of %d: %w", i+1, len(keys), err)
+			failed = append(failed, fmt.Errorf("key %d of %d: %w", i+1, len(keys), err))
 		}
 		copy(signed[at+i*blockSize:], b)
 	}
+	if failed != nil {
+		return nil, errors.Join(failed...)
+	}
 	return signed, nil
+}
+
+// Sum returns the SHA-256 of signed, which Sign or SignV1 has returned for im. What the
+// two have in common is not read again.
+func (im *Image) Sum(signed []byte) fleet.Digest {
+	return fleet.Digest(im.digest(crypto.SHA256, signed))
+}
+
+// digest returns the digest of b, which begins with the image.
+func (im *Image) digest(by crypto.Hash, b []byte) []byte {
+	if by == crypto.SHA256 && im.hashed != nil {
+		if h, err := im.hashed.Clone(); err == nil {
+			h.Write(b[im.Length:])
+			return h.Sum(nil)
+		}
+	}
+	h := by.New()
+	h.Write(b)
+	return h.Sum(nil)
 }
 
 // commonSuite returns the suite of all keys.

@@ -44,7 +44,7 @@ func (im *Image) SignV1(key crypto.Signer) ([]byte, error) {
 	if err := checkV1(pub); err != nil {
 		return nil, err
 	}
-	digest := sha256.Sum256(im.content)
+	digest := [sha256.Size]byte(im.digest(crypto.SHA256, im.content))
 	der, err := key.Sign(entropy(key), digest[:], crypto.SHA256)
 	if err != nil {
 		return nil, err

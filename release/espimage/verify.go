@@ -33,18 +33,23 @@ func Verify(file []byte, trust Trust) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	return r, r.Accepts(trust)
+}
+
+// Accepts says why a board with that trust refuses what Inspect found.
+func (r *Report) Accepts(trust Trust) error {
 	if len(r.Blocks) == 0 {
-		return r, errors.New("signature sector: all its blocks are blank")
+		return errors.New("signature sector: all its blocks are blank")
 	}
 	var reasons []string
 	for _, b := range r.Blocks {
 		err := trust.accepts(b)
 		if err == nil {
-			return r, nil
+			return nil
 		}
 		reasons = append(reasons, fmt.Sprintf("block %d: %v", b.Position, err))
 	}
-	return r, fmt.Errorf("no signature counts: %s", strings.Join(reasons, "; "))
+	return fmt.Errorf("no signature counts: %s", strings.Join(reasons, "; "))
 }
 
 func (t Trust) accepts(b Block) error {
@@ -84,7 +89,7 @@ func Inspect(file []byte) (*Report, error) {
 		if blank(b) {
 			continue
 		}
-		scheme, key, err := judge(b, func(s *suite) []byte { return s.digest(content) })
+		scheme, key, err := judge(b, func(s *suite) []byte { return im.digest(s.hash, content) })
 		r.Blocks = append(r.Blocks, Block{Position: i, Scheme: scheme, Key: key, Err: err})
 	}
 	return r, nil

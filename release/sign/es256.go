@@ -1,7 +1,6 @@
 package sign
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rand"
@@ -64,9 +63,13 @@ func entropy(key crypto.Signer, random io.Reader) io.Reader {
 	return random
 }
 
-// sign returns r ‖ s over the SHA-256 of message.
+// sign returns r ‖ s over the SHA-256 of message. A key that is elsewhere is shown the
+// message, which people may want to read before they sign.
 func (k es256) sign(message []byte) ([]byte, error) {
-	der, err := k.SignMessage(bytes.NewReader(message))
+	if k.private == nil {
+		return nil, errNoKey
+	}
+	der, err := crypto.SignMessage(k.private, entropy(k.private, rand.Reader), message, crypto.SHA256)
 	if err != nil {
 		return nil, err
 	}

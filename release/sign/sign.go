@@ -1,9 +1,10 @@
-// Package sign holds the keys that a release is made with. There are three, and
+// Package sign holds the keys that a release is made with. There are four, and
 // each does one work:
 //
 //	Root     signs site documents: it says which release keys boards trust
 //	Release  signs manifests: it says which image a board may install
 //	App      signs images: its signature is the one the boot loader checks
+//	MCU      signs images for a chip behind the board: the one its MCUboot checks
 //
 // They are different types, so that a program in which a release key signs a
 // site document, or an image key a manifest, does not compile. None of them
@@ -37,6 +38,10 @@ type Release struct{ key es256 }
 
 // An App signs images; package espimage knows how.
 type App struct{ crypto.Signer }
+
+// An MCU signs images of chips behind a board; package mcuboot knows how, and with
+// which keys. The zero MCU signs none.
+type MCU struct{ crypto.Signer }
 
 // NewRoot makes a Root of a P-256 key.
 func NewRoot(key crypto.Signer) (Root, error) {
