@@ -7,6 +7,8 @@ GOVULNCHECK := v1.8.0
 PEERS       := gcc libc6-dev git openssl sqlite3 freeradius freeradius-utils freeradius-postgresql eapoltest \
                postgresql hostapd wpasupplicant iproute2 softhsm2 opensc age docker-registry
 HELPERS     := cmd/sigstore-kms-pkcs11
+# all modules beside the main one: the helpers, and what they share
+MODULES     := cmd/sigstore-kms $(HELPERS)
 # of cmd/tcpboot, what has goroutines of its own; the others run one process after
 # another, and are raced by "make soak"
 RACED       := ^Test(Depot|Fault|Hardware|Image|SecondSignal|Serve|Shelf|Sightings|SlowImage|Spool|Watch)
@@ -32,14 +34,14 @@ test: peers lint ## everything CI checks
 	CGO_ENABLED=1 $(GO) test -race -timeout 18m $$($(GO) list ./... | grep -v '/cmd/tcpboot$$')
 	CGO_ENABLED=1 $(GO) test -race -timeout 18m -run '$(RACED)' ./cmd/tcpboot
 	$(GO) test -timeout 18m ./cmd/tcpboot
-	@set -e; for h in $(HELPERS); do CGO_ENABLED=1 $(GO) test -C $$h -race ./...; done
+	@set -e; for h in $(MODULES); do CGO_ENABLED=1 $(GO) test -C $$h -race ./...; done
 
 .PHONY: lint
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
-	@set -e; for h in $(HELPERS); do (cd $$h && CGO_ENABLED=1 $(GO) vet ./... && CGO_ENABLED=1 $(GO) run $(STATICCHECK) ./...); done
+	@set -e; for h in $(MODULES); do (cd $$h && CGO_ENABLED=1 $(GO) vet ./... && CGO_ENABLED=1 $(GO) run $(STATICCHECK) ./...); done
 	.ci/vulncheck $(GOVULNCHECK)
 
 .PHONY: peers

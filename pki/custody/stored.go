@@ -74,7 +74,11 @@ func (s *stored) prove(kind Kind) error {
 		return s.helper.errorf("made a key of the kind %s, not %s", made, kind)
 	}
 	digest := sha256.Sum256([]byte("tcpboot: a new key proves itself"))
-	_, err := s.Sign(nil, digest[:], crypto.SHA256)
+	var opts crypto.SignerOpts = crypto.SHA256
+	if kind == RSA3072 {
+		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
+	}
+	_, err := s.Sign(nil, digest[:], opts)
 	return err
 }
 
@@ -87,23 +91,32 @@ func (s *stored) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byt
 	if err != nil {
 		return nil, s.helper.wrap(err)
 	}
-	s.slots <- struct{}{}
-	defer func() { <-s.slots }()
-	signature, err := s.helper.sign(digest, hash)
+	salt, err := s.saltOf(hash, opts)
+	if err != nil {
+		return nil, s.helper.wrap(err)
+	}
+	signature, err := s.ask(digest, hash, salt)
 	if err != nil {
 		return nil, err
 	}
-	if !verifies(s.public, hash, digest, signature) {
+	if !verifies(s.public, hash, salt, digest, signature) {
 		return nil, s.helper.errorf("its signature is not one of the key's")
 	}
 	return signature, nil
 }
 
+// ask asks for a signature when it is this one's turn.
+func (s *stored) ask(digest []byte, hash crypto.Hash, salt int) ([]byte, error) {
+	s.slots <- struct{}{}
+	defer func() { <-s.slots }()
+	if salt != 0 {
+		return s.helper.signPSS(digest, hash, salt)
+	}
+	return s.helper.sign(digest, hash)
+}
+
 // hashOf says which hash made digest, if the protocol has words for it.
 func hashOf(digest []byte, opts crypto.SignerOpts) (crypto.Hash, error) {
-	if _, pss := opts.(*rsa.PSSOptions); pss {
-		return 0, errors.New("RSA-PSS cannot be asked for")
-	}
 	if opts == nil {
 		return 0, errors.New("signing without a hash")
 	}
@@ -117,11 +130,33 @@ func hashOf(digest []byte, opts crypto.SignerOpts) (crypto.Hash, error) {
 	return 0, errors.New("signing with another hash than SHA-256, SHA-384 and SHA-512")
 }
 
-func verifies(public crypto.PublicKey, hash crypto.Hash, digest, signature []byte) bool {
+// saltOf is the length of the salt for RSA-PSS, and 0 for all else. "As long as
+// fits" is no length that two programs agree on.
+func (s *stored) saltOf(hash crypto.Hash, opts crypto.SignerOpts) (int, error) {
+	pss, ok := opts.(*rsa.PSSOptions)
+	if !ok {
+		return 0, nil
+	}
+	if _, ok := s.public.(*rsa.PublicKey); !ok {
+		return 0, errors.New("RSA-PSS of a key that is not RSA")
+	}
+	switch salt := pss.SaltLength; {
+	case salt == rsa.PSSSaltLengthEqualsHash:
+		return hash.Size(), nil
+	case salt >= 1 && salt <= hash.Size():
+		return salt, nil
+	}
+	return 0, fmt.Errorf("RSA-PSS with a salt of no stated length: want 1 to %d bytes", hash.Size())
+}
+
+func verifies(public crypto.PublicKey, hash crypto.Hash, salt int, digest, signature []byte) bool {
 	switch public := public.(type) {
 	case *ecdsa.PublicKey:
 		return ecdsa.VerifyASN1(public, digest, signature)
 	case *rsa.PublicKey:
+		if salt != 0 {
+			return rsa.VerifyPSS(public, hash, digest, signature, &rsa.PSSOptions{SaltLength: salt}) == nil
+		}
 		return rsa.VerifyPKCS1v15(public, hash, digest, signature) == nil
 	}
 	return false
