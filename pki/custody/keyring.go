@@ -67,7 +67,11 @@ func (k Keyring) OpenPinned(uri string, role Role, public crypto.PublicKey) (cry
 
 func (k Keyring) open(uri string, role Role) (crypto.Signer, error) {
 	if Store(uri) != "" {
-		return k.openStored(uri)
+		key, err := k.openStored(uri)
+		if err != nil {
+			return nil, err // not key, a nil of its own type
+		}
+		return key, nil
 	}
 	path, err := k.File(uri)
 	if err != nil {

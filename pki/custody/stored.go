@@ -25,7 +25,7 @@ func newStored(h *helper, public crypto.PublicKey) *stored {
 	return &stored{h, public, make(chan struct{}, maxAtOnce)}
 }
 
-func (k Keyring) openStored(uri string) (crypto.Signer, error) {
+func (k Keyring) openStored(uri string) (*stored, error) {
 	h, err := k.helper(uri)
 	if err != nil {
 		return nil, err
@@ -49,9 +49,31 @@ func (k Keyring) Create(uri string, kind Kind) (crypto.Signer, error) {
 	return key, nil
 }
 
+// Take opens the key that a store has at uri, somebody else's program or a run
+// that was cut off having made it, or creates it. Either way it is of the kind and
+// has proved itself.
+func (k Keyring) Take(uri string, role Role, kind Kind) (crypto.Signer, error) {
+	if Store(uri) == "" {
+		return nil, fmt.Errorf("key for %s: %w", role, errNoStore)
+	}
+	key, err := k.openStored(uri)
+	if err != nil {
+		return k.Create(uri, kind)
+	}
+	if has, err := KindOf(key.public); err != nil || has != kind {
+		return nil, fmt.Errorf("key for %s: the key there is of the kind %s, not %s", role, has, kind)
+	}
+	if err := key.prove(kind); err != nil {
+		return nil, fmt.Errorf("key for %s: %w", role, err)
+	}
+	return key, nil
+}
+
+var errNoStore = errors.New("the URI names no key store")
+
 func (k Keyring) create(uri string, kind Kind) (crypto.Signer, error) {
 	if Store(uri) == "" {
-		return nil, errors.New("the URI names no key store")
+		return nil, errNoStore
 	}
 	if _, known := algorithms[kind]; !known {
 		return nil, fmt.Errorf("kind %q: want %s, %s, %s or %s", string(kind), P256, P384, RSA2048, RSA3072)
@@ -64,15 +86,15 @@ func (k Keyring) create(uri string, kind Kind) (crypto.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if made, err := KindOf(public); err != nil || made != kind {
+		return nil, h.errorf("made a key of the kind %s, not %s", made, kind)
+	}
 	key := newStored(h, public)
 	return key, key.prove(kind)
 }
 
-// prove says why a new key is not what was asked for.
+// prove says why a key cannot do what one of its kind is for.
 func (s *stored) prove(kind Kind) error {
-	if made, err := KindOf(s.public); err != nil || made != kind {
-		return s.helper.errorf("made a key of the kind %s, not %s", made, kind)
-	}
 	digest := sha256.Sum256([]byte("tcpboot: a new key proves itself"))
 	var opts crypto.SignerOpts = crypto.SHA256
 	if kind == RSA3072 {
