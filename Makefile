@@ -5,8 +5,8 @@ GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := v1.8.0
 PEERS       := gcc libc6-dev git openssl sqlite3 freeradius freeradius-utils freeradius-postgresql eapoltest \
-               postgresql hostapd wpasupplicant iproute2 softhsm2 opensc age docker-registry
-HELPERS     := cmd/sigstore-kms-pkcs11
+               postgresql hostapd wpasupplicant iproute2 softhsm2 opensc swtpm age docker-registry
+HELPERS     := cmd/sigstore-kms-pkcs11 cmd/sigstore-kms-tpm
 # all modules beside the main one: the helpers, and what they share
 MODULES     := cmd/sigstore-kms $(HELPERS)
 # of cmd/tcpboot, what has goroutines of its own; the others run one process after

@@ -96,7 +96,7 @@ type keyring struct {
 	store  custody.Keyring
 	uris   map[string]string
 	ours   func(name string, public crypto.PublicKey) error // errNotOurs of another's key
-	ask    func(prompt string) ([]byte, error) // nil without a terminal
+	ask    func(prompt string) ([]byte, error)              // nil without a terminal
 	typed  [][]byte
 	opened map[string]crypto.Signer
 }

@@ -4,7 +4,8 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
-	"crypto/sha256"
+	_ "crypto/sha256" // crypto.SHA256
+	_ "crypto/sha512" // crypto.SHA384
 	"errors"
 	"fmt"
 	"io"
@@ -95,13 +96,22 @@ func (k Keyring) create(uri string, kind Kind) (crypto.Signer, error) {
 
 // prove says why a key cannot do what one of its kind is for.
 func (s *stored) prove(kind Kind) error {
-	digest := sha256.Sum256([]byte("tcpboot: a new key proves itself"))
-	var opts crypto.SignerOpts = crypto.SHA256
-	if kind == RSA3072 {
-		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
-	}
-	_, err := s.Sign(nil, digest[:], opts)
+	opts := usual(kind)
+	digest := opts.HashFunc().New()
+	digest.Write([]byte("tcpboot: a new key proves itself"))
+	_, err := s.Sign(nil, digest.Sum(nil), opts)
 	return err
+}
+
+// usual is how keys of the kind sign. Many stores let them sign in no other way.
+func usual(kind Kind) crypto.SignerOpts {
+	switch kind {
+	case P384:
+		return crypto.SHA384
+	case RSA3072:
+		return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
+	}
+	return crypto.SHA256
 }
 
 // Public returns the key that was read when the key was opened.

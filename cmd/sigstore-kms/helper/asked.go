@@ -13,11 +13,13 @@ import (
 	"go.step.sm/crypto/kms/apiv1"
 )
 
-// An Algorithm is what a new key is made for.
+// An Algorithm is what a new key is made for. With another hash than its own some
+// stores do not sign.
 type Algorithm struct {
 	Name string // as sigstore's registry spells it
 	Step apiv1.SignatureAlgorithm
 	Bits int // RSA
+	Hash crypto.Hash
 }
 
 // IsPSS reports whether the key is to sign by RSA-PSS.
@@ -25,12 +27,12 @@ func (a Algorithm) IsPSS() bool { return a.Step == apiv1.SHA256WithRSAPSS }
 
 // algorithms are those of new keys. The first is the default.
 var algorithms = []Algorithm{
-	{"ecdsa-sha2-256-nistp256", apiv1.ECDSAWithSHA256, 0},
-	{"ecdsa-sha2-384-nistp384", apiv1.ECDSAWithSHA384, 0},
-	{"rsa-sign-pkcs1-2048-sha256", apiv1.SHA256WithRSA, 2048},
-	{"rsa-sign-pkcs1-3072-sha256", apiv1.SHA256WithRSA, 3072},
-	{"rsa-sign-pss-2048-sha256", apiv1.SHA256WithRSAPSS, 2048},
-	{"rsa-sign-pss-3072-sha256", apiv1.SHA256WithRSAPSS, 3072},
+	{"ecdsa-sha2-256-nistp256", apiv1.ECDSAWithSHA256, 0, crypto.SHA256},
+	{"ecdsa-sha2-384-nistp384", apiv1.ECDSAWithSHA384, 0, crypto.SHA384},
+	{"rsa-sign-pkcs1-2048-sha256", apiv1.SHA256WithRSA, 2048, crypto.SHA256},
+	{"rsa-sign-pkcs1-3072-sha256", apiv1.SHA256WithRSA, 3072, crypto.SHA256},
+	{"rsa-sign-pss-2048-sha256", apiv1.SHA256WithRSAPSS, 2048, crypto.SHA256},
+	{"rsa-sign-pss-3072-sha256", apiv1.SHA256WithRSAPSS, 3072, crypto.SHA256},
 }
 
 // Algorithms lists what new keys can be made for.

@@ -26,9 +26,9 @@
 // # Algorithms
 //
 // Keys are P-256, P-384 and RSA with 2048 or 3072 bits, and sign digests of
-// SHA-256, SHA-384 and SHA-512; RSA by PKCS #1 v1.5, or by PSS where the store
-// does both. Where a store settles that when a key is made, the algorithm of the
-// new key says it: rsa-sign-pss-3072-sha256.
+// SHA-256, SHA-384 and SHA-512, as far as their store goes; RSA by PKCS #1 v1.5 or
+// by PSS. Where a store settles that when a key is made, the algorithm of the new
+// key says it: rsa-sign-pss-3072-sha256.
 package helper
 
 import (

@@ -3,7 +3,8 @@ package helpertest
 import (
 	"bytes"
 	"crypto"
-	"crypto/sha256"
+	_ "crypto/sha256" // crypto.SHA256
+	_ "crypto/sha512" // crypto.SHA384
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -62,12 +63,17 @@ func (c Contract) Check(t *testing.T) {
 
 const message = "the first board"
 
-var digest = sha256.Sum256([]byte(message))
+func digestOf(hash crypto.Hash) []byte {
+	h := hash.New()
+	h.Write([]byte(message))
+	return h.Sum(nil)
+}
 
 // plain signs by ECDSA and PKCS #1 v1.5.
 func (c Contract) plain(t *testing.T, j judge, key string, a helper.Algorithm) {
-	for how, given := range map[string][]byte{"by digest": digest[:], "by message": nil} {
-		answer := c.Sign(t, key, message, given, crypto.SHA256)
+	digest := digestOf(a.Hash)
+	for how, given := range map[string][]byte{"by digest": digest, "by message": nil} {
+		answer := c.Sign(t, key, message, given, a.Hash)
 		if c.OneWay && a.IsPSS() {
 			if answer.ErrorMessage == "" {
 				t.Errorf("%s: a key for PSS signed in another way", how)
@@ -77,11 +83,11 @@ func (c Contract) plain(t *testing.T, j judge, key string, a helper.Algorithm) {
 		if answer.ErrorMessage != "" {
 			t.Fatalf("%s: %s", how, answer.ErrorMessage)
 		}
-		j.verify(t, answer.SignMessage.Signature)
-		if v := c.Verify(t, key, message, answer.SignMessage.Signature); v.ErrorMessage != "" {
+		j.verify(t, a.Hash, answer.SignMessage.Signature)
+		if v := c.Verify(t, key, message, a.Hash, answer.SignMessage.Signature); v.ErrorMessage != "" {
 			t.Errorf("%s: the helper's own verification: %s", how, v.ErrorMessage)
 		}
-		if v := c.Verify(t, key, "another board", answer.SignMessage.Signature); v.ErrorMessage == "" {
+		if v := c.Verify(t, key, "another board", a.Hash, answer.SignMessage.Signature); v.ErrorMessage == "" {
 			t.Errorf("%s: verified for another message", how)
 		}
 	}
@@ -89,10 +95,10 @@ func (c Contract) plain(t *testing.T, j judge, key string, a helper.Algorithm) {
 		digest []byte
 		hash   crypto.Hash
 	}{
-		"a short digest": {digest[:31], crypto.SHA256},
-		"another hash's": {digest[:], crypto.SHA384},
+		"a short digest": {digest[:31], a.Hash},
+		"another hash's": {digest, crypto.SHA512},
 		"SHA-1":          {digest[:20], crypto.SHA1},
-		"no hash":        {digest[:], 0},
+		"no hash":        {digest, 0},
 	} {
 		if answer := c.Sign(t, key, "", row.digest, row.hash); answer.ErrorMessage == "" {
 			t.Errorf("%s: signed", name)
@@ -102,8 +108,9 @@ func (c Contract) plain(t *testing.T, j judge, key string, a helper.Algorithm) {
 
 // pss signs by RSA-PSS.
 func (c Contract) pss(t *testing.T, j judge, key string, a helper.Algorithm) {
+	digest := digestOf(crypto.SHA256)
 	for _, salt := range []int{32, 20} {
-		answer := c.SignPSS(t, key, digest[:], crypto.SHA256, salt)
+		answer := c.SignPSS(t, key, digest, crypto.SHA256, salt)
 		if a.Bits == 0 || c.OneWay && !a.IsPSS() || salt != 32 && !c.AnySalt {
 			if answer.ErrorMessage == "" {
 				t.Errorf("a salt of %d bytes: signed", salt)
@@ -113,7 +120,7 @@ func (c Contract) pss(t *testing.T, j judge, key string, a helper.Algorithm) {
 		if answer.ErrorMessage != "" {
 			t.Fatalf("a salt of %d bytes: %s", salt, answer.ErrorMessage)
 		}
-		j.verify(t, answer.SignPSS.Signature, "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:"+strconv.Itoa(salt))
+		j.verify(t, crypto.SHA256, answer.SignPSS.Signature, "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:"+strconv.Itoa(salt))
 	}
 	for name, row := range map[string]struct {
 		digest []byte
@@ -122,9 +129,9 @@ func (c Contract) pss(t *testing.T, j judge, key string, a helper.Algorithm) {
 	}{
 		"a short digest": {digest[:31], crypto.SHA256, 32},
 		"SHA-1":          {digest[:20], crypto.SHA1, 20},
-		"no hash":        {digest[:], 0, 32},
-		"no salt":        {digest[:], crypto.SHA256, 0},
-		"a long salt":    {digest[:], crypto.SHA256, 33},
+		"no hash":        {digest, 0, 32},
+		"no salt":        {digest, crypto.SHA256, 0},
+		"a long salt":    {digest, crypto.SHA256, 33},
 	} {
 		if answer := c.SignPSS(t, key, row.digest, row.hash, row.salt); answer.ErrorMessage == "" {
 			t.Errorf("%s: signed", name)
@@ -143,8 +150,9 @@ func newJudge(t *testing.T, public []byte) judge {
 	return j
 }
 
-func (j judge) verify(t *testing.T, sig []byte, options ...string) {
+func (j judge) verify(t *testing.T, hash crypto.Hash, sig []byte, options ...string) {
 	t.Helper()
+	name := map[crypto.Hash]string{crypto.SHA256: "-sha256", crypto.SHA384: "-sha384"}[hash]
 	WriteFile(t, j.sig, string(sig), 0o600)
-	Run(t, "openssl", "openssl", append(append([]string{"dgst", "-sha256", "-verify", j.public, "-signature", j.sig}, options...), j.message)...)
+	Run(t, "openssl", "openssl", append(append([]string{"dgst", name, "-verify", j.public, "-signature", j.sig}, options...), j.message)...)
 }

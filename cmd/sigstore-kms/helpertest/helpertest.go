@@ -84,16 +84,20 @@ func (a Asker) Create(t testing.TB, key, algorithm string) Answer {
 // Sign asks for a signature over a digest, or over a message where digest is nil.
 func (a Asker) Sign(t testing.TB, key, message string, digest []byte, hash crypto.Hash) Answer {
 	t.Helper()
+	options := common.MessageOptions{HashFunc: &hash}
+	if digest != nil {
+		options.Digest = &digest
+	}
 	return a.Ask(t, key, message, common.MethodArgs{MethodName: "signMessage", SignMessage: &common.SignMessageArgs{
-		SignOptions: &common.SignOptions{MessageOptions: common.MessageOptions{Digest: &digest, HashFunc: &hash}},
+		SignOptions: &common.SignOptions{MessageOptions: options},
 	}})
 }
 
 // Verify asks whether a signature is the key's.
-func (a Asker) Verify(t testing.TB, key, message string, sig []byte) Answer {
+func (a Asker) Verify(t testing.TB, key, message string, hash crypto.Hash, sig []byte) Answer {
 	t.Helper()
 	return a.Ask(t, key, message, common.MethodArgs{MethodName: "verifySignature", VerifySignature: &common.VerifySignatureArgs{
-		Signature: sig, VerifyOptions: &common.VerifyOptions{},
+		Signature: sig, VerifyOptions: &common.VerifyOptions{MessageOptions: common.MessageOptions{HashFunc: &hash}},
 	}})
 }
 
