@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -24,11 +25,13 @@ func open(name string) (helper.Key, error) {
 	return helper.StepKey{Connect: key.connect, Name: key.name(), Missing: isMissing}, nil
 }
 
+const maxPIN = 256 // bytes
+
 // A session is a token that we are logged in to.
 type session struct {
 	*pkcs11.PKCS11
 	key keyURI
-	pin *helper.PIN // nil without login
+	pin *helper.Secret // nil without login
 }
 
 // Close logs out, then lets the next process in.
@@ -52,9 +55,9 @@ func (k keyURI) connect(ctx context.Context) (apiv1.KeyManager, error) {
 		p, err := pkcs11.New(ctx, options)
 		return &session{p, k, nil}, err
 	}
-	pin, err := helper.OpenPIN(k.pinFile)
+	pin, err := helper.OpenSecret(k.pinFile, maxPIN)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("pin-source: %w", err)
 	}
 	options.Pin = pin.Text
 	p, err := pkcs11.New(ctx, options)

@@ -152,6 +152,23 @@ func TestQuestion(t *testing.T) {
 	}
 }
 
+// A store on the network gets what says who asks, and no other store's secrets.
+func TestEnvironment(t *testing.T) {
+	all := []string{"HOME=/home/op", "VAULT_TOKEN=a", "AWS_SECRET_ACCESS_KEY=b", "AZURE_CLIENT_SECRET=c", "SOFTHSM2_CONF=d", "HTTPS_PROXY=e", "PGPASSWORD=f"}
+	for scheme, want := range map[string]string{
+		"vault": "HOME=/home/op VAULT_TOKEN=a HTTPS_PROXY=e",
+		"aws":   "HOME=/home/op AWS_SECRET_ACCESS_KEY=b HTTPS_PROXY=e",
+		"azure": "HOME=/home/op AZURE_CLIENT_SECRET=c HTTPS_PROXY=e",
+		"gcp":   "HOME=/home/op HTTPS_PROXY=e",
+		"tpm":   "HOME=/home/op",
+		"other": "HOME=/home/op",
+	} {
+		if got := strings.Join(environFor(scheme, all), " "); got != want {
+			t.Errorf("%s: %s, want %s", scheme, got, want)
+		}
+	}
+}
+
 // What a helper may do instead of answering, when the key is opened.
 func TestHostileHelper(t *testing.T) {
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
