@@ -5,10 +5,12 @@ GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := v1.8.0
 PEERS       := gcc libc6-dev git openssl sqlite3 freeradius freeradius-utils freeradius-postgresql eapoltest \
-               postgresql hostapd wpasupplicant iproute2 softhsm2 opensc swtpm age docker-registry
-HELPERS     := cmd/sigstore-kms-pkcs11 cmd/sigstore-kms-tpm
+               postgresql hostapd wpasupplicant iproute2 softhsm2 opensc swtpm libpcsclite-dev age docker-registry
+HELPERS     := cmd/sigstore-kms-pkcs11 cmd/sigstore-kms-tpm cmd/sigstore-kms-yubikey
+# helpers on top of a cloud's own libraries, which take minutes to build
+CLOUDS      := cmd/sigstore-kms-vault cmd/sigstore-kms-aws cmd/sigstore-kms-azure cmd/sigstore-kms-gcp
 # all modules beside the main one: the helpers, and what they share
-MODULES     := cmd/sigstore-kms $(HELPERS)
+MODULES     := cmd/sigstore-kms $(HELPERS) $(CLOUDS)
 # of cmd/tcpboot, what has goroutines of its own; the others run one process after
 # another, and are raced by "make soak"
 RACED       := ^Test(Depot|Fault|Hardware|Image|SecondSignal|Serve|Shelf|Sightings|SlowImage|Spool|Watch)
@@ -22,8 +24,9 @@ build: ## the binary: bin/tcpboot
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tcpboot ./cmd/tcpboot
 
 .PHONY: helpers
-helpers: ## the helpers for key stores, beside it (cgo)
+helpers: ## the helpers for key stores, beside it (cgo for tokens, YubiKeys, TPMs)
 	@set -e; for h in $(HELPERS); do CGO_ENABLED=1 $(GO) build -C $$h -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/$$(basename $$h) .; done
+	@set -e; for h in $(CLOUDS); do $(GO) build -C $$h -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/$$(basename $$h) .; done
 
 .PHONY: demo
 demo: build ## the whole story on your screen; APP=path/to/app.bin takes a real image
@@ -34,7 +37,8 @@ test: peers lint ## everything CI checks
 	CGO_ENABLED=1 $(GO) test -race -timeout 18m $$($(GO) list ./... | grep -v '/cmd/tcpboot$$')
 	CGO_ENABLED=1 $(GO) test -race -timeout 18m -run '$(RACED)' ./cmd/tcpboot
 	$(GO) test -timeout 18m ./cmd/tcpboot
-	@set -e; for h in $(MODULES); do CGO_ENABLED=1 $(GO) test -C $$h -race ./...; done
+	@set -e; for h in cmd/sigstore-kms $(HELPERS); do CGO_ENABLED=1 $(GO) test -C $$h -race ./...; done
+	@set -e; for h in $(CLOUDS); do $(GO) test -C $$h ./...; done
 
 .PHONY: lint
 lint:

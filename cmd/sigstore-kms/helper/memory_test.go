@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
-	"io"
 	"testing"
 
 	"go.step.sm/crypto/kms/apiv1"
@@ -51,17 +50,10 @@ func (m memory) CreateSigner(r *apiv1.CreateSignerRequest) (crypto.Signer, error
 	if !ok {
 		return nil, errMissing
 	}
-	return drawing{key}, nil
+	return key, nil
 }
 
 func (memory) Close() error { return nil }
-
-// drawing draws its own randomness, as stores do.
-type drawing struct{ crypto.Signer }
-
-func (d drawing) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	return d.Signer.Sign(rand.Reader, digest, opts)
-}
 
 func (m memory) asker() helpertest.Asker {
 	return helpertest.Asker{Program: helper.Program{Name: "sigstore-kms-memory", Open: func(name string) (helper.Key, error) {

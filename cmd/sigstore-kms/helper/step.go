@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/rsa"
 	"errors"
 
@@ -46,7 +47,7 @@ func (k StepKey) Sign(ctx context.Context, digest []byte, opts crypto.SignerOpts
 		if err := CheckOptions(signer.Public(), opts); err != nil {
 			return err
 		}
-		signature, err = signer.Sign(nil, digest, opts)
+		signature, err = signer.Sign(rand.Reader, digest, opts) // a YubiKey has its salt made here
 		return err
 	})
 	return signature, err
