@@ -168,3 +168,11 @@ func TestRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestWithTcpboot(t *testing.T) {
+	newService(t)
+	if made := asker.Create(t, "key-id=alias/app", "rsa-sign-pss-3072-sha256"); made.ErrorMessage != "" {
+		t.Fatal(made.ErrorMessage)
+	}
+	helpertest.SignsImage(t, "aws:key-id=alias/app")
+}

@@ -218,3 +218,11 @@ func TestRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestWithTcpboot(t *testing.T) {
+	newVault(t)
+	if made := asker.Create(t, "vault=site;name=app", "rsa-sign-pss-3072-sha256"); made.ErrorMessage != "" {
+		t.Fatal(made.ErrorMessage)
+	}
+	helpertest.SignsImage(t, "azure:vault=site;name=app")
+}

@@ -110,3 +110,11 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	all.Wait()
 }
+
+func TestWithTcpboot(t *testing.T) {
+	key := swtpm(t)
+	if made := (helpertest.Asker{Program: program}).Create(t, key("app"), "ecdsa-sha2-256-nistp256"); made.ErrorMessage != "" {
+		t.Fatal(made.ErrorMessage)
+	}
+	helpertest.SignsImage(t, "tpm:"+key("app"))
+}

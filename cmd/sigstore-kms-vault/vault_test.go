@@ -176,3 +176,11 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 }
+
+func TestWithTcpboot(t *testing.T) {
+	newVault(t)
+	if made := asker.Create(t, "name=app", "rsa-sign-pss-3072-sha256"); made.ErrorMessage != "" {
+		t.Fatal(made.ErrorMessage)
+	}
+	helpertest.SignsImage(t, "vault:name=app")
+}
