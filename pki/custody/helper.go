@@ -77,7 +77,8 @@ func (k Keyring) helperFolders() ([]string, error) {
 // variables says which environment variables a key store needs beside HOME:
 // where its libraries look for their settings, and for who they are.
 var variables = map[string][]string{
-	"pkcs11": {"SOFTHSM2_CONF", "OPENSC_CONF", "YUBIHSM_PKCS11_CONF", "ChrystokiConfigurationPath", "CS_PKCS11_R3_CFG"},
+	"pkcs11":  {"SOFTHSM2_CONF", "OPENSC_CONF", "YUBIHSM_PKCS11_CONF", "ChrystokiConfigurationPath", "CS_PKCS11_R3_CFG"},
+	"yubikey": {"PCSCLITE_CSOCK_NAME"},
 	"vault": online("VAULT_ADDR", "VAULT_TOKEN", "VAULT_NAMESPACE", "VAULT_CACERT", "VAULT_CAPATH", "VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY",
 		"VAULT_TLS_SERVER_NAME"),
 	"aws": online("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ACCESS_KEY_ID",

@@ -54,11 +54,28 @@ func (c Contract) Check(t *testing.T) {
 			if twice := c.Create(t, key, a.Name); !strings.Contains(twice.ErrorMessage, "already") {
 				t.Errorf("made a second key of one name: %q", twice.ErrorMessage)
 			}
-			j := newJudge(t, made.CreateKey.PublicKeyPEM)
-			c.plain(t, j, key, a)
-			c.pss(t, j, key, a)
+			c.signs(t, key, a)
 		})
 	}
+}
+
+// CheckKey is Check for a store that makes no keys: of one that is there.
+func (c Contract) CheckKey(t *testing.T, key, algorithm string) {
+	for _, a := range helper.Algorithms() {
+		if a.Name == algorithm {
+			c.signs(t, key, a)
+		}
+	}
+}
+
+func (c Contract) signs(t *testing.T, key string, a helper.Algorithm) {
+	public := c.Public(t, key)
+	if public.ErrorMessage != "" {
+		t.Fatal(public.ErrorMessage)
+	}
+	j := newJudge(t, public.PublicKey.PublicKeyPEM)
+	c.plain(t, j, key, a)
+	c.pss(t, j, key, a)
 }
 
 const message = "the first board"
