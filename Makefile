@@ -5,8 +5,10 @@ GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := v1.8.0
 PEERS       := gcc libc6-dev git openssl sqlite3 freeradius freeradius-utils freeradius-postgresql eapoltest \
-               postgresql hostapd wpasupplicant iproute2 softhsm2 opensc age docker-registry tmux
-HELPERS     := cmd/sigstore-kms-pkcs11
+               postgresql hostapd wpasupplicant iproute2 softhsm2 opensc swtpm libpcsclite-dev age docker-registry tmux
+HELPERS     := cmd/sigstore-kms-pkcs11 cmd/sigstore-kms-tpm cmd/sigstore-kms-yubikey
+# helpers on top of a cloud's own libraries, which take minutes to build
+CLOUDS      := cmd/sigstore-kms-vault cmd/sigstore-kms-aws cmd/sigstore-kms-azure cmd/sigstore-kms-gcp
 # tests that are Go modules of their own, because the peer that judges is heavy
 ORACLES     := release/attest/sigstoretest
 COSIGN      := github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
@@ -23,8 +25,9 @@ build: ## the binary: bin/tcpboot
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tcpboot ./cmd/tcpboot
 
 .PHONY: helpers
-helpers: ## the helpers for key stores, beside it (cgo)
+helpers: ## the helpers for key stores, beside it (cgo for tokens, YubiKeys, TPMs)
 	@set -e; for h in $(HELPERS); do CGO_ENABLED=1 $(GO) build -C $$h -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/$$(basename $$h) .; done
+	@set -e; for h in $(CLOUDS); do $(GO) build -C $$h -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/$$(basename $$h) .; done
 
 .PHONY: demo
 demo: build ## the whole story on your screen; APP=path/to/app.bin takes a real image
@@ -35,15 +38,16 @@ test: peers lint ## everything CI checks
 	CGO_ENABLED=1 $(GO) test -race -timeout 18m $$($(GO) list ./... | grep -v '/cmd/tcpboot$$')
 	CGO_ENABLED=1 $(GO) test -race -timeout 18m -run '$(RACED)' ./cmd/tcpboot
 	$(GO) test -timeout 18m ./cmd/tcpboot
-	@set -e; for h in $(HELPERS); do CGO_ENABLED=1 $(GO) test -C $$h -race ./...; done
-	@set -e; for o in $(ORACLES); do $(GO) test -C $$o ./...; done
+	@set -e; for h in cmd/sigstore-kms $(HELPERS); do CGO_ENABLED=1 $(GO) test -C $$h -race ./...; done
+	@set -e; for m in $(CLOUDS) $(ORACLES); do $(GO) test -C $$m ./...; done
 
 .PHONY: lint
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
-	@set -e; for h in $(HELPERS) $(ORACLES); do (cd $$h && CGO_ENABLED=1 $(GO) vet ./... && CGO_ENABLED=1 $(GO) run $(STATICCHECK) ./...); done
+	@set -e; for m in cmd/sigstore-kms $(HELPERS) $(ORACLES); do (cd $$m && CGO_ENABLED=1 $(GO) vet ./... && CGO_ENABLED=1 $(GO) run $(STATICCHECK) ./...); done
+	@set -e; for m in $(CLOUDS); do $(GO) vet -C $$m ./...; done
 	.ci/vulncheck $(GOVULNCHECK)
 
 .PHONY: peers

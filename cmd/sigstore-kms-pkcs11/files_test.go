@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tcpboot/tcpboot/cmd/sigstore-kms/helpertest"
 )
 
 func TestRootsAlone(t *testing.T) {
@@ -44,7 +46,7 @@ func TestModuleInTheWrongPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	library, link := filepath.Join(dir, "m.so"), filepath.Join(dir, "link.so")
-	writeFile(t, library, string(text), 0o755)
+	helpertest.WriteFile(t, library, string(text), 0o755)
 	if err := os.Symlink(softHSM, link); err != nil {
 		t.Fatal(err)
 	}

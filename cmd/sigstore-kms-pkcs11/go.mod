@@ -4,9 +4,12 @@ go 1.26.0
 
 require (
 	github.com/sigstore/sigstore v1.10.11
+	github.com/tcpboot/tcpboot/cmd/sigstore-kms v0.0.0
 	go.step.sm/crypto v0.91.1
 	golang.org/x/sys v0.49.0
 )
+
+replace github.com/tcpboot/tcpboot/cmd/sigstore-kms => ../sigstore-kms
 
 require (
 	github.com/ThalesGroup/crypto11 v1.6.2 // indirect

@@ -1,12 +1,7 @@
 // Command sigstore-kms-pkcs11 signs with keys in PKCS #11 tokens, for programs
-// that speak the plug-in protocol of sigstore
-// (github.com/sigstore/sigstore/pkg/signature/kms/cliplugin, version v1).
+// that speak the plug-in protocol of sigstore: cosign, tcpboot.
 //
-// It is run once for each question: the first argument is "v1", the second a
-// JSON object with the method and its arguments, standard input is the message
-// to sign or verify when no digest is given, and one JSON object comes back on
-// standard output. An error is an answer too; the exit status then is 1. What
-// the token's library prints goes to standard error.
+// Package helper says how it is asked, and how it answers.
 //
 // # Keys
 //
@@ -28,12 +23,8 @@
 // Nothing else may stand in the URI, least of all pin-value: arguments can be
 // read by every user of the machine.
 //
-// # Algorithms
-//
-// ecdsa-sha2-256-nistp256 (the default), ecdsa-sha2-384-nistp384 and
-// rsa-sign-pkcs1-3072-sha256 make a key; keys of these three kinds sign digests
-// of SHA-256, SHA-384 and SHA-512, RSA by PKCS #1 v1.5. A new key cannot leave
-// its token.
+// A new key cannot leave its token. RSA keys sign by PKCS #1 v1.5 and by PSS,
+// whichever they are made for.
 //
 // # Under cosign
 //
@@ -45,31 +36,8 @@
 //	cosign sign-blob --key 'token://module-path=…;token=boards;object=ca?pin-source=file:/…' FILE
 package main
 
-import (
-	"fmt"
-	"os"
+import "github.com/tcpboot/tcpboot/cmd/sigstore-kms/helper"
 
-	"golang.org/x/sys/unix"
-)
+func main() { program.Main() }
 
-func main() {
-	answers, err := takeStdout()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "sigstore-kms-pkcs11:", err)
-		os.Exit(1)
-	}
-	os.Exit(serve(os.Args, os.Stdin, answers))
-}
-
-// takeStdout returns standard output and leaves standard error in its place: a
-// token's library that prints something must not spoil the answer.
-func takeStdout() (*os.File, error) {
-	answers, err := unix.FcntlInt(1, unix.F_DUPFD_CLOEXEC, 3)
-	if err != nil {
-		return nil, fmt.Errorf("standard output: %w", err)
-	}
-	if err := unix.Dup2(2, 1); err != nil {
-		return nil, fmt.Errorf("standard error: %w", err)
-	}
-	return os.NewFile(uintptr(answers), "answers"), nil
-}
+var program = helper.Program{Name: "sigstore-kms-pkcs11", Open: open}

@@ -4,62 +4,49 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/sigstore/sigstore/pkg/signature"
 	"golang.org/x/sys/unix"
+
+	"github.com/tcpboot/tcpboot/cmd/sigstore-kms/helpertest"
 )
 
-// openssl verifies what the token signs, with the public key that it shows.
+// Keys in a token sign either way, whatever they were made for.
 func TestKeysOfEachAlgorithm(t *testing.T) {
 	token := newToken(t)
-	dir := t.TempDir()
-	message, digest := "the first board", sha256.Sum256([]byte("the first board"))
-	for i, a := range algorithms {
-		t.Run(a.name, func(t *testing.T) {
-			if _, err := signature.ParseSignatureAlgorithmFlag(a.name); err != nil {
-				t.Errorf("sigstore does not know this algorithm: %v", err)
-			}
-			key := token.key("object=" + a.name + ";id=0" + string(rune('1'+i)))
-			made := askCreate(t, key, a.name)
-			if made.ErrorMessage != "" {
-				t.Fatal(made.ErrorMessage)
-			}
-			again := askPublic(t, token.key("object="+a.name))
-			if again.ErrorMessage != "" || !bytes.Equal(again.PublicKey.PublicKeyPEM, made.CreateKey.PublicKeyPEM) {
-				t.Fatalf("the public key reads otherwise: %+v", again)
-			}
-			public, file, sig := filepath.Join(dir, a.name), filepath.Join(dir, "message"), filepath.Join(dir, "sig")
-			writeFile(t, public, string(made.CreateKey.PublicKeyPEM), 0o600)
-			writeFile(t, file, message, 0o600)
-			for how, given := range map[string][]byte{"by digest": digest[:], "by message": nil} {
-				answer := askSign(t, key, message, given, crypto.SHA256)
-				if answer.ErrorMessage != "" {
-					t.Fatalf("%s: %s", how, answer.ErrorMessage)
-				}
-				writeFile(t, sig, string(answer.SignMessage.Signature), 0o600)
-				run(t, "openssl", "openssl", "dgst", "-sha256", "-verify", public, "-signature", sig, file)
-				if v := askVerify(t, key, message, answer.SignMessage.Signature); v.ErrorMessage != "" {
-					t.Errorf("%s: our own verification: %s", how, v.ErrorMessage)
-				}
-				if v := askVerify(t, key, "another board", answer.SignMessage.Signature); v.ErrorMessage == "" {
-					t.Errorf("%s: verified for another message", how)
-				}
-			}
-		})
+	ids := map[string]string{}
+	key := func(algorithm string) string {
+		if ids[algorithm] == "" {
+			ids[algorithm] = fmt.Sprintf("%02d", len(ids)+1)
+		}
+		return token.key("object=" + algorithm + ";id=" + ids[algorithm])
+	}
+	helpertest.Contract{Asker: token.Asker, Key: key, AnySalt: true}.Check(t)
+}
+
+// Either name of a key will do.
+func TestKeyByItsLabel(t *testing.T) {
+	token := newToken(t)
+	made := token.Create(t, token.key("object=ca;id=01"), "ecdsa-sha2-256-nistp256")
+	for _, name := range []string{"object=ca", "id=01", "id=%01"} {
+		again := token.Public(t, token.key(name))
+		if again.ErrorMessage != "" || !bytes.Equal(again.PublicKey.PublicKeyPEM, made.CreateKey.PublicKeyPEM) {
+			t.Errorf("%s: the public key reads otherwise: %+v", name, again)
+		}
 	}
 }
 
 // What pkcs11-tool says of a new key: it is in the token to stay.
 func TestANewKeyCannotLeave(t *testing.T) {
 	token := newToken(t)
-	if made := askCreate(t, token.key("object=ca;id=01"), "ecdsa-sha2-256-nistp256"); made.ErrorMessage != "" {
+	if made := token.Create(t, token.key("object=ca;id=01"), "ecdsa-sha2-256-nistp256"); made.ErrorMessage != "" {
 		t.Fatal(made.ErrorMessage)
 	}
-	out := run(t, "opensc", "pkcs11-tool", "--module", softHSM, "--token-label", "the boards", "--login", "--pin", testPIN, "--list-objects", "--type", "privkey")
+	out := helpertest.Run(t, "opensc", "pkcs11-tool", "--module", softHSM, "--token-label", "the boards", "--login", "--pin", testPIN, "--list-objects", "--type", "privkey")
 	if want := "sensitive, always sensitive, never extractable, local"; !strings.Contains(out, want) {
 		t.Errorf("no %q in\n%s", want, out)
 	}
@@ -67,7 +54,7 @@ func TestANewKeyCannotLeave(t *testing.T) {
 
 func TestCreateRefuses(t *testing.T) {
 	token := newToken(t)
-	if made := askCreate(t, token.key("object=ca;id=0a10"), "ecdsa-sha2-256-nistp256"); made.ErrorMessage != "" {
+	if made := token.Create(t, token.key("object=ca;id=0a10"), "ecdsa-sha2-256-nistp256"); made.ErrorMessage != "" {
 		t.Fatal(made.ErrorMessage)
 	}
 	for name, row := range map[string]struct{ key, algorithm, want string }{
@@ -79,7 +66,7 @@ func TestCreateRefuses(t *testing.T) {
 		"no algorithm":         {"object=cb;id=02", "", "want one of"},
 		"an unknown algorithm": {"object=cb;id=02", "ed25519", "want one of"},
 	} {
-		if answer := askCreate(t, token.key(row.key), row.algorithm); !strings.Contains(answer.ErrorMessage, row.want) {
+		if answer := token.Create(t, token.key(row.key), row.algorithm); !strings.Contains(answer.ErrorMessage, row.want) {
 			t.Errorf("%s: %q, want %q", name, answer.ErrorMessage, row.want)
 		}
 	}
@@ -88,7 +75,7 @@ func TestCreateRefuses(t *testing.T) {
 func TestSignRefuses(t *testing.T) {
 	token := newToken(t)
 	key := token.key("object=ca;id=01")
-	if made := askCreate(t, key, "ecdsa-sha2-256-nistp256"); made.ErrorMessage != "" {
+	if made := token.Create(t, key, "ecdsa-sha2-256-nistp256"); made.ErrorMessage != "" {
 		t.Fatal(made.ErrorMessage)
 	}
 	digest := sha256.Sum256(nil)
@@ -109,7 +96,7 @@ func TestSignRefuses(t *testing.T) {
 		"not a library":   {strings.Replace(key, softHSM, "/etc/passwd", 1), digest[:], crypto.SHA256, "failed to open module"},
 		"a folder for it": {strings.Replace(key, softHSM, "/usr/lib", 1), digest[:], crypto.SHA256, "not a regular file"},
 	} {
-		answer := askSign(t, row.key, "", row.digest, row.hash)
+		answer := token.Sign(t, row.key, "", row.digest, row.hash)
 		if !strings.Contains(answer.ErrorMessage, row.want) {
 			t.Errorf("%s: %q, want %q", name, answer.ErrorMessage, row.want)
 		}
@@ -119,7 +106,7 @@ func TestSignRefuses(t *testing.T) {
 func TestPINFile(t *testing.T) {
 	token := newToken(t)
 	key := token.key("object=ca;id=01")
-	if made := askCreate(t, key, "ecdsa-sha2-256-nistp256"); made.ErrorMessage != "" {
+	if made := token.Create(t, key, "ecdsa-sha2-256-nistp256"); made.ErrorMessage != "" {
 		t.Fatal(made.ErrorMessage)
 	}
 	for name, row := range map[string]struct {
@@ -139,24 +126,24 @@ func TestPINFile(t *testing.T) {
 			if err := os.Remove(token.pinFile); err != nil {
 				t.Fatal(err)
 			}
-			writeFile(t, token.pinFile, row.text, row.mode)
-			answer := askPublic(t, key)
+			helpertest.WriteFile(t, token.pinFile, row.text, row.mode)
+			answer := token.Public(t, key)
 			if row.want == "" && answer.ErrorMessage != "" || !strings.Contains(answer.ErrorMessage, row.want) {
 				t.Errorf("%q, want %q", answer.ErrorMessage, row.want)
 			}
 		})
 	}
-	if answer := askPublic(t, strings.Replace(key, token.pinFile, filepath.Dir(token.pinFile), 1)); !strings.Contains(answer.ErrorMessage, "not a regular file") {
+	if answer := token.Public(t, strings.Replace(key, token.pinFile, filepath.Dir(token.pinFile), 1)); !strings.Contains(answer.ErrorMessage, "not a regular file") {
 		t.Errorf("a folder: %q", answer.ErrorMessage)
 	}
 	pipe := filepath.Join(filepath.Dir(token.pinFile), "pipe")
 	if err := unix.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if answer := askPublic(t, strings.Replace(key, token.pinFile, pipe, 1)); !strings.Contains(answer.ErrorMessage, "not a regular file") {
+	if answer := token.Public(t, strings.Replace(key, token.pinFile, pipe, 1)); !strings.Contains(answer.ErrorMessage, "not a regular file") {
 		t.Errorf("a pipe: %q", answer.ErrorMessage)
 	}
-	if answer := askPublic(t, strings.Replace(key, "/pin", "/nip", 1)); !strings.Contains(answer.ErrorMessage, "no such file") {
+	if answer := token.Public(t, strings.Replace(key, "/pin", "/nip", 1)); !strings.Contains(answer.ErrorMessage, "no such file") {
 		t.Errorf("no file: %q", answer.ErrorMessage)
 	}
 }
@@ -164,9 +151,9 @@ func TestPINFile(t *testing.T) {
 // A key of a kind that nothing here checks is not used, whoever made it.
 func TestAKeyOfAnotherKind(t *testing.T) {
 	token := newToken(t)
-	run(t, "opensc", "pkcs11-tool", "--module", softHSM, "--token-label", "the boards", "--login", "--pin", testPIN,
-		"--keypairgen", "--key-type", "rsa:2048", "--label", "small", "--id", "05")
-	if answer := askPublic(t, token.key("id=05")); !strings.Contains(answer.ErrorMessage, "not of the kinds") {
+	helpertest.Run(t, "opensc", "pkcs11-tool", "--module", softHSM, "--token-label", "the boards", "--login", "--pin", testPIN,
+		"--keypairgen", "--key-type", "rsa:4096", "--label", "large", "--id", "05")
+	if answer := token.Public(t, token.key("id=05")); !strings.Contains(answer.ErrorMessage, "not of the kinds") {
 		t.Errorf("got %+v", answer)
 	}
 }

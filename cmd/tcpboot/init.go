@@ -34,7 +34,7 @@ var initVerb = &cli.Command{
 		&cli.StringFlag{Name: "credentials", Usage: "`KIND` of the keys of boards and of RADIUS: p256, or rsa2048 for boards with the unmodified loader of 2017", Value: "p256"},
 		&cli.StringFlag{Name: "database", Usage: "the registry's `URL`: sqlite:FILE, or postgres://USER@HOST/NAME, a database that exists", Value: "sqlite:tcpboot.db"},
 		&cli.StringFlag{Name: "releases", Usage: "the `DIR` of the releases' OCI layout, or oci://HOST/REPOSITORY of a registry", Value: "releases"},
-		&cli.StringSliceFlag{Name: "key", Usage: "make the key `NAME=URI` in a key store instead of a file: boards-ca=pkcs11:… (may be repeated; see key list)"},
+		&cli.StringSliceFlag{Name: "key", Usage: "the key `NAME=URI` is in a key store instead of a file, and is made there unless it is there: boards-ca=pkcs11:… (may be repeated; see key list)"},
 		&cli.PathFlag{Name: "recovery-code", Usage: "write the code of the recovery copy to `FILE` instead of the terminal"},
 	},
 	Action: initSite,
@@ -156,9 +156,7 @@ func ask(c *cli.Context, prompt string) (string, error) {
 	return strings.TrimRight(string(line), "\r\n"), err
 }
 
-// storedKeys reads --key NAME=URI: keys that init makes in a key store. Images
-// are signed with RSA-PSS by most chips' loaders, which the helpers' protocol
-// cannot ask for; such a key is refused now rather than at the first release.
+// storedKeys reads --key NAME=URI: keys that lie in a key store.
 func storedKeys(flags []string) (map[string]string, error) {
 	if len(flags) == 0 {
 		return nil, nil
@@ -172,10 +170,9 @@ func storedKeys(flags []string) (map[string]string, error) {
 			return nil, usagef("--key %s: want NAME=URI, and NAME as in `tcpboot key list`", name)
 		case custody.Store(uri) == "":
 			return nil, usagef("--key %s: want the URI of a key store, such as pkcs11:…; files need no flag", name)
-		case custody.CheckStored(uri) != nil:
-			return nil, usageError{fmt.Errorf("--key %s: %w", name, custody.CheckStored(uri))}
-		case name == "app-rsa3072":
-			return nil, usagef("--key %s: RSA-PSS signatures cannot be asked of a key store yet", name)
+		}
+		if err := mayBeStored(name, uri); err != nil {
+			return nil, err
 		}
 		keys[name] = uri
 	}

@@ -86,6 +86,9 @@ func (m *maker) makeKeys() error {
 	}
 	m.keys = map[string]crypto.Signer{}
 	for i, k := range siteKeys {
+		if err := m.notTwice(k.name, made[i].key); err != nil {
+			return err
+		}
 		m.keys[k.name] = made[i].key
 		m.recovery = append(m.recovery, made[i].recovery)
 		if made[i].sealed == nil {
@@ -93,6 +96,17 @@ func (m *maker) makeKeys() error {
 		}
 		if err := site.WriteFile(m.site.Path("keys", k.name+".pem"), made[i].sealed, 0o600); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// notTwice refuses one key of a store for two works.
+func (m *maker) notTwice(name string, key crypto.Signer) error {
+	public := key.Public().(interface{ Equal(crypto.PublicKey) bool })
+	for other, has := range m.keys {
+		if public.Equal(has.Public()) {
+			return usagef("--key %s: the key there is that of %s too", name, other)
 		}
 	}
 	return nil
@@ -106,7 +120,7 @@ type madeKey struct {
 
 func (m *maker) makeKey(k siteKey) (made madeKey, err error) {
 	if uri := m.site.Settings.Keys[k.name]; uri != "" {
-		made.key, err = keyStore(m.cli, m.site.Dir).Create(uri, k.kindIn(m.site.Settings))
+		made.key, err = keyStore(m.cli, m.site.Dir).Take(uri, k.role, k.kindIn(m.site.Settings))
 		return made, err
 	}
 	if made.key, err = custody.Generate(k.kindIn(m.site.Settings)); err != nil {

@@ -141,21 +141,18 @@ func mayBeStored(name, uri string) error {
 	if err := custody.CheckStored(uri); err != nil {
 		return usageError{fmt.Errorf("--key: %w", err)}
 	}
-	if name == "app-rsa3072" {
-		return usagef("--key: RSA-PSS signatures cannot be asked of a key store yet")
+	if name == "radius" {
+		return usagef("--key: the RADIUS server reads its key from a file: it cannot be in a key store")
 	}
 	return nil
 }
 
-// storedKey takes the key that a store has at that URI, somebody else's program
-// or a run that was cut off having made it, or makes it. No key does two works.
+// storedKey takes the key that a store has at that URI, or makes it. No key does
+// two works.
 func (p *keyPlan) storedKey(uri string, k siteKey, kind custody.Kind) (crypto.Signer, error) {
-	key, err := p.keys.store.Open(uri, k.role)
+	key, err := p.keys.store.Take(uri, k.role, kind)
 	if err != nil {
-		return p.keys.store.Create(uri, kind)
-	}
-	if has, err := custody.KindOf(key.Public()); err != nil || has != kind {
-		return nil, fmt.Errorf("--key: the key there is %s, and %s is to be %s", has, k.name, kind)
+		return nil, err
 	}
 	all, err := p.allKeys()
 	if err != nil {

@@ -100,7 +100,8 @@ func (s *session) lastingKeys() ([]siteKey, error) {
 type keyring struct {
 	store  custody.Keyring
 	uris   map[string]string
-	ask    func(prompt string) ([]byte, error) // nil without a terminal
+	ours   func(name string, public crypto.PublicKey) error // errNotOurs of another's key
+	ask    func(prompt string) ([]byte, error)              // nil without a terminal
 	typed  [][]byte
 	opened map[string]crypto.Signer
 }
@@ -196,7 +197,10 @@ func (k *keyring) unlock(name string) (crypto.Signer, error) {
 	if !k.here(k.uri(name)) {
 		return nil, &awayError{name, k.uri(name)}
 	}
-	if k.store.Passphrases != nil || custody.Store(k.uri(name)) != "" {
+	switch {
+	case custody.Store(k.uri(name)) != "":
+		return k.openStored(key)
+	case k.store.Passphrases != nil:
 		return k.store.Open(k.uri(name), key.role)
 	}
 	for _, p := range k.typed {
@@ -206,6 +210,16 @@ func (k *keyring) unlock(name string) (crypto.Signer, error) {
 		}
 	}
 	return k.askFor(key)
+}
+
+// openStored opens a key in a store, where somebody may have put another in its
+// place. That one is not asked for a signature.
+func (k *keyring) openStored(key siteKey) (crypto.Signer, error) {
+	s, err := k.store.Open(k.uri(key.name), key.role)
+	if err == nil && errors.Is(k.ours(key.name, s.Public()), errNotOurs) {
+		return nil, errNotOurs
+	}
+	return s, err
 }
 
 func (k *keyring) with(passphrase []byte) custody.Keyring {

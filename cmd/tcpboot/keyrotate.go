@@ -15,7 +15,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/tcpboot/tcpboot/pki"
-	"github.com/tcpboot/tcpboot/pki/custody"
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/registry"
 	"github.com/tcpboot/tcpboot/release/sign"
@@ -177,12 +176,8 @@ func (p *keyPlan) plan(newKey bool) error {
 }
 
 func (p *keyPlan) refuseRotation() error {
-	uri, err := p.placeOf(p.siteKey)
-	if err != nil {
+	if _, err := p.placeOf(p.siteKey); err != nil {
 		return err
-	}
-	if p.name == "radius" && custody.Store(uri) != "" {
-		return usagef("--key: the RADIUS server reads its key from a file: it cannot be in a key store")
 	}
 	if !p.isCA || p.hierarchy == pki.Boards {
 		return nil

@@ -73,6 +73,7 @@ func inSite(c *cli.Context, o registry.Options, verb func(*session) error) (err 
 	if s.keys, err = newKeyring(c, dir, s.site.Settings.Keys); err != nil {
 		return err
 	}
+	s.keys.ours = s.matchesPublic
 	if err := s.open(o); err != nil {
 		return err
 	}

@@ -38,7 +38,10 @@
 // helpers serve other programs, and other people's helpers serve us. A helper is
 // run once for each question: the first argument is "v1", the second a JSON
 // object with the key's name, the method and, to sign, a digest; one JSON object
-// comes back on standard output. The protocol knows no RSA-PSS.
+// comes back on standard output. Keys of the kind RSA3072 sign images, which takes
+// RSA-PSS; the protocol has a name for keys that are made for it,
+// rsa-sign-pss-3072-sha256, and no way to ask for such a signature. So there is a
+// mode beside it.
 //
 // sigstore's own client is not used: it looks for helpers on PATH, lets them
 // answer without end and write to our terminal, hands them our whole
@@ -52,6 +55,33 @@
 //     all that it started;
 //   - is not believed: each signature is verified with the public key that was
 //     read when the key was opened, before it is given out.
+//
+// # Digests with PSS
+//
+// A helper that is asked for RSA-PSS gets "tcpboot-v1" as its first argument, the
+// version of this mode. All else is as in version 1, but for the method, of which
+// there is one, and that the answer names the version:
+//
+//	{
+//	  "initOptions": {"protocolVersion": "tcpboot-v1", "keyResourceID": "token=boards;object=app?…", …},
+//	  "methodName": "signPSS",
+//	  "signPSS": {"digest": "…", "hashFunc": 5, "saltLength": 32}
+//	}
+//
+//	{"protocolVersion": "tcpboot-v1", "signPSS": {"signature": "…"}}
+//	{"protocolVersion": "tcpboot-v1", "errorMessage": "no such key"}
+//
+//	digest      in base64, as long as hashFunc's are
+//	hashFunc    5, 6 or 7: SHA-256, SHA-384, SHA-512 as crypto.Hash counts them; it
+//	            made the digest, and MGF1 uses it too
+//	saltLength  bytes, 1 to the length of the digest. A store that has another salt
+//	            alone answers with an error
+//	signature   in base64, big-endian, as long as the modulus
+//
+// A helper that does not know the mode cannot name it in an answer: whatever it
+// says instead, an error or a signature of another kind, is taken as that.
+//
+// # What is not in a question
 //
 // The arguments of a process can be read by every user of the machine. So a key
 // URI that bears a secret is refused before anything is run: a PIN lies in a
@@ -92,8 +122,8 @@ type Kind string
 const (
 	P256    Kind = "p256"
 	P384    Kind = "p384"
-	RSA2048 Kind = "rsa2048" // of certificates; no image is signed with it
-	RSA3072 Kind = "rsa3072"
+	RSA2048 Kind = "rsa2048" // of certificates; no ESP32 image is signed with it
+	RSA3072 Kind = "rsa3072" // of ESP32 images, by RSA-PSS
 )
 
 // Generate makes a new key of the kind k.

@@ -152,6 +152,23 @@ func TestQuestion(t *testing.T) {
 	}
 }
 
+// A store on the network gets what says who asks, and no other store's secrets.
+func TestEnvironment(t *testing.T) {
+	all := []string{"HOME=/home/op", "VAULT_TOKEN=a", "AWS_SECRET_ACCESS_KEY=b", "AZURE_CLIENT_SECRET=c", "SOFTHSM2_CONF=d", "HTTPS_PROXY=e", "PGPASSWORD=f"}
+	for scheme, want := range map[string]string{
+		"vault": "HOME=/home/op VAULT_TOKEN=a HTTPS_PROXY=e",
+		"aws":   "HOME=/home/op AWS_SECRET_ACCESS_KEY=b HTTPS_PROXY=e",
+		"azure": "HOME=/home/op AZURE_CLIENT_SECRET=c HTTPS_PROXY=e",
+		"gcp":   "HOME=/home/op HTTPS_PROXY=e",
+		"tpm":   "HOME=/home/op",
+		"other": "HOME=/home/op",
+	} {
+		if got := strings.Join(environFor(scheme, all), " "); got != want {
+			t.Errorf("%s: %s, want %s", scheme, got, want)
+		}
+	}
+}
+
 // What a helper may do instead of answering, when the key is opened.
 func TestHostileHelper(t *testing.T) {
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
@@ -425,7 +442,8 @@ func TestCreate(t *testing.T) {
 // The question for a new key names the algorithm as sigstore does.
 func TestCreateNamesTheAlgorithm(t *testing.T) {
 	for kind, want := range map[Kind]string{
-		P256: "ecdsa-sha2-256-nistp256", P384: "ecdsa-sha2-384-nistp384", RSA3072: "rsa-sign-pkcs1-3072-sha256",
+		P256: "ecdsa-sha2-256-nistp256", P384: "ecdsa-sha2-384-nistp384",
+		RSA2048: "rsa-sign-pkcs1-2048-sha256", RSA3072: "rsa-sign-pss-3072-sha256",
 	} {
 		k := newHelper(t, `case "$2" in *'"createKey":{"algorithm":"`+want+`"}'*) echo '{"errorMessage":"as expected"}' ;; esac`)
 		if _, err := k.Create(storedURI, kind); err == nil || !strings.HasSuffix(err.Error(), "as expected") {
@@ -435,7 +453,7 @@ func TestCreateNamesTheAlgorithm(t *testing.T) {
 }
 
 func TestStoredKeyRefusesToSign(t *testing.T) {
-	real := generate(t, RSA3072)
+	real := generate(t, P256)
 	key, err := newHelper(t, script(showing(t, real.Public()), "", "echo '{\"errorMessage\":\"was asked\"}'")).Open(storedURI, App)
 	if err != nil {
 		t.Fatal(err)
@@ -446,7 +464,7 @@ func TestStoredKeyRefusesToSign(t *testing.T) {
 		opts   crypto.SignerOpts
 		want   string
 	}{
-		"PSS":            {digest, &rsa.PSSOptions{SaltLength: 32, Hash: crypto.SHA256}, "RSA-PSS cannot be asked for"},
+		"PSS":            {digest, &rsa.PSSOptions{SaltLength: 32, Hash: crypto.SHA256}, "a key that is not RSA"},
 		"a short digest": {digest[:31], crypto.SHA256, "a digest of 31 bytes"},
 		"SHA-1":          {digest[:20], crypto.SHA1, "another hash"},
 		"no hash":        {digest, crypto.Hash(0), "another hash"},

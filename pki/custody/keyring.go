@@ -41,8 +41,9 @@ type Keyring struct {
 // Open returns the key that uri names. A file is opened with the passphrase of
 // role and must be readable by its owner alone; errors.Is(err, ErrPassphrase)
 // says that another passphrase may help. A key in a store signs digests of
-// SHA-256, SHA-384 and SHA-512, RSA by PKCS #1 v1.5, from several goroutines if
-// need be, and knows no passphrase.
+// SHA-256, SHA-384 and SHA-512, RSA by PKCS #1 v1.5 or, with *rsa.PSSOptions that
+// state the length of the salt, by PSS; from several goroutines if need be. It
+// knows no passphrase.
 func (k Keyring) Open(uri string, role Role) (crypto.Signer, error) {
 	key, err := k.open(uri, role)
 	if err != nil {
@@ -66,7 +67,11 @@ func (k Keyring) OpenPinned(uri string, role Role, public crypto.PublicKey) (cry
 
 func (k Keyring) open(uri string, role Role) (crypto.Signer, error) {
 	if Store(uri) != "" {
-		return k.openStored(uri)
+		key, err := k.openStored(uri)
+		if err != nil {
+			return nil, err // not key, a nil of its own type
+		}
+		return key, nil
 	}
 	path, err := k.File(uri)
 	if err != nil {

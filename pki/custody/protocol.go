@@ -12,49 +12,56 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature/kms/cliplugin/common"
 )
 
-// algorithms are the kinds as sigstore's registry of algorithms spells them.
+// algorithms are the kinds as sigstore's registry of algorithms spells them. Some
+// stores settle for ever how a key signs when it is made.
 var algorithms = map[Kind]string{
 	P256:    "ecdsa-sha2-256-nistp256",
 	P384:    "ecdsa-sha2-384-nistp384",
 	RSA2048: "rsa-sign-pkcs1-2048-sha256",
-	RSA3072: "rsa-sign-pkcs1-3072-sha256",
+	RSA3072: "rsa-sign-pss-3072-sha256",
 }
 
 // ask puts one question and returns the answer, which bears no error.
 func (h *helper) ask(timeout time.Duration, m common.MethodArgs) (*common.PluginResp, error) {
-	question, err := h.question(time.Now().Add(timeout), m)
-	if err != nil {
-		return nil, err
-	}
-	out, failure := h.run(timeout, common.ProtocolVersion, question)
-	if failure != nil && out == nil {
-		return nil, failure
-	}
+	question := common.PluginArgs{InitOptions: h.options(common.ProtocolVersion, timeout), MethodArgs: &m}
 	var answer common.PluginResp
-	switch err := json.Unmarshal(out, &answer); {
-	case err != nil:
-		return nil, h.errorf("not an answer: %v", err)
-	case answer.ErrorMessage != "":
+	failure := h.exchange(timeout, common.ProtocolVersion, question, &answer)
+	if answer.ErrorMessage != "" {
 		return nil, h.errorf("%s", oneLine(answer.ErrorMessage))
-	case failure != nil:
+	}
+	if failure != nil {
 		return nil, failure
 	}
 	return &answer, nil
 }
 
-// question is the second argument of the helper.
-func (h *helper) question(deadline time.Time, m common.MethodArgs) (string, error) {
-	text, err := json.Marshal(common.PluginArgs{
-		InitOptions: &common.InitOptions{
-			CtxDeadline:     &deadline,
-			ProtocolVersion: common.ProtocolVersion,
-			KeyResourceID:   h.key,
-			HashFunc:        crypto.SHA256,
-			RPCOptions:      &common.RPCOptions{},
-		},
-		MethodArgs: &m,
-	})
-	return string(text), err
+// exchange puts a question and reads the answer, which may be there although the
+// helper failed.
+func (h *helper) exchange(timeout time.Duration, version string, question, answer any) error {
+	text, err := json.Marshal(question)
+	if err != nil {
+		return err
+	}
+	out, failure := h.run(timeout, version, string(text))
+	if failure != nil && out == nil {
+		return failure
+	}
+	if err := json.Unmarshal(out, answer); err != nil {
+		return h.errorf("not an answer: %v", err)
+	}
+	return failure
+}
+
+// options are those of every question.
+func (h *helper) options(version string, timeout time.Duration) *common.InitOptions {
+	deadline := time.Now().Add(timeout)
+	return &common.InitOptions{
+		CtxDeadline:     &deadline,
+		ProtocolVersion: version,
+		KeyResourceID:   h.key,
+		HashFunc:        crypto.SHA256,
+		RPCOptions:      &common.RPCOptions{},
+	}
 }
 
 func (h *helper) publicKey() (crypto.PublicKey, error) {
