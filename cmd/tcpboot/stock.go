@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -69,7 +70,7 @@ func (s *stock) refreshFleet(ctx context.Context) (change, error) {
 	}
 	s.fleetSeen = &stamp
 	have := s.now.Load()
-	if slices.Equal(have.offers, list) {
+	if slices.EqualFunc(have.offers, list, sameOffer) {
 		return devices, nil
 	}
 	s.now.Store(&goods{have.catalog, list})
@@ -111,3 +112,5 @@ func (s *stock) putReleases(all []*release.Release, complete bool) change {
 	s.now.Store(&goods{catalog, have.offers})
 	return offers
 }
+
+func sameOffer(a, b fleet.Offer) bool { return reflect.DeepEqual(a, b) }

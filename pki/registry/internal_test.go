@@ -25,15 +25,23 @@ func TestMigrationsStay(t *testing.T) {
 			"accfb0bd3e8b0a7330c63de8137c544c2296be736cde98fbb42fd88da4ba13e6",
 			"29c7fce86b505ede0215241bcc40d9296224919db0507468b32fa5cbfb029398",
 			"487425db7bb00fc07b2a44ddc63f3af14208fbcb8cbfaabc3b958b8fb5d1a766",
+			"2bbd38f4b5dc4ee6be2410f8e0ecde34f5067b6544eb4e27cb2ec0ce5b851535",
 		}},
-		{visitsStore, []string{"dbbae015fbfa118d15926e842761d9876f3b1dd1790aab93211b565f4c68702b"}},
+		{visitsStore, []string{
+			"dbbae015fbfa118d15926e842761d9876f3b1dd1790aab93211b565f4c68702b",
+			"5b6821d06ddb72e2766609be65c5cbeeb5e1c03b50d3e499a88d44f37c669532",
+		}},
 		{postgresFleet, []string{
 			"3bdf33d93ae7a79fba2b12163d50e6cfa5395473504ae82e76ae581e9ae59015",
 			"a388d356ff1fd3ecd4e10c7d20bc035d819e15bd90e9462f4c8d9862a80b02e9",
 			"e6799e92528a02b4833e8a09c858bff402ad6420e3ba8d5b3b14871254548ad0",
 			"951f6d710c98e845511b1a1dea82425f70ae2f74fcb651be0ae97412e0dc70de",
+			"6bbbc652f152b01399bca7b70eb0a79ae56b9409c2b3e0aa6d5443794106cf4b",
 		}},
-		{postgresVisits, []string{"ff492ed1e041886d899672dc9dc415f75c89cf344990f59efb7345fd7e8f0db7"}},
+		{postgresVisits, []string{
+			"ff492ed1e041886d899672dc9dc415f75c89cf344990f59efb7345fd7e8f0db7",
+			"ed1c1c7f9652ef0daa6024266199a13ec4159cafa25e80eebf9b1dc3b5b327e8",
+		}},
 	} {
 		var got []string
 		for _, m := range row.store.migrations {
