@@ -99,8 +99,7 @@ func (s *shelf) tidy(now time.Time, all bool) {
 
 // Pick is server.Shelf: what d is to have now.
 func (s *shelf) Pick(ctx context.Context, d fleet.Device) (*server.Blob, error) {
-	have := s.now.Load()
-	choice, err := have.catalog.Pick(d, have.offers)
+	choice, err := s.choose(ctx, d, time.Now())
 	if errors.Is(err, release.ErrNothing) {
 		return nil, server.ErrNothing
 	}
@@ -108,6 +107,13 @@ func (s *shelf) Pick(ctx context.Context, d fleet.Device) (*server.Blob, error) 
 		return nil, err
 	}
 	return s.take(context.WithoutCancel(ctx), choice.Release.Digest, time.Now())
+}
+
+// choose is which release d is to have, and why: by what is offered, and by what d
+// itself reported.
+func (s *shelf) choose(ctx context.Context, d fleet.Device, now time.Time) (release.Choice, error) {
+	have := s.now.Load()
+	return have.catalog.Pick(d, have.offers, s.ledger.boxed(ctx, d, now))
 }
 
 // take returns an image, the fault of the last try, or server.ErrNotYet; it sees
