@@ -180,10 +180,12 @@ func (p *picker) pinned() {
 // ourLoader is the level of loaders that read manifests.
 const ourLoader = 2
 
-// installable says why the device's loader cannot install m. A loader whose
+// installable says why the device's loader cannot install m.
+func (p *picker) installable(m *Manifest) (reason string) { return m.Installable(p.device.Loader) }
+
+// Installable says why a loader cannot install m; "" when it can. A loader whose
 // version is not known decides for itself.
-func (p *picker) installable(m *Manifest) (reason string) {
-	have := p.device.Loader
+func (m *Manifest) Installable(have fleet.Loader) (reason string) {
 	if have.Level < ourLoader && m.Kind == sitedoc.Loader {
 		return "updates a loader that this board does not have"
 	}
