@@ -47,5 +47,35 @@ func (c *Catalog) Find(hardware, version string) []*Release {
 	return slices.Clone(c.byName[name{hardware, version}])
 }
 
+// Statements returns the digests of what boards may be given for an offer, and so
+// report of: the manifest that it names, and every other statement of the same
+// version at the same place in its channel.
+func (c *Catalog) Statements(o fleet.Offer) []fleet.Digest {
+	all := []fleet.Digest{o.Manifest}
+	for _, r := range c.byName[name{o.Hardware, o.Version}] {
+		if r.Digest != o.Manifest && r.Manifest.Sequences[o.Channel] == o.Sequence {
+			all = append(all, r.Digest)
+		}
+	}
+	return all
+}
+
+// Highest returns the release with the highest counter that boards may have seen on
+// a channel, where last is the highest sequence that was published there; nil when
+// there is none. A release that was cut and never published counts as seen, if one
+// with a higher sequence was.
+func (c *Catalog) Highest(hardware, channel string, last uint64) (highest *Release) {
+	for _, r := range c.all {
+		sequence := r.Manifest.Sequences[channel]
+		if r.Manifest.Hardware != hardware || sequence == 0 || sequence > last {
+			continue
+		}
+		if highest == nil || r.Manifest.Counter.Compare(highest.Manifest.Counter) > 0 {
+			highest = r
+		}
+	}
+	return highest
+}
+
 // All returns every release, in the order of their digests.
 func (c *Catalog) All() []*Release { return slices.Clone(c.all) }

@@ -42,23 +42,47 @@ func (h Hardware) check(im *espimage.Image) (espimage.Scheme, error) {
 		}
 	}
 	if im.Chip != h.Chip {
-		return "", fmt.Errorf("header at offset 12: image for %s, hardware %s is %s", im.Chip, h.Name, h.Chip)
+		return "", misfit("chip", "header at offset 12: image for %s, hardware %s is %s", im.Chip, h.Name, h.Chip)
 	}
 	if h.Project != "" && im.Descriptor.Project != h.Project {
-		return "", fmt.Errorf("descriptor at offset 80: image of project %q, hardware %s wants %q", im.Descriptor.Project, h.Name, h.Project)
+		return "", misfit("project", "descriptor at offset 80: image of project %q, hardware %s wants %q", im.Descriptor.Project, h.Name, h.Project)
 	}
 	if im.MinRevision > h.MinRevision {
-		return "", fmt.Errorf("header at offset 15: image needs chip revision %s, hardware %s begins with %s",
+		return "", misfit("revision", "header at offset 15: image needs chip revision %s, hardware %s begins with %s",
 			revision(im.MinRevision), h.Name, revision(h.MinRevision))
 	}
 	if im.MaxRevision != 0 && im.MaxRevision < h.MinRevision {
-		return "", fmt.Errorf("header at offset 17: image runs up to chip revision %s, hardware %s begins with %s",
+		return "", misfit("revision", "header at offset 17: image runs up to chip revision %s, hardware %s begins with %s",
 			revision(im.MaxRevision), h.Name, revision(h.MinRevision))
 	}
 	if size := int64(espimage.SignedSize(im.Length, scheme)); h.Slot != 0 && size > h.Slot {
-		return "", fmt.Errorf("image of %d bytes, %d when signed, does not fit the slot of hardware %s, %d", im.Length, size, h.Name, h.Slot)
+		return "", misfit("slot", "image of %d bytes, %d when signed, does not fit the slot of hardware %s, %d", im.Length, size, h.Name, h.Slot)
 	}
 	return scheme, espimage.Allowed(h.Chip, h.MinRevision, scheme)
+}
+
+// A MisfitError says that an image or a release is not for boards of a hardware as
+// it is now.
+type MisfitError struct {
+	What string // "chip", "revision", "project" or "slot"
+	text string
+}
+
+func (e *MisfitError) Error() string { return e.text }
+
+func misfit(what, format string, a ...any) error {
+	return &MisfitError{what, fmt.Sprintf(format, a...)}
+}
+
+// Takes says why boards of h could not run or hold what m states.
+func (h Hardware) Takes(m *Manifest) error {
+	if m.Chip != h.Chip {
+		return misfit("chip", "release %s is for %s, hardware %s is %s", m.Version, m.Chip, h.Name, h.Chip)
+	}
+	if h.Slot != 0 && m.Image.Size > h.Slot {
+		return misfit("slot", "release %s has an image of %d bytes, which does not fit the slot of hardware %s, %d", m.Version, m.Image.Size, h.Name, h.Slot)
+	}
+	return nil
 }
 
 func revision(n uint16) string { return fmt.Sprintf("%d.%d", n/100, n%100) }

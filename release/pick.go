@@ -34,13 +34,14 @@ type Passed struct {
 // Pick decides which release the device d gets. Only an Active device gets one. A
 // pin decides alone; otherwise it is, of the offers on the device's channel for
 // its hardware, the one with the highest sequence that is not paused, whose
-// rollout has reached the board and which its loader can install. Without any the
-// error is ErrNothing, and Choice says why.
+// rollout has reached the board and which its loader can install. What the board is
+// boxed out of, it gets neither way. Without any the error is ErrNothing, and Choice
+// says why.
 //
-// The same device, catalog and offers make the same choice, whatever the order
+// The same device, catalog, offers and box make the same choice, whatever the order
 // of offers.
-func (c *Catalog) Pick(d fleet.Device, offers []fleet.Offer) (Choice, error) {
-	p := picker{catalog: c, device: d}
+func (c *Catalog) Pick(d fleet.Device, offers []fleet.Offer, boxed Boxed) (Choice, error) {
+	p := picker{catalog: c, device: d, boxed: boxed}
 	offers = p.relevant(offers)
 	switch {
 	case d.State != fleet.Active:
@@ -62,6 +63,7 @@ func (c *Catalog) Pick(d fleet.Device, offers []fleet.Offer) (Choice, error) {
 type picker struct {
 	catalog *Catalog
 	device  fleet.Device
+	boxed   Boxed
 	choice  Choice
 }
 
@@ -113,6 +115,9 @@ func (p *picker) offered(offers []fleet.Offer) {
 		}
 		p.choice.Release, p.choice.Sequence = r, o.Sequence
 		p.choice.Reason = fmt.Sprintf("channel %s offers it to hardware %s at sequence %d", o.Channel, o.Hardware, o.Sequence)
+		if len(o.Plan.Waves) > 0 {
+			p.choice.Reason += ", and has reached " + ReachText(o)
+		}
 	}
 	if p.choice.Release == nil && len(p.choice.Passed) > 0 && p.distance(offers[0]) == 0 {
 		p.choice.Reason = fmt.Sprintf("version %s %s", p.choice.Passed[0].Version, p.choice.Passed[0].Reason)
@@ -127,10 +132,12 @@ func (p *picker) consider(o fleet.Offer) (r *Release, reason string) {
 		return nil, fmt.Sprintf("is on channel %s, the board follows %s", o.Channel, d.Channel)
 	case p.choice.Release != nil:
 		return nil, fmt.Sprintf("is older: sequence %d, below %d", o.Sequence, p.choice.Sequence)
+	case o.Plan.Stopped != "":
+		return nil, "was stopped: " + o.Plan.Stopped
 	case o.Paused:
 		return nil, "is paused"
 	case !RolloutOf(o).Includes(d.MAC):
-		return nil, fmt.Sprintf("has reached %d%% of the boards, not this one", o.Percent)
+		return nil, fmt.Sprintf("has reached %s, not this one", ReachText(o))
 	}
 	r, known := p.catalog.Release(o.Manifest)
 	switch {
@@ -140,7 +147,7 @@ func (p *picker) consider(o fleet.Offer) (r *Release, reason string) {
 		return nil, fmt.Sprintf("is not what its manifest states: hardware %s, version %s, sequence %d on channel %s",
 			o.Hardware, o.Version, o.Sequence, o.Channel)
 	}
-	return r, p.installable(&r.Manifest)
+	return r, cmp.Or(p.boxed.reason(r.Digest), p.installable(&r.Manifest))
 }
 
 // states reports whether m is a statement of what o offers: boards believe the
@@ -159,7 +166,7 @@ func (p *picker) pinned() {
 		if sequence <= p.choice.Sequence {
 			continue
 		}
-		if reason := p.installable(&r.Manifest); reason != "" {
+		if reason := cmp.Or(p.boxed.reason(r.Digest), p.installable(&r.Manifest)); reason != "" {
 			p.choice.Reason = fmt.Sprintf("pinned to %s, which %s", pin, reason)
 			continue
 		}
@@ -173,10 +180,12 @@ func (p *picker) pinned() {
 // ourLoader is the level of loaders that read manifests.
 const ourLoader = 2
 
-// installable says why the device's loader cannot install m. A loader whose
+// installable says why the device's loader cannot install m.
+func (p *picker) installable(m *Manifest) (reason string) { return m.Installable(p.device.Loader) }
+
+// Installable says why a loader cannot install m; "" when it can. A loader whose
 // version is not known decides for itself.
-func (p *picker) installable(m *Manifest) (reason string) {
-	have := p.device.Loader
+func (m *Manifest) Installable(have fleet.Loader) (reason string) {
 	if have.Level < ourLoader && m.Kind == sitedoc.Loader {
 		return "updates a loader that this board does not have"
 	}

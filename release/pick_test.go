@@ -51,6 +51,11 @@ func TestPick(t *testing.T) {
 	paused := func(o fleet.Offer) fleet.Offer { o.Paused = true; return o }
 	percent := func(o fleet.Offer, n int) fleet.Offer { o.Percent = n; return o }
 	changed := func(o fleet.Offer, change func(*fleet.Offer)) fleet.Offer { change(&o); return o }
+	waves := func(o fleet.Offer, n int) fleet.Offer {
+		o.Plan = fleet.Plan{Waves: []fleet.Wave{{Count: 1}, {Percent: 100}}, Wave: n}
+		return o
+	}
+	stopped := func(o fleet.Offer) fleet.Offer { o.Paused, o.Plan.Stopped = true, "3 failed"; return o }
 	o1, o2, oBack := offer(v1, "stable"), offer(v2, "stable"), offer(v1Back, "stable")
 	oBeta, oLamp, oPicky, oLoader := offer(beta, "beta"), offer(lamp, "stable"), offer(picky, "stable"), offer(update5, "stable")
 
@@ -70,6 +75,10 @@ func TestPick(t *testing.T) {
 		"paused":                   {nil, []fleet.Offer{o1, paused(o2)}, v1, "sequence 1", []string{"2.0 paused"}},
 		"rollout has not begun":    {nil, []fleet.Offer{o1, percent(o2, 0)}, v1, "sequence 1", []string{"2.0 0%"}},
 		"rollout below zero":       {nil, []fleet.Offer{o1, percent(o2, -5)}, v1, "sequence 1", []string{"2.0 -5%"}},
+		"in a later wave":          {nil, []fleet.Offer{o1, waves(o2, 0)}, v1, "sequence 1", []string{"2.0 has reached 1 board (wave 1 of 2), not this one"}},
+		"in this wave":             {nil, []fleet.Offer{o1, waves(o2, 1)}, v2, "and has reached 100% of the boards (wave 2 of 2)", []string{"1.0 older"}},
+		"beyond the last wave":     {nil, []fleet.Offer{waves(o2, 7)}, v2, "sequence 2", nil},
+		"stopped":                  {nil, []fleet.Offer{o1, stopped(o2)}, v1, "sequence 1", []string{"2.0 was stopped: 3 failed"}},
 		"rollout is over":          {nil, []fleet.Offer{o1, percent(o2, 100)}, v2, "sequence 2", []string{"1.0 older"}},
 		"loader too old":           {nil, []fleet.Offer{o2, oPicky}, v2, "sequence 2", []string{"4.0 needs loader 2.1.0"}},
 		"loader new enough":        {func(d *fleet.Device) { d.Loader.Version = "2.10.0" }, []fleet.Offer{o2, oPicky}, picky, "sequence 5", []string{"2.0 older"}},
@@ -102,7 +111,7 @@ func TestPick(t *testing.T) {
 			if row.device != nil {
 				row.device(&d)
 			}
-			got, err := shelf.Pick(d, row.offers)
+			got, err := shelf.Pick(d, row.offers, nil)
 			if got.Release != row.want || errors.Is(err, ErrNothing) != (row.want == nil) || (err != nil) != (row.want == nil) {
 				t.Errorf("got %+v, %v", got, err)
 			}
@@ -143,7 +152,7 @@ func anyOrder(t *testing.T, d fleet.Device, offers []fleet.Offer, want Choice) {
 	shuffled := append([]fleet.Offer(nil), offers...)
 	for range 5 {
 		rand.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		if got, _ := shelf.Pick(d, shuffled); !reflect.DeepEqual(got, want) {
+		if got, _ := shelf.Pick(d, shuffled, nil); !reflect.DeepEqual(got, want) {
 			t.Fatalf("in another order: got %+v, want %+v", got, want)
 		}
 	}
@@ -158,7 +167,7 @@ func TestRolloutOnlyAdds(t *testing.T) {
 		m := fleet.MAC{0x24, 0x6f, 0x28, 0, byte(i >> 8), byte(i)}
 		before := false
 		for percent := range 101 {
-			now := Rollout{Release: "door/1.2.0", Percent: percent}.Includes(m)
+			now := RolloutOf(fleet.Offer{Hardware: "door", Version: "1.2.0", Percent: percent}).Includes(m)
 			if before && !now {
 				t.Fatalf("%v is out again at %d%%", m, percent)
 			}
@@ -216,7 +225,7 @@ func TestCatalog(t *testing.T) {
 	if _, ok := empty.Release(v2.Digest); ok || len(empty.All()) != 0 {
 		t.Error("the zero Catalog holds something")
 	}
-	if _, err := empty.Pick(board(), []fleet.Offer{offer(v1, "stable")}); !errors.Is(err, ErrNothing) {
+	if _, err := empty.Pick(board(), []fleet.Offer{offer(v1, "stable")}, nil); !errors.Is(err, ErrNothing) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -224,7 +233,7 @@ func TestCatalog(t *testing.T) {
 func BenchmarkPick(b *testing.B) {
 	offers := []fleet.Offer{offer(v1, "stable"), offer(v2, "stable"), offer(beta, "beta"), offer(lamp, "stable")}
 	for b.Loop() {
-		if _, err := shelf.Pick(board(), offers); err != nil {
+		if _, err := shelf.Pick(board(), offers, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

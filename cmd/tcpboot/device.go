@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +43,7 @@ var deviceVerb = &cli.Command{
 		Usage:        "change what a board is called, runs or joins",
 		ArgsUsage:    "MAC",
 		BashComplete: completeMACs,
-		Flags: []cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "name", Usage: "call it `N`"},
 			&cli.StringFlag{Name: "hardware", Usage: "it is hardware `H`"},
 			&cli.StringFlag{Name: "channel", Usage: "it follows channel `CH`"},
@@ -49,7 +51,7 @@ var deviceVerb = &cli.Command{
 			&cli.StringFlag{Name: "eap", Usage: "it may log in by `METHODS`: tls, peap, ttls, with commas"},
 			&cli.StringFlag{Name: "pin", Usage: "it gets release `VERSION` whatever its channel offers; \"\" ends that"},
 			&cli.IntFlag{Name: "level", Usage: "its loader's level: 0 as of 2017, 1 refuses unsigned updates"},
-		},
+		}, moveFlags),
 		Action: withSite(deviceSet),
 	}, sealVerb, purgeVerb},
 }
@@ -151,6 +153,13 @@ func deviceSet(s *session) error {
 	if err != nil {
 		return err
 	}
+	trial, err := dry(s.cli)
+	if err != nil {
+		return err
+	}
+	if trial {
+		return s.tryDeviceSet(d, change)
+	}
 	if err := s.fleet.Change(s.ctx(), d.MAC, change); err != nil {
 		return err
 	}
@@ -161,6 +170,27 @@ func deviceSet(s *session) error {
 		say(s.cli, "%s has no registered password yet: `tcpboot rotate %s` gives it one", d.MAC, d.MAC)
 	}
 	return deviceShow(s)
+}
+
+// tryDeviceSet lists the board, if it would get another release.
+func (s *session) tryDeviceSet(d fleet.Device, change registry.Change) error {
+	now, err := s.goods()
+	if err != nil {
+		return err
+	}
+	after := d
+	assign(&after.Hardware, change.Hardware)
+	assign(&after.Channel, change.Channel)
+	assign(&after.Pin, change.Pin)
+	assign(&after.Loader, change.Loader)
+	m := s.newMover()
+	return errors.Join(m.add(d, now.version(d), now.version(after)), m.end(s))
+}
+
+func assign[T any](to, value *T) {
+	if value != nil {
+		*to = *value
+	}
 }
 
 // readChange makes a Change of the flags that were given.

@@ -14,6 +14,7 @@ import (
 	"github.com/tcpboot/tcpboot/pki/radius"
 	"github.com/tcpboot/tcpboot/pki/registry"
 	"github.com/tcpboot/tcpboot/pki/site"
+	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/bundle"
 	"github.com/tcpboot/tcpboot/release/mcuboot"
 	"github.com/tcpboot/tcpboot/release/remote"
@@ -87,12 +88,22 @@ func hints(err error) (all []string) {
 	if e := new(sessionsError); errors.As(err, &e) {
 		add("`tcpboot radius disconnect %s` asks again", e.cuts[0].MAC)
 	}
+	if e := new(release.MisfitError); errors.As(err, &e) {
+		add("%s", misfitHints[e.What])
+	}
 	for _, h := range sentinelHints {
 		if errors.Is(err, h.err) {
 			add("%s", h.hint)
 		}
 	}
 	return all
+}
+
+var misfitHints = map[string]string{
+	"chip":     "name the hardware that it was built for: --hardware H; `idf.py set-target` builds for another chip",
+	"revision": "build it for the chips that there are (ESP32 revisions in menuconfig), or correct min_revision in tcpboot.yaml",
+	"project":  "name the hardware that it was built for: --hardware H, or correct project in tcpboot.yaml",
+	"slot":     "build a smaller one (CONFIG_COMPILER_OPTIMIZATION_SIZE), or correct slot in tcpboot.yaml, if the boards' partition is larger",
 }
 
 var sentinelHints = []struct {
@@ -121,6 +132,9 @@ var sentinelHints = []struct {
 	{mcuboot.ErrEncrypted, "give the key that the bootloader opens it with: --decrypt-key FILE"},
 	{errNoResponder, "`tcpboot ocsp renew` makes its key and certificate; it needs the boards CA's key"},
 	{remote.ErrDenied, "give it a name and a password: `docker login` without a credential helper writes them where tcpboot reads them"},
+	{errDowngrade, "cut what it holds anew, which gives it the next counter; or, if boards of the old protocol alone shall get it: --allow-downgrade --reason TEXT"},
+	{errOldLoaders, "update the loaders first, or cut it without --min-loader; `tcpboot device set MAC --level 2` says that a board has ours"},
+	{errHeldBack, "`tcpboot release resume` lets it go on where it was"},
 	{errNoRelease, "`tcpboot release list` shows the releases"},
 }
 

@@ -29,7 +29,10 @@ func (s *session) secure(shelf *shelf, visits *registry.Visits, log *slog.Logger
 		return nil, nil
 	}
 	s.keys.ask = nil // a person at the terminal is asked once
-	return &server.Secure{Identity: id, Library: shelf, Latches: newLatches(visits, log), Renew: renewFrom(visits)}, err
+	return &server.Secure{
+		Identity: id, Library: shelf, Latches: newLatches(visits, log), Renew: renewFrom(visits),
+		Reports: func(r fleet.Report) error { return visits.Report(context.Background(), []fleet.Report{r}) },
+	}, err
 }
 
 // An identity is what the image server proves itself with, and who vouches for

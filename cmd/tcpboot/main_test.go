@@ -71,6 +71,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"serve":    cmdServe,
 	"ocsp":     cmdOCSP,
 	"byget":    cmdByGet,
+	"report":   cmdReport,
 	"impostor": cmdImpostor,
 	"drain":    cmdDrain,
 	"port":     cmdPort,

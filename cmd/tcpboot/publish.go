@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -20,27 +21,38 @@ var publishVerb = &cli.Command{
 	ArgsUsage: "VERSION",
 	Description: "A manifest states its place on each channel. On a channel that it does not name, or\n" +
 		"for a step back behind what was offered there, the same bytes are stated again,\n" +
-		"which takes the release key.",
+		"which takes the release key.\n\n" +
+		"With --waves it goes to some boards first, and every wave keeps those before it.\n" +
+		"`release approve` lets it into the next one, or with --advance `release advance`,\n" +
+		"which goes by what boards report. With --stop servers hold it back by themselves,\n" +
+		"until `release resume`. Boards report by version 2 alone: those of the old\n" +
+		"protocol go on by hand.",
 	BashComplete: completeVersions,
-	Flags: []cli.Flag{channelFlag, hardwareFlag,
-		&cli.IntFlag{Name: "percent", Usage: "to `P` per cent of the boards; raising it only adds boards", Value: 100},
-	},
+	Flags: slices.Concat([]cli.Flag{channelFlag, hardwareFlag}, planFlags, []cli.Flag{
+		&cli.BoolFlag{Name: "allow-downgrade", Usage: "though its security counter is lower than that of one before; takes --reason"},
+		reasonFlag,
+	}, moveFlags),
 	Action: withSite(releasePublish),
 }
 
+var reasonFlag = &cli.StringFlag{Name: "reason", Usage: "`TEXT` for the audit trail"}
+
+// offerFlags are those of verbs that change what a channel offers.
+var offerFlags = slices.Concat([]cli.Flag{channelFlag, hardwareFlag, reasonFlag}, moveFlags)
+
 var pauseVerb = &cli.Command{
 	Name: "pause", Usage: "hold an offer back; boards that have it keep it",
-	Flags: []cli.Flag{channelFlag, hardwareFlag}, Action: withSite(func(s *session) error { return s.setPaused(true) }),
+	Flags: offerFlags, Action: withSite(releasePause),
 }
 
 var resumeVerb = &cli.Command{
-	Name: "resume", Usage: "end a pause",
-	Flags: []cli.Flag{channelFlag, hardwareFlag}, Action: withSite(func(s *session) error { return s.setPaused(false) }),
+	Name: "resume", Usage: "end a pause or a stop; what was reported before counts no more",
+	Flags: offerFlags, Action: withSite(releaseResume),
 }
 
 var withdrawVerb = &cli.Command{
 	Name: "withdraw", Usage: "take an offer off a channel; the release stays",
-	Flags: []cli.Flag{channelFlag, hardwareFlag}, Action: withSite(releaseWithdraw),
+	Flags: slices.Concat([]cli.Flag{channelFlag, hardwareFlag}, moveFlags), Action: withSite(releaseWithdraw),
 }
 
 func (s *session) channel() (string, error) {
@@ -57,34 +69,121 @@ func releasePublish(s *session) error {
 	if err := wantArgs(s.cli, 1, "a version"); err != nil {
 		return err
 	}
+	if s.cli.Bool("allow-downgrade") && s.cli.String("reason") == "" {
+		return usagef("--allow-downgrade: --reason says why, for the audit trail")
+	}
 	channel, err := s.channel()
 	if err != nil {
 		return err
 	}
-	percent := s.cli.Int("percent")
-	if percent < 0 || percent > 100 {
-		return usagef("--percent %d: want 0 to 100", percent)
+	plan, percent, err := readPlan(s.cli)
+	if err != nil {
+		return err
 	}
 	found, err := s.releases(s.ctx(), s.cli.Args().First())
 	if err != nil {
 		return err
 	}
+	wanted := fleet.Offer{Channel: channel, Percent: percent, Plan: plan, Reason: s.cli.String("reason")}
+	trial, err := dry(s.cli)
+	if err != nil {
+		return err
+	}
+	if trial {
+		return s.tryPublish(found, wanted)
+	}
 	var published []fleet.Offer
 	for _, statements := range byHardware(found) {
-		r, err := s.statementFor(statements, channel)
+		o, err := s.publish(statements, wanted)
 		if err != nil {
-			return err
-		}
-		o := fleet.Offer{
-			Hardware: r.Manifest.Hardware, Channel: channel, Version: r.Manifest.Version,
-			Manifest: r.Digest, Sequence: r.Manifest.Sequences[channel], Percent: percent,
-		}
-		if err := s.fleet.Publish(s.ctx(), o); err != nil { // now it is offered
 			return err
 		}
 		published = append(published, o)
 	}
 	return s.answerOffers("published", published)
+}
+
+// publish offers a release on a channel; o says on which, and how.
+func (s *session) publish(statements []*release.Release, o fleet.Offer) (fleet.Offer, error) {
+	o, err := s.plan(statements, o)
+	if err != nil {
+		return o, err
+	}
+	r, err := s.statementFor(statements, o.Channel)
+	if err != nil {
+		return o, err
+	}
+	o.Manifest, o.Sequence = r.Digest, r.Manifest.Sequences[o.Channel]
+	return o, s.fleet.Publish(s.ctx(), o) // now it is offered
+}
+
+// plan completes an offer with what it offers and how far its waves go, or says why
+// it should not be made.
+func (s *session) plan(statements []*release.Release, o fleet.Offer) (fleet.Offer, error) {
+	m := &statements[0].Manifest
+	o.Hardware, o.Version = m.Hardware, m.Version
+	if err := s.mistakes(statements[0], o.Channel); err != nil {
+		return o, err
+	}
+	o.Plan.Waves = slices.Clone(o.Plan.Waves)
+	if slices.ContainsFunc(o.Plan.Waves, func(w fleet.Wave) bool { return w.Count > 0 }) {
+		if err := release.CountWaves(o, s.members(o.Hardware, o.Channel)); err != nil {
+			return o, err
+		}
+	}
+	if err := release.CheckPlan(o); err != nil {
+		return o, usageError{err}
+	}
+	if len(o.Plan.Waves) > 0 || release.Stops(o.Plan) {
+		o.Plan.Since = time.Now().UTC()
+		return o, s.tellOfReports(o)
+	}
+	return o, nil
+}
+
+// tellOfReports says which boards take no part in what a plan goes by.
+func (s *session) tellOfReports(o fleet.Offer) error {
+	if o.Plan.Advance == 0 && !release.Stops(o.Plan) {
+		return nil
+	}
+	reporting, boards, err := s.reporting(o)
+	if err == nil && reporting < boards {
+		say(s.cli, "%d of %d boards of %s on %s are of the old protocol and report nothing", boards-reporting, boards, o.Hardware, o.Channel)
+	}
+	return err
+}
+
+// tryPublish lists the boards that would move.
+func (s *session) tryPublish(found []*release.Release, wanted fleet.Offer) error {
+	now, err := s.goods()
+	if err != nil {
+		return err
+	}
+	m := s.newMover()
+	for _, statements := range byHardware(found) {
+		o, err := s.plan(statements, wanted)
+		if err != nil {
+			return err
+		}
+		r, err := s.findStatement(statements, o.Channel)
+		if err != nil {
+			return err
+		}
+		after := now
+		if r == nil {
+			last, err := s.fleet.Published(s.ctx(), o.Hardware, o.Channel)
+			if err != nil {
+				return err
+			}
+			r = supposed(statements[0], o.Channel, last+1)
+			after = &goods{release.NewCatalog(append(now.catalog.All(), r)...), now.offers}
+		}
+		o.Manifest, o.Sequence = r.Digest, r.Manifest.Sequences[o.Channel]
+		if err := m.group(s, o.Hardware, o.Channel, now, after.with(o)); err != nil {
+			return err
+		}
+	}
+	return m.end(s)
 }
 
 // byHardware groups statements, in the order in which they came.
@@ -120,6 +219,15 @@ func (s *session) statementFor(statements []*release.Release, channel string) (*
 }
 
 func (s *session) chooseStatement(statements []*release.Release, channel string) (*release.Release, error) {
+	r, err := s.findStatement(statements, channel)
+	if err != nil || r != nil {
+		return r, err
+	}
+	return s.restate(statements[0], channel)
+}
+
+// findStatement is chooseStatement where nothing may be signed: nil when there is none.
+func (s *session) findStatement(statements []*release.Release, channel string) (*release.Release, error) {
 	hardware := statements[0].Manifest.Hardware
 	offers, err := s.fleet.Offers(s.ctx())
 	if err != nil {
@@ -141,7 +249,7 @@ func (s *session) chooseStatement(statements []*release.Release, channel string)
 			return r, nil
 		}
 	}
-	return s.restate(statements[0], channel)
+	return nil, nil
 }
 
 // restate states the bytes of a release again, under the next sequence of channel.
@@ -181,51 +289,103 @@ func (s *session) restate(r *release.Release, channel string) (*release.Release,
 	return again, layout.Store(s.ctx(), again, attached...)
 }
 
-func (s *session) setPaused(paused bool) error {
-	return s.eachOffer(func(o *fleet.Offer) (string, error) {
-		o.Paused = paused
-		what := map[bool]string{true: "paused", false: "resumed"}[paused]
-		return what, s.fleet.Publish(s.ctx(), *o)
+func releasePause(s *session) error {
+	return s.eachOffer("release.pause", "paused", func(o *fleet.Offer) error {
+		o.Paused, o.Reason = true, s.cli.String("reason")
+		return nil
 	})
 }
 
-func releaseWithdraw(s *session) error {
-	return s.eachOffer(func(o *fleet.Offer) (string, error) {
-		return "withdrawn", s.fleet.Withdraw(s.ctx(), o.Hardware, o.Channel)
+func releaseResume(s *session) error {
+	return s.eachOffer("release.resume", "resumed", func(o *fleet.Offer) error {
+		o.Paused, o.Plan.Stopped, o.Reason = false, "", s.cli.String("reason")
+		if release.Stops(o.Plan) {
+			o.Plan.Since = time.Now().UTC()
+		}
+		return nil
 	})
 }
 
-// eachOffer does something to what a channel offers, of one hardware or of all.
-func (s *session) eachOffer(do func(*fleet.Offer) (done string, err error)) error {
+func releaseWithdraw(s *session) error { return s.eachOffer("", "withdrawn", nil) }
+
+// eachOffer does something to what a channel offers, of one hardware or of all: it
+// changes each offer, as it is then, or withdraws it where change is nil.
+func (s *session) eachOffer(action, done string, change func(*fleet.Offer) error) error {
 	channel, err := s.channel()
 	if err != nil {
 		return err
 	}
-	offers, err := s.fleet.Offers(s.ctx())
+	trial, err := dry(s.cli)
 	if err != nil {
 		return err
 	}
-	var what string
-	var touched []fleet.Offer
-	for _, o := range offers {
-		if hw := s.cli.String("hardware"); o.Channel != channel || hw != "" && o.Hardware != hw {
-			continue
+	offers, err := s.offersOn(channel, s.cli.String("hardware"))
+	if err != nil {
+		return err
+	}
+	if trial {
+		return s.tryEach(offers, change)
+	}
+	for i, o := range offers {
+		if change == nil {
+			err = s.fleet.Withdraw(s.ctx(), o.Hardware, o.Channel)
+		} else {
+			offers[i], err = s.fleet.ChangeOffer(s.ctx(), action, o.Hardware, o.Channel, change)
 		}
-		if what, err = do(&o); err != nil {
+		if err != nil {
 			return err
 		}
-		touched = append(touched, o)
 	}
-	if len(touched) == 0 {
-		return fmt.Errorf("channel %s offers nothing%s", channel, forHardware(s.cli.String("hardware")))
+	return s.answerOffers(done, offers)
+}
+
+// offersOn are what a channel offers, to one hardware or all; at least one.
+func (s *session) offersOn(channel, hardware string) (on []fleet.Offer, err error) {
+	offers, err := s.fleet.Offers(s.ctx())
+	if err != nil {
+		return nil, err
 	}
-	return s.answerOffers(what, touched)
+	for _, o := range offers {
+		if o.Channel == channel && (hardware == "" || o.Hardware == hardware) {
+			on = append(on, o)
+		}
+	}
+	if len(on) == 0 {
+		return nil, fmt.Errorf("channel %s offers nothing%s", channel, forHardware(hardware))
+	}
+	return on, nil
+}
+
+// tryEach lists the boards that would move.
+func (s *session) tryEach(offers []fleet.Offer, change func(*fleet.Offer) error) error {
+	now, err := s.goods()
+	if err != nil {
+		return err
+	}
+	m := s.newMover()
+	for _, o := range offers {
+		after := now.without(o.Hardware, o.Channel)
+		if change != nil {
+			if err := change(&o); err != nil {
+				return err
+			}
+			after = now.with(o)
+		}
+		if err := m.group(s, o.Hardware, o.Channel, now, after); err != nil {
+			return err
+		}
+	}
+	return m.end(s)
 }
 
 func (s *session) answerOffers(what string, offers []fleet.Offer) error {
 	return answer(s.cli, offers, func(w io.Writer) {
 		for _, o := range offers {
-			fmt.Fprintf(w, "%s %s for %s on %s, sequence %d, %d%%\n", what, o.Version, o.Hardware, o.Channel, o.Sequence, o.Percent)
+			reach := fmt.Sprintf("%d%%", o.Percent)
+			if len(o.Plan.Waves) > 0 {
+				reach = release.ReachText(o)
+			}
+			fmt.Fprintf(w, "%s %s for %s on %s, sequence %d, %s\n", what, o.Version, o.Hardware, o.Channel, o.Sequence, reach)
 		}
 	})
 }

@@ -13,8 +13,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/registry"
+	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/server"
 )
 
@@ -28,7 +28,7 @@ var serveVerb = &cli.Command{
 		"A release that is published, a board or a kind of hardware that is added is\n" +
 		"served without a restart. What cannot be read for a while leaves what was read\n" +
 		"before.\n\n" +
-		"The server writes nothing but its visits. A user who cannot write to the site may\n" +
+		"The server writes nothing but visits and reports. A user who cannot write to the site may\n" +
 		"run it, when the site belongs to root, and the user can read tcpboot.yaml, certs/,\n" +
 		"sitedocs/, the releases and the database with its -wal and -shm, and has --visits in\n" +
 		"a folder of its own. The one key it needs is the server's; without that, or its\n" +
@@ -66,14 +66,15 @@ func serve(s *session) error {
 	if err != nil {
 		return err
 	}
-	w := &watch{shelf: shelf, log: log}
-	w.look(s.ctx(), time.Now())
-	shelf.layout.line = nil // progress is not for a log
-	go shelf.layout.follow(s.ctx(), log)
 	visits, err := registry.OpenVisits(s.ctx(), s.visits())
 	if err != nil {
 		return err
 	}
+	shelf.ledger = &ledger{visits: visits, penalty: release.DefaultPenalty, log: log}
+	w := &watch{shelf: shelf, log: log}
+	w.look(s.ctx(), time.Now())
+	shelf.layout.line = nil // progress is not for a log
+	go shelf.layout.follow(s.ctx(), log)
 	book := newVisitBook(visits, log)
 	srv := &server.Server{Registry: s.fleet, Shelf: shelf, Log: log, Visits: book.add}
 	if srv.Secure, err = s.secure(shelf, visits, log); err != nil {
@@ -140,49 +141,5 @@ func (s *session) drain(srv *server.Server, signals chan os.Signal) error {
 	if err := srv.Shutdown(patience); err != nil {
 		return fmt.Errorf("downloads were cut off: %w", err)
 	}
-	return nil
-}
-
-// A visitBook writes visits in batches, so that no board waits for the disk.
-type visitBook struct {
-	visits *registry.Visits
-	log    *slog.Logger
-	in     chan fleet.Visit
-	done   chan struct{}
-}
-
-// backlog is how many visits may wait for the disk; more are dropped and said so.
-const backlog = 4096
-
-func newVisitBook(v *registry.Visits, log *slog.Logger) *visitBook {
-	b := &visitBook{visits: v, log: log, in: make(chan fleet.Visit, backlog), done: make(chan struct{})}
-	go b.write()
-	return b
-}
-
-func (b *visitBook) add(v fleet.Visit) {
-	select {
-	case b.in <- v:
-	default:
-		b.log.Warn("visit not recorded: the disk does not keep up", "mac", v.MAC.String())
-	}
-}
-
-func (b *visitBook) write() {
-	defer close(b.done)
-	for first := range b.in {
-		batch := []fleet.Visit{first}
-		for len(b.in) > 0 && len(batch) < backlog {
-			batch = append(batch, <-b.in)
-		}
-		if err := b.visits.Append(context.Background(), batch); err != nil {
-			b.log.Error("visits not recorded", "count", len(batch), "error", err)
-		}
-	}
-}
-
-func (b *visitBook) close() error {
-	close(b.in)
-	<-b.done
 	return nil
 }

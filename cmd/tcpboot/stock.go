@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -22,9 +23,11 @@ type stock struct {
 	fleet    *registry.Fleet
 	layout   *depot
 	settings *settings
+	ledger   *ledger // nil: nobody reports
 	now      atomic.Pointer[goods]
 
 	fleetSeen    *uint64       // nil: to be read
+	offered      []fleet.Offer // as published; what is stopped is not held back here
 	releasesSeen *bundle.Stamp // nil: to be read
 	unread       error         // what is amiss with the releases
 	notBefore    time.Time     // is that looked at again
@@ -51,8 +54,9 @@ const (
 func (s *stock) refresh(ctx context.Context) (change, error) {
 	inSettings, errSettings := s.settings.refresh()
 	inFleet, errFleet := s.refreshFleet(ctx)
+	inOffers, errOffers := s.refreshOffers(ctx)
 	inReleases, errReleases := s.refreshReleases(ctx)
-	return max(inSettings, inFleet, inReleases), errors.Join(errSettings, errFleet, errReleases)
+	return max(inSettings, inFleet, inOffers, inReleases), errors.Join(errSettings, errFleet, errOffers, errReleases)
 }
 
 func (s *stock) refreshFleet(ctx context.Context) (change, error) {
@@ -67,12 +71,21 @@ func (s *stock) refreshFleet(ctx context.Context) (change, error) {
 	if err != nil {
 		return nothing, err
 	}
-	s.fleetSeen = &stamp
-	have := s.now.Load()
-	if slices.Equal(have.offers, list) {
-		return devices, nil
+	s.fleetSeen, s.offered = &stamp, list
+	return devices, nil
+}
+
+// refreshOffers holds back what is stopped by what boards reported.
+func (s *stock) refreshOffers(ctx context.Context) (change, error) {
+	stops, err := s.ledger.stops(ctx)
+	if err != nil {
+		return nothing, err
 	}
-	s.now.Store(&goods{have.catalog, list})
+	held, have := release.Held(s.offered, stops), s.now.Load()
+	if slices.EqualFunc(have.offers, held, sameOffer) {
+		return nothing, nil
+	}
+	s.now.Store(&goods{have.catalog, held})
 	return offers, nil
 }
 
@@ -111,3 +124,5 @@ func (s *stock) putReleases(all []*release.Release, complete bool) change {
 	s.now.Store(&goods{catalog, have.offers})
 	return offers
 }
+
+func sameOffer(a, b fleet.Offer) bool { return reflect.DeepEqual(a, b) }

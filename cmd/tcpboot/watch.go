@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -24,8 +25,9 @@ type watch struct {
 // look reports whether boards that wait may have something now. What is offered
 // they get at once; a change of devices within calm of the last one is put off.
 func (w *watch) look(ctx context.Context, now time.Time) (recheck bool) {
+	judged := w.shelf.ledger.judge(ctx, w.shelf.offered, w.shelf.now.Load().catalog, now)
 	changed, err := w.shelf.refresh(ctx)
-	w.tell(err)
+	w.tell(errors.Join(judged, err))
 	w.stale = w.stale || changed != nothing
 	if !w.stale || changed < offers && now.Sub(w.last) < calm {
 		return false

@@ -32,11 +32,14 @@ func why(s *session) error {
 	if err != nil {
 		return err
 	}
+	if shelf.ledger, err = s.readLedger(); err != nil {
+		return err
+	}
+	defer shelf.ledger.close()
 	if _, err := shelf.refresh(s.ctx()); err != nil {
 		say(s.cli, "cannot read every release: %v", err)
 	}
-	have := shelf.now.Load()
-	choice, err := have.catalog.Pick(d, have.offers)
+	choice, err := shelf.choose(s.ctx(), d, time.Now())
 	if err != nil && !errors.Is(err, release.ErrNothing) {
 		return err
 	}

@@ -90,6 +90,8 @@ type Offer struct {
 	Percent   int       `json:"percent"` // of the boards, 0 … 100
 	Paused    bool      `json:"paused,omitempty"`
 	Published time.Time `json:"published"`
+	Plan      Plan      `json:"plan,omitzero"`
+	Reason    string    `json:"reason,omitempty"` // why it was published or held back, where somebody said so
 }
 
 // A Visit is one connection of a board to an image server.

@@ -21,7 +21,7 @@ var roles = []Role{
 	{Name: "tcpboot_admin", May: "everything but the schema, which is its owner's"},
 	{Name: "tcpboot_enrol", May: "enrol, rotate, change and revoke boards; sign CRLs"},
 	{Name: "tcpboot_publish", May: "number, publish and withdraw releases"},
-	{Name: "tcpboot_serve", May: "read devices and offers, write visits"},
+	{Name: "tcpboot_serve", May: "read devices and offers, write visits and reports"},
 	{Name: "tcpboot_radius", May: "read the views radcheck and radreply, and say which credential logged in"},
 }
 
@@ -45,6 +45,9 @@ func Grant(ctx context.Context, url string) (all []Role, err error) {
 		return nil, fmt.Errorf("registry %s: %w", server(url), err)
 	}
 	defer db.Close()
+	if err := migrate(ctx, db, postgresVisits, false); err != nil {
+		return nil, fmt.Errorf("visits %s: %w", server(url), told(err))
+	}
 	err = inTx(ctx, db, nil, func(tx *sql.Tx) error {
 		if err := run(ctx, tx, inPostgres.lockSchema); err != nil {
 			return err

@@ -3,13 +3,16 @@ package registry
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 )
 
-const selectOffer = "SELECT hardware, channel, version, manifest, sequence, percent, paused, published FROM offer"
+const selectOffer = "SELECT hardware, channel, version, manifest, sequence, percent, paused, published, plan, reason FROM offer"
 
 // Offers returns what every channel offers now, ordered by hardware and channel.
 func (f *Fleet) Offers(ctx context.Context) (offers []fleet.Offer, err error) {
@@ -23,24 +26,88 @@ func (f *Fleet) Offers(ctx context.Context) (offers []fleet.Offer, err error) {
 }
 
 func scanOffer(rows *sql.Rows) (o fleet.Offer, err error) {
-	var manifest, published string
-	err = rows.Scan(&o.Hardware, &o.Channel, &o.Version, &manifest, &o.Sequence, &o.Percent, &o.Paused, &published)
+	var manifest, published, plan string
+	err = rows.Scan(&o.Hardware, &o.Channel, &o.Version, &manifest, &o.Sequence, &o.Percent, &o.Paused, &published, &plan, &o.Reason)
 	if err != nil {
 		return o, err
 	}
-	err = errors.Join(parseHex(o.Manifest[:], manifest), parseTime(&o.Published, published))
+	err = errors.Join(parseHex(o.Manifest[:], manifest), parseTime(&o.Published, published), parsePlan(&o.Plan, plan))
 	return o, err
+}
+
+// planText is how a plan lies in the database: as JSON; the zero Plan is nothing.
+func planText(p fleet.Plan) (string, error) {
+	if reflect.ValueOf(p).IsZero() {
+		return "", nil
+	}
+	text, err := json.Marshal(p)
+	return string(text), err
+}
+
+func parsePlan(into *fleet.Plan, text string) error {
+	if text == "" {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		return fmt.Errorf("plan of an offer: %w", err)
+	}
+	return nil
 }
 
 // Publish puts an offer on its channel, in place of the one before. Its sequence
 // must be above every one that was published there, withdrawn or not, because
 // boards take no lower one. The same manifest may be published again, to change
-// Percent and Paused. A zero Published becomes now.
+// the rest. A zero Published becomes now.
 func (f *Fleet) Publish(ctx context.Context, o fleet.Offer) error {
 	if err := checkOffer(o); err != nil {
 		return fmt.Errorf("offer %s/%s: %w", o.Hardware, o.Channel, err)
 	}
 	return f.write(ctx, func(w *writer) error { return w.publish(o) })
+}
+
+// ChangeOffer makes an offer what change makes of it, and writes action into the
+// trail. change is handed the offer as it is while nobody else can change it, and
+// its error is returned as it stands; it may set Percent, Paused, Plan and Reason.
+// An offer that it leaves as it is leaves no trace.
+func (f *Fleet) ChangeOffer(ctx context.Context, action, hardware, channel string, change func(*fleet.Offer) error) (o fleet.Offer, err error) {
+	err = f.write(ctx, func(w *writer) error {
+		o, err = w.changeOffer(action, hardware, channel, change)
+		return err
+	})
+	return o, err
+}
+
+func (w *writer) changeOffer(action, hardware, channel string, change func(*fleet.Offer) error) (o fleet.Offer, err error) {
+	before, err := w.offer(hardware, channel, " AND withdrawn IS NULL")
+	switch {
+	case err != nil:
+		return o, err
+	case before.Sequence == 0:
+		return o, fmt.Errorf("offer %s/%s: nothing is offered there", hardware, channel)
+	}
+	o = before
+	o.Plan.Waves = slices.Clone(before.Plan.Waves)
+	if err := change(&o); err != nil {
+		return o, err
+	}
+	if err := checkOffer(o); err != nil {
+		return o, fmt.Errorf("offer %s/%s: %w", o.Hardware, o.Channel, err)
+	}
+	if reflect.DeepEqual(o, before) {
+		return o, nil
+	}
+	if err := w.put(o); err != nil {
+		return o, err
+	}
+	return o, w.audit(action, o.Hardware+"/"+o.Channel, o)
+}
+
+// offer reads what is or was offered; the zero Offer when nothing ever was.
+func (w *writer) offer(hardware, channel, only string) (o fleet.Offer, err error) {
+	for found, err := range query(w.ctx, w.tx, scanOffer, selectOffer+" WHERE hardware = $1 AND channel = $2"+only, hardware, channel) {
+		return found, err
+	}
+	return o, nil
 }
 
 func checkOffer(o fleet.Offer) error {
@@ -53,19 +120,16 @@ func checkOffer(o fleet.Offer) error {
 		return errors.New("no manifest")
 	}
 	return errors.Join(fleet.CheckName("hardware", o.Hardware), fleet.CheckName("channel", o.Channel),
-		fleet.CheckName("version", o.Version))
+		fleet.CheckName("version", o.Version), checkText("reason", o.Reason))
 }
 
 func (w *writer) publish(o fleet.Offer) error {
 	if o.Published.IsZero() {
 		o.Published = w.now
 	}
-	var last fleet.Offer
-	for before, err := range query(w.ctx, w.tx, scanOffer, selectOffer+" WHERE hardware = $1 AND channel = $2", o.Hardware, o.Channel) {
-		if err != nil {
-			return err
-		}
-		last = before
+	last, err := w.offer(o.Hardware, o.Channel, "")
+	if err != nil {
+		return err
 	}
 	again := o.Sequence == last.Sequence && o.Manifest == last.Manifest && o.Version == last.Version
 	if o.Sequence <= last.Sequence && !again {
@@ -80,12 +144,16 @@ func (w *writer) publish(o fleet.Offer) error {
 
 // put writes the offer, and sees to it that its sequence is not given again.
 func (w *writer) put(o fleet.Offer) error {
-	_, err := w.exec(`
-		INSERT INTO offer (hardware, channel, version, manifest, sequence, percent, paused, published)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+	plan, err := planText(o.Plan)
+	if err != nil {
+		return err
+	}
+	_, err = w.exec(`
+		INSERT INTO offer (hardware, channel, version, manifest, sequence, percent, paused, published, plan, reason)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (hardware, channel) DO UPDATE SET version = $3, manifest = $4, sequence = $5, percent = $6,
-			paused = $7, published = $8, withdrawn = NULL`,
-		o.Hardware, o.Channel, o.Version, o.Manifest.Hex(), int64(o.Sequence), o.Percent, o.Paused, timeText(o.Published))
+			paused = $7, published = $8, plan = $9, reason = $10, withdrawn = NULL`,
+		o.Hardware, o.Channel, o.Version, o.Manifest.Hex(), int64(o.Sequence), o.Percent, o.Paused, timeText(o.Published), plan, o.Reason)
 	if err != nil {
 		return err
 	}

@@ -372,6 +372,8 @@ func visit(t *testing.T, url string) error {
 	if got, last := v.Last(t.Context(), seen.MAC); err == nil && (last != nil || got != seen) {
 		err = fmt.Errorf("got %+v, %w", got, last)
 	}
+	said := fleet.Report{MAC: seen.MAC, Manifest: fleet.Sum(nil), Outcome: fleet.Activated, Time: seen.Time}
+	err = errors.Join(err, v.Report(t.Context(), []fleet.Report{said}), v.Stop(t.Context(), fleet.Stop{Manifest: said.Manifest, Time: seen.Time}))
 	return errors.Join(err, v.Close())
 }
 

@@ -27,7 +27,12 @@ const maxVisits = 2_000_000
 // kept. When there are more, claims that were sent nothing are forgotten first,
 // oldest first, and only then visits that were: whoever makes up MACs displaces
 // other made-up ones, and no board that was ever served.
+//
+// The same database holds what boards that proved themselves report of releases,
+// and which offers servers hold back for it: both are written where the registry
+// is only read.
 type Visits struct {
+	*dialect
 	db      *sql.DB
 	limit   int
 	unasked atomic.Int64 // visits appended since the boards were counted last
@@ -59,13 +64,13 @@ func openVisits(ctx context.Context, path string, readOnly bool) (*Visits, error
 		if err != nil {
 			return nil, fmt.Errorf("visits %s: %w", server(path), err)
 		}
-		return &Visits{db: db, limit: maxVisits}, nil
+		return &Visits{dialect: inPostgres, db: db, limit: maxVisits}, nil
 	}
 	db, err := openDatabase(ctx, path, visitsStore, readOnly)
 	if err != nil {
 		return nil, fmt.Errorf("visits %s: %w", path, err)
 	}
-	return &Visits{db: db, limit: maxVisits}, nil
+	return &Visits{dialect: inSQLite, db: db, limit: maxVisits}, nil
 }
 
 // Close releases the database.

@@ -190,3 +190,20 @@ func renewals(t *testing.T, v *registry.Visits) {
 	ok(v.EndRenewal(ctx, other))
 	holds()
 }
+
+// TestReports runs the contract on both databases.
+func TestReports(t *testing.T) {
+	for name, path := range map[string]func(t *testing.T) string{
+		"SQLite":     func(t *testing.T) string { return filepath.Join(t.TempDir(), "visits.db") },
+		"PostgreSQL": func(t *testing.T) string { return createOn(t, registrytest.Server(t)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, err := registry.OpenVisits(t.Context(), path(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer v.Close()
+			registrytest.RunReports(t, v)
+		})
+	}
+}

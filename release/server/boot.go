@@ -266,7 +266,10 @@ func (q *session) report() {
 	}
 	r.MAC, r.Time = q.device.MAC, q.Now()
 	if q.Secure.Reports != nil {
-		q.Secure.Reports(r)
+		if err := q.Secure.Reports(r); err != nil {
+			q.trouble("reports", err)
+			return
+		}
 	}
 	q.WriteHeader(http.StatusNoContent)
 	q.told(strings.TrimSpace(string(r.Outcome)+" "+string(r.Cause)), "", 0, nil)

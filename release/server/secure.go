@@ -21,7 +21,7 @@ import (
 type Secure struct {
 	Identity Identity
 	Library  Library
-	Reports  func(fleet.Report)            // gets what boards say of releases, like Server.Visits; nil: nobody
+	Reports  func(fleet.Report) error      // keeps what a board says of a release; after an error it says so again; nil: nobody does
 	Renew    func(Renewal) ([]byte, error) // the certificate in DER, or ErrNotYet; nil: boards cannot renew
 	Latches  Latches                       // nil: none but what the registry knows
 }

@@ -158,7 +158,7 @@ func openKeep(t *testing.T, renew func(server.Renewal) ([]byte, error)) *keep {
 		gone: map[fleet.Digest]bool{}, latched: map[fleet.MAC]bool{}, reports: make(chan fleet.Report, 100)}
 	k.house = build(t, server.Limits{})
 	k.Secure = &server.Secure{Identity: k.vault, Library: k.vault, Latches: k.vault, Renew: renew,
-		Reports: func(r fleet.Report) { k.reports <- r }}
+		Reports: func(r fleet.Report) error { k.reports <- r; return nil }}
 	k.Now = func() (now time.Time) {
 		k.locked(func() { now = time.Now().Add(k.ahead) })
 		return now

@@ -41,9 +41,44 @@ func offers(h *harness) {
 	h.ok(h.Publish(ctx, two))
 	list("paused", beta, two)
 
+	two.Reason = "as a trial"
+	two.Plan = fleet.Plan{Waves: []fleet.Wave{{Count: 5, Below: 1 << 32}, {Percent: 100}}, Since: h.clock.Now(), Advance: 95, Within: 3600, Stopped: "5 failed"}
+	h.ok(h.Publish(ctx, two))
+	list("planned", beta, two)
+	change := func(channel string, change func(*fleet.Offer) error) error {
+		_, err := h.ChangeOffer(ctx, "release.approve", "esp32", channel, change)
+		return err
+	}
+	h.ok(change("stable", func(o *fleet.Offer) error {
+		equal(h, "handed to change", *o, two)
+		o.Plan.Wave, o.Plan.Waves[0].Count = 1, 6
+		return nil
+	}))
+	two.Plan.Wave, two.Plan.Waves = 1, []fleet.Wave{{Count: 6, Below: 1 << 32}, {Percent: 100}}
+	list("changed", beta, two)
+	no := errors.New("not now")
+	for _, row := range []struct {
+		channel string
+		change  func(*fleet.Offer) error
+	}{
+		{"stable", func(o *fleet.Offer) error { o.Paused = false; return no }},
+		{"stable", func(o *fleet.Offer) error { o.Percent = 101; return nil }},
+		{"gamma", func(*fleet.Offer) error { return nil }},
+	} {
+		h.refused(func() error { return change(row.channel, row.change) })
+	}
+	before, err := h.Stamp(ctx)
+	h.ok(err)
+	h.ok(change("stable", func(*fleet.Offer) error { return nil }))
+	after, err := h.Stamp(ctx)
+	h.ok(err)
+	equal(h, "trail after no change", after, before)
+	list("not changed", beta, two)
+
 	h.ok(h.Withdraw(ctx, "esp32", "stable"))
 	list("withdrawn", beta)
 	h.refused(func() error { return h.Withdraw(ctx, "esp32", "stable") })
+	h.refused(func() error { return change("stable", func(o *fleet.Offer) error { o.Paused = false; return nil }) })
 	h.refused(func() error { return h.Publish(ctx, one) })
 	n, err := h.Number(ctx, "esp32", "1.2", []string{"stable"}, nil)
 	h.ok(err)
