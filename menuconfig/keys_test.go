@@ -103,10 +103,10 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-func TestFiles(t *testing.T) {
-	tree := fixture(t)
-	const port80 = "CONFIG_NET_PORT=80"
+const port80 = "CONFIG_NET_PORT=80"
 
+func TestSaving(t *testing.T) {
+	tree := fixture(t)
 	t.Run("save", func(t *testing.T) {
 		d := sit(t, tree, port80).press("enter j j enter 1 enter s")
 		d.has("saved sdkconfig")
@@ -137,6 +137,15 @@ func TestFiles(t *testing.T) {
 		before := string(d.files["sdkconfig"])
 		if d.press("enter space esc esc n"); !d.quit || string(d.files["sdkconfig"]) != before {
 			t.Errorf("quit: %v\n%s", d.quit, d.files["sdkconfig"])
+		}
+	})
+	t.Run("Ctrl-C asks too, and a second one means it", func(t *testing.T) {
+		d := sit(t, tree, port80).press("enter space v ctrl+c")
+		if d.has("Save them?"); d.quit {
+			t.Error("quit without a question")
+		}
+		if d.press("ctrl+c"); !d.quit {
+			t.Error("did not quit")
 		}
 	})
 	t.Run("do not quit", func(t *testing.T) {
@@ -174,6 +183,10 @@ func TestFiles(t *testing.T) {
 			t.Errorf("no heading in\n%s", d.files["sdkconfig.defaults"])
 		}
 	})
+}
+
+func TestLoading(t *testing.T) {
+	tree := fixture(t)
 	t.Run("load", func(t *testing.T) {
 		d := sit(t, tree, port80)
 		d.files["lab.defaults"] = []byte("  CONFIG_NET_SSID=\"van\"\nCONFIG_GONE=y\nnonsense\n")
@@ -199,6 +212,11 @@ func TestFiles(t *testing.T) {
 		d.press("o ctrl+u bin enter")
 		d.has("not loaded: bin:1")
 	})
+}
+
+// What a Session says beside the settings.
+func TestSessions(t *testing.T) {
+	tree := fixture(t)
 	t.Run("lines of no use are told at once", func(t *testing.T) {
 		s := sit(t, tree, "").model.session
 		s.Odd = []*kconfig.Error{{File: "sdkconfig", Line: 3, Column: 1, Why: "there is no option X", Text: "CONFIG_X=y"}}
