@@ -10,6 +10,7 @@ var (
 	cmakeRemark  = regexp.MustCompile(`#[^\n]*`)
 	cmakeCommand = regexp.MustCompile(`(?s)([A-Za-z_][A-Za-z0-9_]*)[ \t]*\(((?:[^()]|\([^()]*\))*)\)`)
 	cmakeWord    = regexp.MustCompile(`"[^"]*"|[^\s"]+`)
+	cmakeValue   = regexp.MustCompile(`\$(?:ENV)?\{[A-Za-z0-9_]+\}`)
 	registering  = regexp.MustCompile(`(?i)component_register|register_component|register_config_only_component|idf_component_mock`)
 )
 
@@ -20,18 +21,22 @@ var (
 // another one, by include, is taken to register it.
 func Registered(text, target string) bool {
 	c := &cmake{variables: map[string]string{"IDF_TARGET": target, "IDF_TARGET_ARCH": arch(target)}}
-	for _, m := range cmakeCommand.FindAllStringSubmatch(cmakeRemark.ReplaceAllString(text, ""), -1) {
-		switch name := strings.ToLower(m[1]); {
-		case c.block(name, m[2]) || !c.runs():
-		case name == "return":
-			return false
-		case registering.MatchString(name):
-			return true
-		default:
-			c.command(name, c.words(m[2]))
-		}
+	registered := !registering.MatchString(text)
+	c.follow(text, func(name string) bool {
+		registered = registered || registering.MatchString(name)
+		return !registering.MatchString(name) && name != "return"
+	})
+	return registered
+}
+
+// extraDirs are the EXTRA_COMPONENT_DIRS of a project's CMakeLists.txt.
+func extraDirs(text, dir, espidf, target string) []string {
+	c := &cmake{variables: map[string]string{"IDF_TARGET": target, "IDF_PATH": espidf}}
+	for _, name := range []string{"CMAKE_CURRENT_LIST_DIR", "CMAKE_CURRENT_SOURCE_DIR", "CMAKE_SOURCE_DIR"} {
+		c.variables[name] = dir
 	}
-	return !registering.MatchString(text)
+	c.follow(text, func(name string) bool { return name != "return" })
+	return strings.FieldsFunc(c.variables["EXTRA_COMPONENT_DIRS"], func(r rune) bool { return r == ';' || r == ' ' })
 }
 
 // arch is the processor of a chip: the build has it in a list of its own.
@@ -54,6 +59,21 @@ type cmake struct {
 // A branch is an if that is open: whether the part is taken that we are in, and
 // whether one was before.
 type branch struct{ taken, done bool }
+
+// follow goes through a file. It asks goOn for each command that has an effect
+// whether to go on behind it.
+func (c *cmake) follow(text string, goOn func(name string) bool) {
+	for _, m := range cmakeCommand.FindAllStringSubmatch(cmakeRemark.ReplaceAllString(text, ""), -1) {
+		name := strings.ToLower(m[1])
+		switch {
+		case c.block(name, m[2]) || !c.runs():
+		case !goOn(name):
+			return
+		default:
+			c.command(name, c.words(m[2]))
+		}
+	}
+}
 
 // runs reports whether commands have an effect here.
 func (c *cmake) runs() bool {
@@ -90,6 +110,8 @@ func (c *cmake) command(name string, words []string) {
 	switch {
 	case name == "set" && len(words) > 0:
 		c.variables[words[0]] = strings.Join(words[1:], ";")
+	case name == "list" && len(words) > 1 && words[0] == "APPEND":
+		c.variables[words[1]] = strings.TrimPrefix(c.variables[words[1]]+";"+strings.Join(words[2:], ";"), ";")
 	case name == "idf_build_get_property" && len(words) == 2:
 		c.variables[words[0]] = c.variables[words[1]]
 	}
@@ -99,11 +121,10 @@ func (c *cmake) command(name string, words []string) {
 func (c *cmake) words(text string) (words []string) {
 	text = strings.NewReplacer("(", " ( ", ")", " ) ").Replace(text)
 	for _, w := range cmakeWord.FindAllString(text, -1) {
-		w = strings.Trim(w, `"`)
-		if name, ok := strings.CutPrefix(w, "${"); ok && strings.HasSuffix(name, "}") {
-			w = c.variables[strings.TrimSuffix(name, "}")]
-		}
-		words = append(words, w)
+		words = append(words, cmakeValue.ReplaceAllStringFunc(strings.Trim(w, `"`), func(v string) string {
+			_, name, _ := strings.Cut(v, "{")
+			return c.variables[strings.TrimSuffix(name, "}")]
+		}))
 	}
 	return words
 }

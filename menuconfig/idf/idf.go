@@ -13,6 +13,7 @@
 //
 //	IDF_PATH/components/*        in byte order
 //	main                         of the project, also without a CMakeLists.txt
+//	EXTRA_COMPONENT_DIRS         of the project's CMakeLists.txt
 //	components/*                 of the project
 //	managed_components/*         of the project
 //	bootloader_components/*      of the project
@@ -196,6 +197,9 @@ func (p Project) components() (found []component, err error) {
 		add(p.below(path.Join(p.Path, "components")))
 	}
 	add([]string{path.Join(p.Dir, "main")})
+	for _, dir := range p.extra() {
+		add(dir)
+	}
 	add(p.below(path.Join(p.Dir, "components")))
 	add(p.below(path.Join(p.Dir, "managed_components")))
 	for _, dir := range append(dirs, p.below(path.Join(p.Dir, "bootloader_components"))...) {
@@ -206,6 +210,25 @@ func (p Project) components() (found []component, err error) {
 		found = append(found, c)
 	}
 	return found, nil
+}
+
+// extra returns what EXTRA_COMPONENT_DIRS names: components, and folders of them.
+func (p Project) extra() (lists [][]string) {
+	text, err := fs.ReadFile(p.Files, inside(path.Join(p.Dir, "CMakeLists.txt")))
+	if err != nil {
+		return nil
+	}
+	for _, dir := range extraDirs(string(text), p.Dir, p.Path, p.Target) {
+		if !path.IsAbs(dir) {
+			dir = path.Join(p.Dir, dir)
+		}
+		if dir = path.Clean(dir); len(p.existing(path.Join(dir, "CMakeLists.txt"))) > 0 {
+			lists = append(lists, []string{dir})
+		} else {
+			lists = append(lists, p.below(dir))
+		}
+	}
+	return lists
 }
 
 // below returns the components in a folder. One that is not there has none.

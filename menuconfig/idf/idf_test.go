@@ -35,9 +35,17 @@ func define(name string) string { return strings.ReplaceAll(option, "%s", name) 
 
 // app is a project with components of all kinds.
 var app = map[string]string{
-	"home/app/main/CMakeLists.txt":                    "idf_component_register()",
-	"home/app/main/Kconfig.projbuild":                 define("MAIN_BUILD"),
-	"home/app/main/Kconfig":                           define("MAIN"),
+	"home/app/main/CMakeLists.txt":    "idf_component_register()",
+	"home/app/main/Kconfig.projbuild": define("MAIN_BUILD"),
+	"home/app/main/Kconfig":           define("MAIN"),
+	"home/app/CMakeLists.txt": "set(EXTRA_COMPONENT_DIRS \"${CMAKE_CURRENT_LIST_DIR}/../shared\" one)\nif(IDF_TARGET STREQUAL esp32)\n" +
+		"list(APPEND EXTRA_COMPONENT_DIRS $ENV{IDF_PATH}/more)\nendif()\ninclude($ENV{IDF_PATH}/tools/cmake/project.cmake)\nproject(app)\n",
+	"home/shared/s1/CMakeLists.txt":                   "idf_component_register()",
+	"home/shared/s1/Kconfig":                          define("SHARED"),
+	"home/app/one/CMakeLists.txt":                     "idf_component_register()",
+	"home/app/one/Kconfig":                            define("ONE"),
+	"opt/idf/more/m/CMakeLists.txt":                   "idf_component_register()",
+	"opt/idf/more/m/Kconfig":                          define("MORE"),
 	"home/app/components/own/CMakeLists.txt":          "idf_component_register()",
 	"home/app/components/own/Kconfig":                 define("OWN"),
 	"home/app/components/own/sdkconfig.rename":        "CONFIG_WAS_OWN CONFIG_OWN\n",
@@ -102,7 +110,7 @@ func TestProjectOrder(t *testing.T) {
 			names = append(names, sym.Name)
 		}
 	}
-	if got := strings.Join(names, " "); got != "PART001_AT_BUILD MAIN_BUILD INSTEAD MAIN OWN GOT BOOT" {
+	if got := strings.Join(names, " "); got != "PART001_AT_BUILD MAIN_BUILD INSTEAD MAIN SHARED ONE MORE OWN GOT BOOT" {
 		t.Errorf("order %s", got)
 	}
 	if s.Tree().Symbol("PART005_OPTION_4") != nil {
@@ -123,7 +131,7 @@ func TestAlone(t *testing.T) {
 	for _, sym := range s.Tree().Symbols {
 		names = append(names, sym.Name)
 	}
-	if got := strings.Join(names, " "); got != "IDF_TARGET MAIN_BUILD MAIN OWN INSTEAD GOT BOOT" {
+	if got := strings.Join(names, " "); got != "IDF_TARGET MAIN_BUILD MAIN SHARED ONE OWN INSTEAD GOT BOOT" {
 		t.Errorf("options %s", got)
 	}
 	if v := s.Value(s.Tree().Symbol("IDF_TARGET")); v.Text != "esp32c3" {
@@ -183,6 +191,7 @@ func TestRegistered(t *testing.T) {
 
 // Whatever a file says, it is followed to its end.
 func FuzzRegistered(f *testing.F) {
+	f.Add("set(EXTRA ${A}/$ENV{B})\nlist(APPEND EXTRA c)\nfunction(f)\nreturn()\nendfunction()", "esp32c3")
 	f.Add("idf_build_get_property(t IDF_TARGET)\nif(NOT (t IN_LIST known OR A AND B))\nreturn()\nendif()\nidf_component_register()", "esp32")
 	f.Fuzz(func(t *testing.T, text, target string) { idf.Registered(text, target) })
 }
