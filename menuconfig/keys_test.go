@@ -19,6 +19,7 @@ func TestKeys(t *testing.T) {
 	}{
 		{"space toggles", "", "enter space", "NET=n", "NET y → n"},
 		{"enter toggles", "", "enter enter", "NET=n", "›• [ ] Use the network"},
+		{"a line feed is Enter too", "", "ctrl+j", "", "(Top) › Network"},
 		{"n and y", "", "enter n y", "NET=y", "[*] Use the network"},
 		{"y on a menu does nothing", "", "y n", "NET=y", "›      Network"},
 		{"right and l open, left and h go back", "", "l h right left", "", "›      Network"},
@@ -74,6 +75,12 @@ func TestKeys(t *testing.T) {
 		{"and shows them in the menu", "CONFIG_SECURE=y", "j enter j ? tab enter m", "", "›  [*] Boot signed images alone"},
 		{"links go round", "CONFIG_SECURE=y", "j enter j ? shift+tab shift+tab tab enter", "", "SECURE"},
 		{"keys from info", "", "? ?", "", "F1 p"},
+		{"text scrolls to its end", "", "enter end ? G", "", "default NET_EAP_TLS\n"},
+		{"and back", "", "enter end ? end g pgdown pgup j k space home", "", " How a board logs in  NET_EAP\n"},
+		{"how much is to come", "", "enter end ?", "", " more line"},
+		{"a list is walked", "", "enter space v G g pgdown pgup j j k", "", "›   NET_SSID"},
+		{"the last of a list", "", "enter space v end", "", "›   NET_EAP_TTLS"},
+		{"reports close", "", "e down esc", "", "›      Network"},
 		{"copy", "", "enter ? c", "", "copied"},
 		{"a command from the keys", "", "p beside enter enter", "", "Use the network <NET>"},
 		{"jump from the changes", "CONFIG_NET_PORT=80", "enter j j enter ctrl+u 81 enter home h v enter", "", "›•   (81) Port"},
@@ -86,6 +93,9 @@ func TestKeys(t *testing.T) {
 		{"hidden entries, and not", "", "a a j enter", "", "Nothing yet"},
 		{"leaving what is hidden", "", "a / unsafe enter a", "", "(Top) › Security\n"},
 		{"no jump to come back from", "", "b", "", "no jump to come back from"},
+		{"a comment is not changed", "", "down enter down down down space", "", "›  *** Fuses"},
+		{"y on a number does nothing", "", "enter j j y", "NET_PORT=8123", "(8123) Port"},
+		{"space opens what is no value", "", "space", "", "(Top) › Network"},
 		{"keys that are none", "", "z Z ctrl+t delete", "", "›      Network"},
 	}
 	tree := fixture(t)
