@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +19,8 @@ import (
 // withLayers puts what the site says of a board's loader into its delivery. A line
 // that would have no effect is an error: a build would drop it without a word.
 func (s *session) withLayers(files delivery.Files, d fleet.Device, h release.Hardware, level int) error {
-	handed, err := kconfig.ReadDefaults(delivery.DefaultsFile, files[delivery.DefaultsFile])
+	place := s.site.Path("boards", delivery.Path(d.MAC), delivery.DefaultsFile)
+	handed, err := kconfig.ReadDefaults(place, files[delivery.DefaultsFile])
 	if err != nil {
 		return err
 	}
@@ -28,7 +31,7 @@ func (s *session) withLayers(files delivery.Files, d fleet.Device, h release.Har
 	if conf.layers, err = s.layers(subject{hardware: h.Name, board: &d.MAC}); err != nil {
 		return err
 	}
-	if err := conf.stack(handed, h, level); err != nil {
+	if err := conf.stack(layer{"delivery", place, handed}, h, level); err != nil {
 		return err
 	}
 	if _, err := delivery.Merge(handed, conf.wanted()); err != nil {
@@ -45,7 +48,7 @@ func (s *session) withLayers(files delivery.Files, d fleet.Device, h release.Har
 
 // stack puts the layers between what a board was handed and what the level of its
 // loader demands, and refuses what does not hold there.
-func (conf *configuration) stack(handed *kconfig.Config, h release.Hardware, level int) error {
+func (conf *configuration) stack(handed layer, h release.Hardware, level int) error {
 	demanded, err := delivery.LoaderOptions(h.Chip, h.MinRevision, string(h.Scheme), level)
 	if err != nil {
 		return err
@@ -54,7 +57,7 @@ func (conf *configuration) stack(handed *kconfig.Config, h release.Hardware, lev
 	if err := conf.demand(name, demanded); err != nil {
 		return err
 	}
-	conf.files = append(conf.files, handed)
+	conf.files = append(conf.files, handed.config)
 	for _, l := range conf.layers {
 		conf.files = append(conf.files, l.config)
 	}
@@ -62,30 +65,38 @@ func (conf *configuration) stack(handed *kconfig.Config, h release.Hardware, lev
 		conf.files = append(conf.files, fixed(name, known).config)
 	}
 	conf.evaluate()
-	return conf.holdFrom(delivery.DefaultsFile, name)
+	return conf.holdFrom(handed.file, name)
 }
 
 // loaderOptions are the options of a loader's project, or of the loader that we
-// lay down, with what the project's own defaults say. At level 0 an ESP-IDF that
-// we do not know is none: it may be that of 2017.
+// lay down, with what the project's own files say. At level 0 an ESP-IDF that we
+// do not know is none: it may be that of 2017.
 func (s *session) loaderOptions(h release.Hardware, level int) (*configuration, error) {
 	c := s.cli
-	dir := c.Path("project")
-	p := project{dir: s.site.Path(), target: string(h.Chip), loader: true}
-	if dir != "" {
-		var err error
-		if p.dir, err = filepath.Abs(dir); err != nil {
-			return nil, err
-		}
-		if usual := filepath.Join(dir, delivery.DefaultsFile); fileExists(usual) {
-			p.defaults = []string{usual}
-		}
-	}
-	p.espidf = c.Path("idf")
+	p := project{dir: s.site.Path(), target: string(h.Chip), espidf: c.Path("idf"), loader: true}
 	if _, err := idf.Targets(os.DirFS("/"), p.espidf); err != nil && level == 0 {
 		p.espidf = ""
 	}
-	return p.configuration(c)
+	dir := c.Path("project")
+	if dir == "" {
+		return p.configuration(c)
+	}
+	var err error
+	if p.dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	if usual := filepath.Join(dir, delivery.DefaultsFile); fileExists(usual) {
+		p.defaults = []string{usual}
+	}
+	p.existing, err = readConfig(filepath.Join(dir, "sdkconfig"), kconfig.Read)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	conf, err := p.configuration(c)
+	if err == nil && p.existing != nil {
+		conf.files = append(conf.files, p.existing)
+	}
+	return conf, err
 }
 
 // known are the options of a level that an ESP-IDF is asked for: none without one,

@@ -104,6 +104,11 @@ func (conf *configuration) set(text string) (*kconfig.Symbol, error) {
 	if delivery.Secret(sym.Name) {
 		return nil, usageError{&secretError{sym.Name}}
 	}
+	if sym.Type == kconfig.TypeString {
+		if err := (kconfig.Assignment{Name: sym.Name, Value: kconfig.String(value)}).Check(); err != nil {
+			return nil, err // no file could hold it
+		}
+	}
 	return sym, conf.settings.Set(sym.Name, kconfig.Value{Type: sym.Type, Text: value})
 }
 

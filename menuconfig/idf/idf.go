@@ -79,7 +79,7 @@ const (
 )
 
 // alone is the first file of a project without ESP-IDF.
-const alone = `mainmenu "Configuration of the project alone"
+const alone = `mainmenu "Project configuration, without ESP-IDF"
 
 config IDF_TARGET
     string

@@ -1,6 +1,8 @@
 package kconfig
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -119,4 +121,35 @@ func checkRoundTrip(t *testing.T, s *Settings) {
 // lost at the end of its line.
 func readable(sym *Symbol, text string) bool {
 	return nameText.MatchString(sym.Name) && (sym.Type == TypeString || trimRight(text) == text)
+}
+
+// Whatever a client says, it gets one line of JSON, and what was chosen reads
+// back; a report on it can be written too.
+func FuzzServer(f *testing.F) {
+	for _, text := range []string{
+		`{"version":3,"set":{"NET":true,"PORT":9000,"SLOT":"1f","GAIN":2.5,"SSID":"a\"b"}}`, `{"version":2,"reset":["all"]}`,
+		`{"version":1,"load":"x"}`, `{"version":3,"save":null,"set":{"NET":1,"NONE":[]}}`, `{"version":9}`, `[]`, `{`,
+	} {
+		f.Add([]byte(text), []byte("CONFIG_NET=y\nCONFIG_NET=n\n# default:\nCONFIG_MODE_A=y\nCONFIG_HIDDEN=1\n"))
+	}
+	f.Fuzz(func(t *testing.T, request, file []byte) {
+		tree := mustParse(t, radio)
+		r := tree.Report()
+		if c, err := Read("sdkconfig", file); err == nil {
+			r.Load(c, nil, true)
+		}
+		var report map[string]any
+		if err := json.Unmarshal(r.JSON(), &report); err != nil {
+			t.Fatalf("report: %v", err)
+		}
+		v := &Server{Settings: r.Settings, Load: func(string) ([]byte, error) { return file, nil }, Save: func(string, []byte) error { return nil }}
+		answer := v.Answer(request)
+		var o map[string]any
+		if err := json.Unmarshal(answer, &o); err != nil || bytes.Count(answer, []byte("\n")) != 1 {
+			t.Fatalf("%v: %q", err, answer)
+		}
+		if _, err := Read("again", v.Settings.Sdkconfig()); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
