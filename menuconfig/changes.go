@@ -179,13 +179,15 @@ func (d differences) press(m Model, k key) (Model, tea.Cmd) {
 		d.list = l
 		return m.replace(d), nil
 	}
-	switch k.name {
-	case "y", "n":
-		if d.quitting {
-			return d.answer(m.close(), k.name)
-		}
-	case "ctrl+c":
+	switch {
+	case d.quitting && k.name == "y":
+		return m.close().save(true)
+	case d.quitting && (k.name == "n" || k.name == "ctrl+c"):
 		return m, tea.Quit
+	}
+	switch k.name {
+	case "ctrl+c":
+		return quit(m.close())
 	case "esc", "q", "left", "h", "backspace", "v":
 		return m.close(), nil
 	case "tab":
@@ -207,13 +209,6 @@ func (d differences) press(m Model, k key) (Model, tea.Cmd) {
 		}
 	}
 	return m, nil
-}
-
-func (d differences) answer(m Model, key string) (Model, tea.Cmd) {
-	if key == "y" {
-		return m.save(true)
-	}
-	return m, tea.Quit
 }
 
 // takeBack gives a symbol the value that it has in what is compared with; a

@@ -19,6 +19,7 @@ func TestKeys(t *testing.T) {
 	}{
 		{"space toggles", "", "enter space", "NET=n", "NET y → n"},
 		{"enter toggles", "", "enter enter", "NET=n", "›• [ ] Use the network"},
+		{"a line feed is Enter too", "", "ctrl+j", "", "(Top) › Network"},
 		{"n and y", "", "enter n y", "NET=y", "[*] Use the network"},
 		{"y on a menu does nothing", "", "y n", "NET=y", "›      Network"},
 		{"right and l open, left and h go back", "", "l h right left", "", "›      Network"},
@@ -74,6 +75,12 @@ func TestKeys(t *testing.T) {
 		{"and shows them in the menu", "CONFIG_SECURE=y", "j enter j ? tab enter m", "", "›  [*] Boot signed images alone"},
 		{"links go round", "CONFIG_SECURE=y", "j enter j ? shift+tab shift+tab tab enter", "", "SECURE"},
 		{"keys from info", "", "? ?", "", "F1 p"},
+		{"text scrolls to its end", "", "enter end ? G", "", "default NET_EAP_TLS\n"},
+		{"and back", "", "enter end ? end g pgdown pgup j k space home", "", " How a board logs in  NET_EAP\n"},
+		{"how much is to come", "", "enter end ?", "", " more line"},
+		{"a list is walked", "", "enter space v G g pgdown pgup j j k", "", "›   NET_SSID"},
+		{"the last of a list", "", "enter space v end", "", "›   NET_EAP_TTLS"},
+		{"reports close", "", "e down esc", "", "›      Network"},
 		{"copy", "", "enter ? c", "", "copied"},
 		{"a command from the keys", "", "p beside enter enter", "", "Use the network <NET>"},
 		{"jump from the changes", "CONFIG_NET_PORT=80", "enter j j enter ctrl+u 81 enter home h v enter", "", "›•   (81) Port"},
@@ -86,6 +93,9 @@ func TestKeys(t *testing.T) {
 		{"hidden entries, and not", "", "a a j enter", "", "Nothing yet"},
 		{"leaving what is hidden", "", "a / unsafe enter a", "", "(Top) › Security\n"},
 		{"no jump to come back from", "", "b", "", "no jump to come back from"},
+		{"a comment is not changed", "", "down enter down down down space", "", "›  *** Fuses"},
+		{"y on a number does nothing", "", "enter j j y", "NET_PORT=8123", "(8123) Port"},
+		{"space opens what is no value", "", "space", "", "(Top) › Network"},
 		{"keys that are none", "", "z Z ctrl+t delete", "", "›      Network"},
 	}
 	tree := fixture(t)
@@ -103,10 +113,10 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-func TestFiles(t *testing.T) {
-	tree := fixture(t)
-	const port80 = "CONFIG_NET_PORT=80"
+const port80 = "CONFIG_NET_PORT=80"
 
+func TestSaving(t *testing.T) {
+	tree := fixture(t)
 	t.Run("save", func(t *testing.T) {
 		d := sit(t, tree, port80).press("enter j j enter 1 enter s")
 		d.has("saved sdkconfig")
@@ -137,6 +147,15 @@ func TestFiles(t *testing.T) {
 		before := string(d.files["sdkconfig"])
 		if d.press("enter space esc esc n"); !d.quit || string(d.files["sdkconfig"]) != before {
 			t.Errorf("quit: %v\n%s", d.quit, d.files["sdkconfig"])
+		}
+	})
+	t.Run("Ctrl-C asks too, and a second one means it", func(t *testing.T) {
+		d := sit(t, tree, port80).press("enter space v ctrl+c")
+		if d.has("Save them?"); d.quit {
+			t.Error("quit without a question")
+		}
+		if d.press("ctrl+c"); !d.quit {
+			t.Error("did not quit")
 		}
 	})
 	t.Run("do not quit", func(t *testing.T) {
@@ -174,6 +193,10 @@ func TestFiles(t *testing.T) {
 			t.Errorf("no heading in\n%s", d.files["sdkconfig.defaults"])
 		}
 	})
+}
+
+func TestLoading(t *testing.T) {
+	tree := fixture(t)
 	t.Run("load", func(t *testing.T) {
 		d := sit(t, tree, port80)
 		d.files["lab.defaults"] = []byte("  CONFIG_NET_SSID=\"van\"\nCONFIG_GONE=y\nnonsense\n")
@@ -199,6 +222,11 @@ func TestFiles(t *testing.T) {
 		d.press("o ctrl+u bin enter")
 		d.has("not loaded: bin:1")
 	})
+}
+
+// What a Session says beside the settings.
+func TestSessions(t *testing.T) {
+	tree := fixture(t)
 	t.Run("lines of no use are told at once", func(t *testing.T) {
 		s := sit(t, tree, "").model.session
 		s.Odd = []*kconfig.Error{{File: "sdkconfig", Line: 3, Column: 1, Why: "there is no option X", Text: "CONFIG_X=y"}}

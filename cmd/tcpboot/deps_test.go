@@ -79,6 +79,7 @@ func TestDutiesStayInTheirRooms(t *testing.T) {
 	duties := map[string][]string{
 		"database/sql":             {"pki/registry"},
 		"github.com/urfave/cli/v2": {"cmd/tcpboot"},
+		"charm.land/bubbletea/v2":  {"menuconfig"},
 		"flag":                     {"cmd/tcpboot-bench", "cmd/tcpboot-demo"},
 		"math/rand":                nil,
 		"unsafe":                   nil,

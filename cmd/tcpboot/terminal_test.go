@@ -20,9 +20,9 @@ import (
 //	wheel up|down                        turn the wheel
 //	resize 60x20
 //	screen REGEXP                        wait until that is to be seen
-//	colours, ! colours                   whether any are
+//	colours [REGEXP], ! colours          those of the screen, as SGR sequences; or none
 //
-// When the command ends, "exit status N" is to be seen.
+// The terminal's own background is BACKGROUND, where that is set. When the command ends, "exit status N" is to be seen.
 
 // tmux asks the server of the script's terminal.
 func tmux(ts *testscript.TestScript, args ...string) string {
@@ -52,7 +52,11 @@ func cmdTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() { ts.Check(tmuxAt(ts, socket, []string{"kill-server"}).Run()) })
 	x, y, _ := strings.Cut(args[0], "x")
 	run := fmt.Sprintf(`%s; echo "exit status $?"; exec cat`, strings.Join(args[1:], " "))
-	open := []string{"new-session", "-d", "-x", x, "-y", y}
+	open := []string{"start-server", ";"}
+	if colour := ts.Getenv("BACKGROUND"); colour != "" {
+		open = append(open, "set", "-g", "window-style", "bg="+colour, ";")
+	}
+	open = append(open, "new-session", "-d", "-x", x, "-y", y)
 	for _, name := range []string{"NO_COLOR", "TCPBOOT_PASSPHRASE_FILE"} {
 		open = append(open, "-e", name+"="+ts.Getenv(name))
 	}
@@ -82,21 +86,25 @@ func cmdResize(ts *testscript.TestScript, neg bool, args []string) {
 	tmux(ts, "resize-window", "-x", x, "-y", y)
 }
 
-// cmdScreen looks until what is wanted is there. Each look runs a program, which
-// is pause enough.
 func cmdScreen(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: screen REGEXP")
 	}
-	want, err := regexp.Compile("(?m)" + args[0])
+	lookFor(ts, args[0], "capture-pane", "-p")
+}
+
+// lookFor looks until what is wanted is there. Each look runs a program, which is
+// pause enough.
+func lookFor(ts *testscript.TestScript, expr string, capture ...string) {
+	want, err := regexp.Compile("(?m)" + expr)
 	ts.Check(err)
 	for until := time.Now().Add(patience); ; {
-		shown := tmux(ts, "capture-pane", "-p")
+		shown := tmux(ts, capture...)
 		if want.MatchString(shown) {
 			return
 		}
 		if time.Now().After(until) {
-			ts.Fatalf("%s is not to be seen:\n%s", args[0], shown)
+			ts.Fatalf("%s is not to be seen:\n%s", expr, shown)
 		}
 	}
 }
@@ -104,7 +112,9 @@ func cmdScreen(ts *testscript.TestScript, neg bool, args []string) {
 var colour = regexp.MustCompile(`\x1b\[([0-9;]*;)?(3[0-8]|4[0-8]|9[0-7])[;m]`)
 
 func cmdColours(ts *testscript.TestScript, neg bool, args []string) {
-	if shown := tmux(ts, "capture-pane", "-e", "-p"); colour.MatchString(shown) == neg {
+	if !neg && len(args) == 1 {
+		lookFor(ts, args[0], "capture-pane", "-p", "-e")
+	} else if shown := tmux(ts, "capture-pane", "-e", "-p"); colour.MatchString(shown) == neg {
 		ts.Fatalf("colours: want %v, on\n%q", !neg, shown)
 	}
 }

@@ -79,3 +79,17 @@ func TestIDs(t *testing.T) {
 		t.Errorf("%v, want %s", got, want)
 	}
 }
+
+// A menu is hidden by its own visible if too, and what is in an expression can be
+// asked for.
+func TestMissingOfAMenu(t *testing.T) {
+	tree := mustParse(t, "config A\n bool\nconfig B\n bool\nmenu \"M\"\n depends on !A\n visible if A && (B || C = \"x\" || A)\nendmenu\n")
+	n := tree.Root.Children[2]
+	missing := tree.Settings().Missing(n)
+	if got := fmt.Sprint(missing); got != `[A B || C = "x" || A]` {
+		t.Error(got)
+	}
+	if got := fmt.Sprint(missing[1].Symbols()); got != "[B A]" {
+		t.Error(got)
+	}
+}
