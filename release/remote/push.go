@@ -116,13 +116,11 @@ func (p *pusher) taken(one *bundle.Packed) error {
 	return p.repo.fault(p.version+" for "+one.Release.Manifest.Hardware, bundle.ErrVersionTaken)
 }
 
-// release sends a release and what is attached to it.
+// release sends a release after what is attached to it: whoever finds the release
+// finds that too, also when this ends here.
 func (p *pusher) release(ctx context.Context, one *bundle.Packed) error {
-	if err := p.manifest(ctx, group(p.version), one.Descriptor, one.Text, one.Layers); err != nil {
-		return err
-	}
 	attached, err := p.layout.Attached(ctx, one)
-	if err != nil || len(attached) == 0 {
+	if err != nil {
 		return err
 	}
 	of := group(one.Descriptor.Digest.String())
@@ -131,7 +129,12 @@ func (p *pusher) release(ctx context.Context, one *bundle.Packed) error {
 			return err
 		}
 	}
-	return p.settleAttached(ctx, one.Descriptor, of)
+	if len(attached) > 0 {
+		if err := p.settleAttached(ctx, one.Descriptor, of); err != nil {
+			return err
+		}
+	}
+	return p.manifest(ctx, group(p.version), one.Descriptor, one.Text, one.Layers)
 }
 
 // group begins the own tags of all manifests that belong together.

@@ -2,8 +2,11 @@ package remote
 
 import (
 	"context"
+	"net/http"
+	"strings"
 	"testing"
 
+	"github.com/tcpboot/tcpboot/release/attest"
 	"github.com/tcpboot/tcpboot/release/bundle"
 )
 
@@ -54,4 +57,33 @@ func TestAttachToIndex(t *testing.T) {
 			t.Errorf("a list with more in it: %s, written %v", next, wrote)
 		}
 	})
+}
+
+// Whoever finds a release in the registry finds what goes with it, whenever a push
+// of it has ended.
+func TestAttachedComesFirst(t *testing.T) {
+	r := cut(t, "1.0", "esp32", 1)
+	s := newShelf(t)
+	if err := s.Store(context.Background(), r, bundle.Attachment{Name: "a", Kind: attest.BundleType, Data: []byte("{}")}); err != nil {
+		t.Fatal(err)
+	}
+	subject := s.packed(t, "1.0")[0].Descriptor
+	for _, referrers := range []bool{true, false} {
+		var host string
+		looked := 0
+		host = inMemory(t, referrers, func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				if req.Method == http.MethodPut && strings.Contains(req.URL.Path, "/manifests/"+group("1.0")) {
+					looked++
+					if got := attached(t, host, subject); len(got) != 1 {
+						t.Errorf("referrers API %v: the release comes with %v attached, want 1", referrers, got)
+					}
+				}
+				next.ServeHTTP(w, req)
+			})
+		})
+		if s.push(t, host, "1.0", ""); looked != 1 {
+			t.Errorf("referrers API %v: the release was put %d times, want once", referrers, looked)
+		}
+	}
 }
