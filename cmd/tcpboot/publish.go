@@ -156,7 +156,7 @@ func (s *session) restate(r *release.Release, channel string) (*release.Release,
 	if err := s.verifyWhole(whole); err != nil {
 		return nil, err
 	}
-	key, err := s.signingKey()
+	key, err := s.releaseSigner()
 	if err != nil {
 		return nil, err
 	}

@@ -160,7 +160,7 @@ func (s *session) provedPacked(layout *depot, version string) ([]*bundle.Packed,
 
 // signPacked attaches to each the signatures for cosign that it lacks.
 func (s *session) signPacked(layout *depot, all []*bundle.Packed) error {
-	key, err := s.signingKey()
+	key, err := s.releaseSigner()
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (s *session) signPacked(layout *depot, all []*bundle.Packed) error {
 	return nil
 }
 
-func (s *session) signingKey() (sign.Release, error) {
+func (s *session) releaseSigner() (sign.Release, error) {
 	signer, err := s.keys.open("release")
 	if err != nil {
 		return sign.Release{}, err
@@ -183,7 +183,7 @@ func (s *session) signingKey() (sign.Release, error) {
 // signIndex attaches a signature to what the tag of the version names now, unless it
 // has one.
 func (s *session) signIndex(repo *remote.Repository, version string, done *remote.Push) error {
-	key, err := s.signingKey()
+	key, err := s.releaseSigner()
 	if err != nil {
 		return err
 	}
