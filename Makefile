@@ -39,7 +39,8 @@ test: peers lint ## everything CI checks
 	CGO_ENABLED=1 $(GO) test -race -timeout 18m -run '$(RACED)' ./cmd/tcpboot
 	$(GO) test -timeout 18m ./cmd/tcpboot
 	@set -e; for h in cmd/sigstore-kms $(HELPERS); do CGO_ENABLED=1 $(GO) test -C $$h -race ./...; done
-	@set -e; for m in $(CLOUDS) $(ORACLES); do $(GO) test -C $$m ./...; done
+	@set -e; for m in $(CLOUDS); do $(GO) test -C $$m ./...; done
+	@set -e; for m in $(ORACLES); do $(GO) test -C $$m -count 1 ./...; done # what they build is not in their cache key
 
 .PHONY: lint
 lint:

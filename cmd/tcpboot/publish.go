@@ -10,7 +10,6 @@ import (
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release"
-	"github.com/tcpboot/tcpboot/release/sign"
 )
 
 var channelFlag = &cli.StringFlag{Name: "channel", Usage: "channel `CH` (default: the site's)"}
@@ -265,11 +264,7 @@ func (s *session) restate(r *release.Release, channel string) (*release.Release,
 	if err := s.verifyWhole(whole); err != nil {
 		return nil, err
 	}
-	signer, err := s.keys.open("release")
-	if err != nil {
-		return nil, err
-	}
-	key, err := sign.NewRelease(signer)
+	key, err := s.releaseSigner()
 	if err != nil {
 		return nil, err
 	}
