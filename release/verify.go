@@ -150,13 +150,13 @@ func (r *Report) image(m *Manifest, image []byte, trust Trust) error {
 	if len(image) == espimage.SignedSize(im.Length, espimage.V1) {
 		return r.signatureV1(image, trust.AppV1)
 	}
-	return r.signature(image, trust.App)
+	return r.signature(im, image, trust.App)
 }
 
 // signature proves a Secure Boot V2 signature, as a board does that looks at
 // block 0 alone.
-func (r *Report) signature(image []byte, keys []fleet.Digest) error {
-	found, err := espimage.Inspect(image)
+func (r *Report) signature(im *espimage.Image, image []byte, keys []fleet.Digest) error {
+	found, err := im.Inspect(image)
 	if err != nil {
 		return badImage(err)
 	}
