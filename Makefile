@@ -7,6 +7,9 @@ GOVULNCHECK := v1.8.0
 PEERS       := gcc libc6-dev git openssl sqlite3 freeradius freeradius-utils freeradius-postgresql eapoltest \
                postgresql hostapd wpasupplicant iproute2 softhsm2 opensc age docker-registry
 HELPERS     := cmd/sigstore-kms-pkcs11
+# tests that are Go modules of their own, because the peer that judges is heavy
+ORACLES     := release/attest/sigstoretest
+COSIGN      := github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
 # of cmd/tcpboot, what has goroutines of its own; the others run one process after
 # another, and are raced by "make soak"
 RACED       := ^Test(Depot|Fault|Hardware|Image|SecondSignal|Serve|Shelf|Sightings|SlowImage|Spool|Watch)
@@ -33,18 +36,25 @@ test: peers lint ## everything CI checks
 	CGO_ENABLED=1 $(GO) test -race -timeout 18m -run '$(RACED)' ./cmd/tcpboot
 	$(GO) test -timeout 18m ./cmd/tcpboot
 	@set -e; for h in $(HELPERS); do CGO_ENABLED=1 $(GO) test -C $$h -race ./...; done
+	@set -e; for o in $(ORACLES); do $(GO) test -C $$o ./...; done
 
 .PHONY: lint
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
-	@set -e; for h in $(HELPERS); do (cd $$h && CGO_ENABLED=1 $(GO) vet ./... && CGO_ENABLED=1 $(GO) run $(STATICCHECK) ./...); done
+	@set -e; for h in $(HELPERS) $(ORACLES); do (cd $$h && CGO_ENABLED=1 $(GO) vet ./... && CGO_ENABLED=1 $(GO) run $(STATICCHECK) ./...); done
 	.ci/vulncheck $(GOVULNCHECK)
 
 .PHONY: peers
 peers: ## the programs that judge our output
 	.ci/install $(PEERS)
+
+.PHONY: cosign
+cosign: peers ## stock cosign judges a release; it is built first, for minutes. RECORD=1 records what it says
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf $$dir' EXIT; \
+	GOBIN=$$dir CGO_ENABLED=0 nice $(GO) install -trimpath -ldflags '-s -w' $(COSIGN); \
+	TCPBOOT_COSIGN=$$dir/cosign TCPBOOT_RECORD=$(RECORD) $(GO) test -count 1 -run '^TestCosign' -v ./cmd/tcpboot
 
 .PHONY: bench
 bench: ## ratios against rivals and limits, measured in one run

@@ -23,7 +23,7 @@ var cutVerb = &cli.Command{
 		"Boards that check updates in software look at signature block 0 alone, and trust the\n" +
 		"key of the program that they run: --app-key names the keys, block 0 first.\n\n" +
 		"An image of MCUboot that is unsigned is signed with the site's key mcuboot, where it\n" +
-		"has one (`key create mcuboot`); one that is signed is held against it.",
+		"has one (`key create mcuboot`); one that is signed is held against it.\n\n" + aboutStatements,
 	Flags: append([]cli.Flag{
 		&cli.StringFlag{Name: "version", Usage: "call it `V`: 1.4.0"},
 		&cli.StringFlag{Name: "hardware", Usage: "it is for hardware `H` of tcpboot.yaml"},

@@ -143,6 +143,9 @@ func (s *session) provedPacked(layout *depot, version string) ([]*bundle.Packed,
 		if err == nil {
 			err = s.verifyWhole(whole)
 		}
+		if err == nil {
+			err = layout.bring(s.ctx(), p)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("release %s for %s: %w", version, p.Release.Manifest.Hardware, err)
 		}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
-	"github.com/tcpboot/tcpboot/pki/site"
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/attest"
 	"github.com/tcpboot/tcpboot/release/bundle"
@@ -23,6 +21,11 @@ import (
 	"github.com/tcpboot/tcpboot/release/sign"
 	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
+
+const aboutStatements = "Beside the manifest the release key signs, for people: a sigstore bundle of the image\n" +
+	"and of the manifest, where the release comes from (SLSA provenance), and the SBOM.\n" +
+	"Boards look at none of it; `release files --help` says how anybody can. --source and\n" +
+	"--revision are your word. SOURCE_DATE_EPOCH is the time that is stated, if it is set."
 
 // statementFlags say what a release is stated to come from.
 var statementFlags = []cli.Flag{
@@ -129,6 +132,14 @@ func (d *depot) attached(ctx context.Context, p *bundle.Packed) ([]bundle.Attach
 	return bundle.ReadAttachments(ctx, d.Layout, list)
 }
 
+// bring puts what goes with a release where the layout has it.
+func (d *depot) bring(ctx context.Context, p *bundle.Packed) error {
+	if d.behind == nil {
+		return nil
+	}
+	return d.FillAttached(ctx, d.behind, p)
+}
+
 // judged is a release as it is packed, and what is proved of what goes with it.
 func (s *session) judged(r *release.Release) (*bundle.Packed, *bundle.Judgement, error) {
 	layout, err := s.layout()
@@ -206,86 +217,4 @@ func statementsText(w io.Writer, r shownRelease) {
 	for _, name := range r.Statements {
 		fmt.Fprintf(w, "%-10s %s\n", "statement", name)
 	}
-}
-
-var releaseFilesVerb = &cli.Command{
-	Name:      "files",
-	Usage:     "lay a release and its statements down as files, for other people's tools",
-	ArgsUsage: "VERSION",
-	Description: "DIR must not be there yet. It gets the images and the signed manifest, a sigstore\n" +
-		"bundle of each, the provenance, the SBOM, and the key that signed. Who has that key\n" +
-		"from a better place (`key export release`) needs nothing of ours to check them:\n\n" +
-		"cosign verify-blob --key release.pub --bundle app.bin.sigstore.json \\\n" +
-		"   --insecure-ignore-tlog --offline app.bin\n" +
-		"cosign verify-blob-attestation --key release.pub --bundle provenance.sigstore.json \\\n" +
-		"   --type slsaprovenance1 --insecure-ignore-tlog app.bin\n" +
-		"cosign verify --key release.pub --insecure-ignore-tlog HOST/REPOSITORY:TAG@DIGEST\n\n" +
-		"and who has tcpboot, no site: release verify DIR --key release.pub",
-	BashComplete: completeVersions,
-	Flags:        []cli.Flag{hardwareFlag, &cli.PathFlag{Name: "out", Usage: "make the folder `DIR`"}},
-	Action:       readingSite(releaseFiles),
-}
-
-func releaseFiles(s *session) error {
-	if err := wantArgs(s.cli, 1, "a version"); err != nil {
-		return err
-	}
-	if err := wantFlag(s.cli, "out"); err != nil {
-		return err
-	}
-	found, err := s.releases(s.ctx(), s.cli.Args().First())
-	if err != nil {
-		return err
-	}
-	if n := len(byHardware(found)); n > 1 {
-		return usagef("release files: there is %s for %d kinds of boards: name one with --hardware", s.cli.Args().First(), n)
-	}
-	files, err := s.filesOf(found[0])
-	if err != nil {
-		return err
-	}
-	out := s.cli.Path("out")
-	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
-		return fmt.Errorf("%s: is there already, with %d entries in it", out, len(entries))
-	}
-	if err := site.WriteDir(out, files, 0o644); err != nil {
-		return err
-	}
-	names := slices.Sorted(maps.Keys(files))
-	return answer(s.cli, map[string]any{"out": out, "files": names}, func(w io.Writer) {
-		for _, name := range names {
-			fmt.Fprintln(w, filepath.Join(out, name))
-		}
-	})
-}
-
-// filesOf proves a release and returns it as files.
-func (s *session) filesOf(r *release.Release) (map[string][]byte, error) {
-	layout, err := s.layout()
-	if err != nil {
-		return nil, err
-	}
-	whole, err := layout.Load(s.ctx(), r.Digest)
-	if err != nil {
-		return nil, err
-	}
-	trust, err := s.trust()
-	if err != nil {
-		return nil, err
-	}
-	report, err := release.Verify(whole, trust)
-	if err != nil {
-		return nil, err
-	}
-	p, j, err := s.judged(r)
-	if err != nil {
-		return nil, err
-	}
-	files := bundle.Folder(whole, p, j.Files)
-	signer, err := trust.Site.ReleaseKey(report.Signer, r.Manifest.Kind, r.Manifest.Hardware)
-	if err != nil {
-		return nil, err
-	}
-	files["release.pub"], err = sign.MarshalKey(signer)
-	return files, err
 }

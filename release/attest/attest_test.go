@@ -246,7 +246,7 @@ func TestReadBundleRefuses(t *testing.T) {
 		"other payload":  change(statement, "vnd.in-toto+json", "json"),
 		"unsigned":       statement[:strings.Index(statement, `[{"sig"`)] + "[]}}",
 		"no statement":   payload("{}"),
-		"old statement":  payload(`{"_type":"https://in-toto.io/Statement/v0.1"}`),
+		"old statement":  payload(`{"_type":"https://in-toto.io/Statement/v0.0","subject":[{"digest":{"sha256":"` + strings.Repeat("0", 64) + `"}}]}`),
 		"no subject":     payload(`{"_type":"https://in-toto.io/Statement/v1","subject":[]}`),
 		"short subject":  payload(`{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":"00"}}]}`),
 		"many subjects":  payload(`{"_type":"https://in-toto.io/Statement/v1","subject":[{}` + strings.Repeat(",{}", maxSubjects) + `]}`),

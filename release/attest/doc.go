@@ -31,9 +31,10 @@
 //
 // # Statement
 //
-// The payload of an envelope is an in-toto statement of version 1. Its subjects are
-// the release's image manifest in the OCI layout, first, because cosign prints
-// that, and where it is said the release's files. Its predicate is
+// The payload of an envelope is an in-toto statement of version 1 (0.1, which
+// `cosign attest` writes, is read as well). Its subjects are the image manifest that
+// packs the release, first, because cosign prints that; then, for a predicate that
+// says something of them, the release's files. The predicate is
 //
 //	https://sigstore.dev/cosign/sign/v1   {}: "I signed this", for `cosign verify`
 //	https://slsa.dev/provenance/v1        how the release came to be

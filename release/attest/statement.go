@@ -16,7 +16,10 @@ const (
 	CycloneDX  = "https://cyclonedx.org/bom"
 )
 
-const statementType = "https://in-toto.io/Statement/v1"
+const (
+	statementType = "https://in-toto.io/Statement/v1"
+	olderType     = "https://in-toto.io/Statement/v0.1" // `cosign attest` writes it still; the same fields
+)
 
 // maxSubjects bounds what one statement is about: the files of a release are at
 // most twelve.
@@ -78,7 +81,7 @@ func readStatement(payload []byte) (*Statement, error) {
 	if err := json.Unmarshal(payload, &t); err != nil {
 		return nil, fmt.Errorf("statement: %v", err)
 	}
-	if t.Type != statementType {
+	if t.Type != statementType && t.Type != olderType {
 		return nil, fmt.Errorf("statement: type %.80q, want %s", t.Type, statementType)
 	}
 	if n := len(t.Subject); n == 0 || n > maxSubjects {

@@ -252,7 +252,9 @@ func saidBy(t testing.TB, r *release.Release, kind, predicate string) Attachment
 	return Attachment{Name: "said", Kind: attest.BundleType, Data: text}
 }
 
-func badSignature(a *Attachment) { a.Data = bytes.Replace(a.Data, []byte(`"sig":"ME`), []byte(`"sig":"MF`), 1) }
+func badSignature(a *Attachment) {
+	a.Data = bytes.Replace(a.Data, []byte(`"sig":"ME`), []byte(`"sig":"MF`), 1)
+}
 
 // swapPayload puts the payload of one bundle under the signature of another.
 func swapPayload(t testing.TB, bundle, other []byte) []byte {

@@ -184,3 +184,26 @@ func writeAll(t *testing.T, dir, writer string) {
 		}
 	}
 }
+
+// A release exists with all that goes with it, or not at all.
+func TestStoreAttachedKilledAnywhere(t *testing.T) {
+	ctx := context.Background()
+	r := cutApp(t, "1.0", 1)
+	all := attachedTo(t, r)
+	for n := 0; ; n++ {
+		l := newLayout(t)
+		died := killAt(t, n, func() error { return l.Store(ctx, r, all...) })
+		if _, err := l.Load(ctx, r.Digest); err == nil && len(openIn(judgeStored(t, l, r))) > 0 {
+			t.Fatalf("killed at step %d: the release is there, and open is %q", n, openIn(judgeStored(t, l, r)))
+		}
+		if err := l.Store(ctx, r, all...); err != nil {
+			t.Fatalf("killed at step %d: %v", n, err)
+		}
+		if open := openIn(judgeStored(t, l, r)); len(open) > 0 {
+			t.Fatalf("killed at step %d, and stored again: open is %q", n, open)
+		}
+		if !died {
+			return
+		}
+	}
+}

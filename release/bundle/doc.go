@@ -60,8 +60,46 @@
 //	  "annotations": {"org.opencontainers.image.version": "1.4.0"}
 //	}
 //
-// Signatures and SBOMs (the kinds in attach.go) are image manifests whose subject
-// is that of a release; they travel with it.
+// # What goes with it
+//
+// What is said of a release beside its manifest is attached to it: image manifests
+// whose subject is that of the release, which travel with it (the kinds in
+// attach.go). A cut attaches these files (their forms: package attest), in the same
+// moment in which the release begins to exist:
+//
+//	app.bin.sigstore.json         bundle of the image      for `cosign verify-blob`
+//	manifest.cose.sigstore.json   bundle of the signed manifest, likewise
+//	release.sigstore.json         bundle of a statement    for `cosign verify`
+//	provenance.sigstore.json      bundle of a statement    `cosign verify-attestation --type slsaprovenance1`
+//	sbom.sigstore.json            bundle of a statement    `cosign verify-attestation --type cyclonedx`
+//	sbom.cdx.json                 the SBOM itself, for whoever looks for one
+//
+// The last two where there is an SBOM: its bundle has it byte for byte, and the
+// provenance its digest, so that it cannot be swapped. One of them lies so:
+//
+//	{
+//	  "schemaVersion": 2,
+//	  "mediaType": "application/vnd.oci.image.manifest.v1+json",
+//	  "artifactType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+//	  "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": "sha256:44136fa3…", "size": 2, "data": "e30="},
+//	  "layers": [
+//	    {"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json", "digest": "sha256:…", "size": 2102,
+//	     "annotations": {"org.opencontainers.image.title": "provenance.sigstore.json"}}
+//	  ],
+//	  "subject": {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": "sha256:…", "size": 1070},
+//	  "annotations": {
+//	    "dev.sigstore.bundle.content": "dsse-envelope",
+//	    "dev.sigstore.bundle.predicateType": "https://slsa.dev/provenance/v1",
+//	    "org.opencontainers.image.created": "2026-11-28T12:00:00Z",
+//	    "org.opencontainers.image.revision": "8f2c41d0…"
+//	  }
+//	}
+//
+// These annotations too repeat what is signed. Date and revision stand here and not
+// at the release: its manifest states neither. What Judge makes of all this counts
+// for people; boards go by the signed manifest alone.
+//
+// # The index
 //
 // index.json has an entry for each release, attachment and version:
 //
@@ -102,7 +140,8 @@
 // a name there; only when all releases are whole and were held against the site's
 // keys are they moved among the blobs and listed, in one rename of the index. A
 // layout may also be a Source's cache: Learn lists releases without their images,
-// Fill brings images when they are wanted, and removes others.
+// Fill brings images when they are wanted, and removes others; FillAttached brings
+// what goes with a release.
 //
 // # What is trusted
 //

@@ -64,13 +64,13 @@ func Judge(r *release.Release, d fleet.Digest, files []Attachment, keys []cose.K
 }
 
 type judge struct {
-	release  *release.Release
-	subjects []attest.Subject
-	keys     []cose.Key
-	done     Judgement
-	signed   bool         // as a whole, for cosign
-	wants    fleet.Digest // the SBOM that the provenance names; zero: none
-	seen     bool         // the SBOM that was signed
+	release     *release.Release
+	subjects    []attest.Subject
+	keys        []cose.Key
+	done        Judgement
+	signed      bool // as a whole, for cosign
+	signedSBOMs []*attest.SBOM
+	wants       fleet.Digest // the SBOM that the provenance names; zero: none
 }
 
 func (j *judge) proved(subject, format string, a ...any) { j.found(true, subject, format, a...) }
@@ -200,14 +200,12 @@ func (j *judge) attestedSBOM(s *attest.Statement) error {
 	if err != nil {
 		return err
 	}
-	if j.done.About.SBOM == nil {
-		j.done.About.SBOM = list
-	}
+	j.signedSBOMs = append(j.signedSBOMs, list)
 	j.proved("SBOM", "CycloneDX %s, components: %d, signed", list.Version, list.Components)
 	return nil
 }
 
-// sboms holds the SBOMs against the one that was signed: it is one of them.
+// sboms holds the SBOMs against those that were signed: one of them is one.
 func (j *judge) sboms(files []Attachment) error {
 	var others []Attachment
 	for _, f := range files {
@@ -215,13 +213,13 @@ func (j *judge) sboms(files []Attachment) error {
 		case f.Kind != attest.SBOMType:
 		case j.isSigned(f.Data):
 			j.keep(f, sbomFile)
-			j.done.About.SBOM.Text, j.seen = f.Data, true // with the spaces around it
+			j.done.About.SBOM = &attest.SBOM{Text: f.Data}
 		default:
 			others = append(others, f)
 		}
 	}
 	for _, f := range others {
-		if j.done.About.SBOM != nil && !j.seen {
+		if len(j.signedSBOMs) > 0 && j.done.About.SBOM == nil {
 			return fmt.Errorf("%s: is not the SBOM that was signed: %w", f.Name, release.Mismatch)
 		}
 		j.keep(f, "other."+sbomFile)
@@ -230,10 +228,12 @@ func (j *judge) sboms(files []Attachment) error {
 	return nil
 }
 
-// isSigned reports whether an SBOM is the one that was signed.
+// isSigned reports whether an SBOM is one that was signed.
 func (j *judge) isSigned(text []byte) bool {
-	signed := j.done.About.SBOM
-	return signed != nil && bytes.Equal(bytes.TrimSpace(text), signed.Predicate()) && (j.wants == fleet.Digest{} || j.wants == fleet.Sum(text))
+	if j.wants != (fleet.Digest{}) && j.wants != fleet.Sum(text) {
+		return false
+	}
+	return slices.ContainsFunc(j.signedSBOMs, func(s *attest.SBOM) bool { return bytes.Equal(bytes.TrimSpace(text), s.Predicate()) })
 }
 
 // lacks names what is not there.
@@ -244,7 +244,7 @@ func (j *judge) lacks() {
 	if j.done.About.Provenance == nil {
 		j.open("provenance", "is not at hand")
 	}
-	if j.wants != (fleet.Digest{}) && !j.seen {
+	if j.wants != (fleet.Digest{}) && j.done.About.SBOM == nil {
 		j.open("SBOM", "%s, which the provenance names, is not at hand", j.wants)
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 // A layout may be the cache of a Source. Then Learn lists what that has, without
 // images; Load fails for a release whose images are not here, and Fill brings
-// them.
+// them. FillAttached brings what goes with it.
 
 // Lists returns the digests of all manifests that the layout lists.
 func (l *Layout) Lists() (map[digest.Digest]bool, error) {
@@ -99,6 +99,21 @@ func (l *Layout) Fill(ctx context.Context, from Opener, d fleet.Digest, limit in
 		return err
 	}
 	return errors.Join(l.trim(ctx, limit, a), kept.sync(l.blobDir()))
+}
+
+// FillAttached brings what is attached to a listed release from where it was
+// learned.
+func (l *Layout) FillAttached(ctx context.Context, from Source, p *Packed) error {
+	s, err := newStage(l)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	parcels, err := s.attached(ctx, from, p)
+	if err != nil {
+		return inRelease(p, err)
+	}
+	return l.storeAll(ctx, parcels)
 }
 
 // find returns the image manifest that packs the statement d.

@@ -141,6 +141,12 @@ func (s *stage) fetch(ctx context.Context, from Source, p *Packed, check func(*r
 	if release.manifest, _, err = parseArtifact(p.Text); err != nil {
 		return nil, err
 	}
+	attached, err := s.attached(ctx, from, p)
+	return append([]*parcel{release}, attached...), err
+}
+
+// attached stages what is attached to a release.
+func (s *stage) attached(ctx context.Context, from Source, p *Packed) (parcels []*parcel, err error) {
 	referrers, err := from.Referrers(ctx, p.Descriptor)
 	if err != nil {
 		return nil, fmt.Errorf("what is attached: %w", err)
@@ -149,7 +155,6 @@ func (s *stage) fetch(ctx context.Context, from Source, p *Packed, check func(*r
 	if err != nil {
 		return nil, err
 	}
-	parcels := []*parcel{release}
 	for _, a := range attached {
 		p, err := s.parcel(ctx, from, a.Descriptor, a.Text, a.Blobs)
 		if err != nil {

@@ -60,7 +60,9 @@ func (im *Image) Sign(keys ...crypto.Signer) ([]byte, error) {
 
 // Sum returns the SHA-256 of signed, which Sign or SignV1 has returned for im. What the
 // two have in common is not read again.
-func (im *Image) Sum(signed []byte) fleet.Digest { return fleet.Digest(im.digest(crypto.SHA256, signed)) }
+func (im *Image) Sum(signed []byte) fleet.Digest {
+	return fleet.Digest(im.digest(crypto.SHA256, signed))
+}
 
 // digest returns the digest of b, which begins with the image.
 func (im *Image) digest(by crypto.Hash, b []byte) []byte {
