@@ -143,6 +143,22 @@ func (r *Report) image(m *Manifest, image []byte, trust Trust) error {
 	if im.Chip != m.Chip {
 		return badImage(fmt.Errorf("header at offset 12: image for %s, the manifest states %s", im.Chip, m.Chip))
 	}
+	return r.program(im, image, trust)
+}
+
+// VerifyImage proves an image by itself, of which no manifest says what it is for: its
+// structure and its signatures. Of trust only the app keys are looked at.
+func VerifyImage(image []byte, trust Trust) (*Report, *espimage.Image, error) {
+	im, err := espimage.Parse(image)
+	if err != nil {
+		return nil, nil, badImage(err)
+	}
+	r := &Report{}
+	return r, im, r.program(im, image, trust)
+}
+
+// program proves the signatures of a parsed image.
+func (r *Report) program(im *espimage.Image, image []byte, trust Trust) error {
 	if !im.App {
 		return badImage(errors.New("is no application: it has no descriptor"))
 	}
