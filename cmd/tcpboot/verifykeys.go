@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -382,7 +381,7 @@ func (j *judge) packed(ctx context.Context, l *bundle.Layout, r *release.Release
 	})
 }
 
-var errNoReleaseKey = errors.New("is a manifest: --key FILE says which release key must have signed it, or --root FILE and the site documents")
+var errNoReleaseKey = usageError{errors.New("is a release: --key FILE says which release key must have signed it, or --root FILE and the site documents")}
 
 // release proves a release, and what beside says of it.
 func (j *judge) release(r *release.Release, beside func(*sitedoc.Doc) ([]release.Finding, error)) (p proof, err error) {
@@ -396,8 +395,8 @@ func (j *judge) release(r *release.Release, beside func(*sitedoc.Doc) ([]release
 		trust.Site = &doc
 	}
 	report, err := release.Verify(r, trust)
-	if errors.Is(err, cose.Untrusted) {
-		err = fmt.Errorf("the manifest is signed by another key than the release keys that were given: %w", err)
+	if errors.Is(err, cose.Untrusted) && j.told != "" {
+		err = fmt.Errorf("the manifest is signed by another key than that of %s", j.told)
 	}
 	if err != nil {
 		return p, err
