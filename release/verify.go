@@ -143,6 +143,22 @@ func (r *Report) image(m *Manifest, image []byte, trust Trust) error {
 	if im.Chip != m.Chip {
 		return badImage(fmt.Errorf("header at offset 12: image for %s, the manifest states %s", im.Chip, m.Chip))
 	}
+	return r.program(im, image, trust)
+}
+
+// VerifyImage proves an image by itself, of which no manifest says what it is for: its
+// structure and its signatures. Of trust only the app keys are looked at.
+func VerifyImage(image []byte, trust Trust) (*Report, *espimage.Image, error) {
+	im, err := espimage.Parse(image)
+	if err != nil {
+		return nil, nil, badImage(err)
+	}
+	r := &Report{}
+	return r, im, r.program(im, image, trust)
+}
+
+// program proves the signatures of a parsed image.
+func (r *Report) program(im *espimage.Image, image []byte, trust Trust) error {
 	if !im.App {
 		return badImage(errors.New("is no application: it has no descriptor"))
 	}
@@ -150,13 +166,13 @@ func (r *Report) image(m *Manifest, image []byte, trust Trust) error {
 	if len(image) == espimage.SignedSize(im.Length, espimage.V1) {
 		return r.signatureV1(image, trust.AppV1)
 	}
-	return r.signature(image, trust.App)
+	return r.signature(im, image, trust.App)
 }
 
 // signature proves a Secure Boot V2 signature, as a board does that looks at
 // block 0 alone.
-func (r *Report) signature(image []byte, keys []fleet.Digest) error {
-	found, err := espimage.Inspect(image)
+func (r *Report) signature(im *espimage.Image, image []byte, keys []fleet.Digest) error {
+	found, err := im.Inspect(image)
 	if err != nil {
 		return badImage(err)
 	}

@@ -80,8 +80,8 @@ func judgeCut(ours, rival []pace) []result {
 			ratio(a / b), fmt.Sprintf("≤ %.1f", aimCut), bound}
 	}
 	return []result{
-		line("time", wall, "waiting for the disk twice, as the rival: for 14 files at once, then for the index"),
-		line("CPU", cpu, "SHA-256: 3 passes to make it, 3 to prove it, 3 to store and attach; the rival's one"),
+		line("time", wall, "waiting for the disk twice, as the rival: for 17 files at once, then for the index"),
+		line("CPU", cpu, "SHA-256: two passes to make it, three to prove it, one to store it; the rival's one"),
 	}
 }
 

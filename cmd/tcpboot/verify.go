@@ -20,7 +20,7 @@ import (
 var verifyVerb = &cli.Command{
 	Name:         "verify",
 	Usage:        "prove a release: signatures, digests, image, and what is said of it",
-	ArgsUsage:    "VERSION|FILE|DIR",
+	ArgsUsage:    "VERSION|FILE|DIR...",
 	Description:  aboutVerify,
 	BashComplete: completeVersions,
 	Flags:        append([]cli.Flag{hardwareFlag}, verifyFlags...),
@@ -33,6 +33,7 @@ type proof struct {
 	Hardware string            `json:"hardware"`
 	Proved   bool              `json:"proved"`
 	Findings []release.Finding `json:"findings"`
+	File     string            `json:"file,omitempty"` // where it lies, unless it is the site's
 }
 
 func releaseVerify(s *session) error {
@@ -44,7 +45,7 @@ func releaseVerify(s *session) error {
 	case err == nil && info.Mode().IsRegular():
 		return s.verifyFile(what)
 	case err == nil && info.IsDir():
-		return s.verifyFolder(what)
+		return s.verifyHere(what)
 	}
 	found, err := s.releases(s.ctx(), what)
 	if err != nil {
@@ -79,18 +80,29 @@ func releaseVerify(s *session) error {
 
 func proofOf(r *release.Release, findings []release.Finding) proof {
 	whole := release.Report{Findings: findings}
-	return proof{r.Manifest.Version, r.Manifest.Hardware, whole.Proved(), findings}
+	return proof{Version: r.Manifest.Version, Hardware: r.Manifest.Hardware, Proved: whole.Proved(), Findings: findings}
+}
+
+// title says what p is of: a release, or a file that is none.
+func (p proof) title() string {
+	switch {
+	case p.Hardware != "":
+		return fmt.Sprintf("release %s for %s", p.Version, p.Hardware)
+	case p.Version != "":
+		return fmt.Sprintf("%s: image %s", p.File, printable(p.Version))
+	}
+	return p.File
 }
 
 func proofText(w io.Writer, proofs []proof) {
 	for _, p := range proofs {
-		fmt.Fprintf(w, "release %s for %s\n", p.Version, p.Hardware)
+		fmt.Fprintln(w, p.title())
 		for _, f := range p.Findings {
 			mark := "proved"
 			if !f.Proved {
 				mark = "open"
 			}
-			fmt.Fprintf(w, "  %-6s  %s: %s\n", mark, f.Subject, f.Detail)
+			fmt.Fprintf(w, "  %-6s  %s: %s\n", mark, f.Subject, printable(f.Detail))
 		}
 	}
 }
@@ -171,6 +183,9 @@ func (s *session) verifyFile(path string) error {
 	image, err := readImage(path)
 	if err != nil {
 		return err
+	}
+	if !isImage(image) {
+		return s.verifyHere(path)
 	}
 	v, err := s.judge(image)
 	if err != nil {

@@ -76,11 +76,14 @@ type Draft struct {
 
 // OfFile drafts the bundle of a file. It refuses what a release key must not sign
 // as it is, because it could be something else that the key signs.
-func OfFile(file []byte) (Draft, error) {
+func OfFile(file []byte) (Draft, error) { return OfStated(file, fleet.Sum(file)) }
+
+// OfStated is OfFile for a file whose digest is known.
+func OfStated(file []byte, sum fleet.Digest) (Draft, error) {
 	if len(file) == 0 || file[0] != imageMagic && file[0] != signedMagic {
 		return Draft{}, errors.New("is neither an image nor a signed manifest: a release key signs no other files")
 	}
-	return Draft{Digest: fleet.Sum(file), Message: file}, nil
+	return Draft{Digest: sum, Message: file}, nil
 }
 
 // How files begin that are signed as they are: an ESP32 image, and a COSE_Sign1.

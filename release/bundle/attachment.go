@@ -62,8 +62,9 @@ func Drafts(r *release.Release, d fleet.Digest, about About) (all []Draft, err e
 	for _, f := range []struct {
 		name string
 		data []byte
-	}{{statementFile, r.Signed}, {release.AppComponent + ".bin", r.Images[release.AppComponent]}} {
-		draft, err := attest.OfFile(f.data)
+		sum  fleet.Digest
+	}{{statementFile, r.Signed, r.Digest}, {release.AppComponent + ".bin", r.Images[release.AppComponent], r.Manifest.Image.Digest}} {
+		draft, err := attest.OfStated(f.data, f.sum)
 		if err != nil {
 			return nil, fmt.Errorf("%s %w", f.name, err)
 		}

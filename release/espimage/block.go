@@ -90,10 +90,4 @@ func suiteOf(b []byte) (*suite, error) {
 	return nil, fmt.Errorf("unknown scheme % x", b[1:prefixSize])
 }
 
-func (s *suite) digest(content []byte) []byte {
-	h := s.hash.New()
-	h.Write(content)
-	return h.Sum(nil)
-}
-
 func zero(b []byte) bool { return bytes.Count(b, []byte{0}) == len(b) }

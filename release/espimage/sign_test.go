@@ -239,3 +239,33 @@ func TestSignWantsACheckedImage(t *testing.T) {
 		}
 	}
 }
+
+// TestSum: what is not read again is the same.
+func TestSum(t *testing.T) {
+	for _, key := range []crypto.Signer{ecKey(t, elliptic.P256()), ecKey(t, elliptic.P384())} {
+		im, err := CheckRelease(standIn("esp32c5"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // a Sum leaves the next one as it was
+			signed, err := im.Sign(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := im.Sum(signed), fleet.Sum(signed); got != want {
+				t.Errorf("got %v, want %v", got, want)
+			}
+		}
+	}
+}
+
+// TestSignAsksEveryKey: of keys that are elsewhere each is to be told what to sign.
+func TestSignAsksEveryKey(t *testing.T) {
+	asked := 0
+	away := func() crypto.Signer {
+		return hardware{ecKey(t, elliptic.P256()), func([]byte) ([]byte, error) { asked++; return nil, io.EOF }}
+	}
+	if _, err := Sign(standIn("esp32c2"), away(), away(), away()); !errors.Is(err, io.EOF) || asked != 3 {
+		t.Errorf("asked %d, %v", asked, err)
+	}
+}

@@ -74,6 +74,11 @@ func Inspect(file []byte) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	return im.Inspect(file)
+}
+
+// Inspect is what the function Inspect does, for a file that Parse has read.
+func (im *Image) Inspect(file []byte) (*Report, error) {
 	at := align(im.Length)
 	if len(file) != at+sectorSize {
 		return nil, fmt.Errorf("file of %d bytes: this image has its signature sector at offset %#x, which makes %d",
