@@ -211,7 +211,7 @@ func TestRefuses(t *testing.T) {
 		"an unknown cloud":    {"vault=site;name=app?environment=moon", "environment: want"},
 		"hsm in other words":  {"vault=site;name=app?hsm=yes", "hsm: want"},
 		"a secret":            {"vault=site;name=app?client-secret=4321", "want attributes"},
-		"a new key's version": {"vault=site;name=app;version=0123", "gives a new key its version"},
+		"a new key's version": {"vault=site;name=app;version=0123", "is given its version by Azure"},
 	} {
 		if made := asker.Create(t, row.key, "ecdsa-sha2-256-nistp256"); !strings.Contains(made.ErrorMessage, row.want) {
 			t.Errorf("%s: %q, want %q", name, made.ErrorMessage, row.want)

@@ -74,7 +74,7 @@ type session struct {
 
 func (s session) CreateKey(r *apiv1.CreateKeyRequest) (*apiv1.CreateKeyResponse, error) {
 	if s.version != "" {
-		return nil, errors.New("Azure gives a new key its version: want none")
+		return nil, errors.New("a new key is given its version by Azure: want none")
 	}
 	return s.KeyVault.CreateKey(r)
 }

@@ -34,6 +34,7 @@ func signingPSS(t *testing.T, signature []byte) string {
 
 func TestStoredKeySignsPSS(t *testing.T) {
 	short, long := sha256.Sum256([]byte("image")), sha512.Sum384([]byte("image"))
+	keys := map[Kind]crypto.Signer{RSA2048: generate(t, RSA2048), RSA3072: generate(t, RSA3072)}
 	for name, row := range map[string]struct {
 		kind   Kind
 		digest []byte
@@ -46,7 +47,7 @@ func TestStoredKeySignsPSS(t *testing.T) {
 		"with another salt": {RSA3072, short[:], rsa.PSSOptions{SaltLength: 20, Hash: crypto.SHA256}, `"hashFunc":5,"saltLength":20}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			real := generate(t, row.kind)
+			real := keys[row.kind]
 			want, err := real.Sign(rand.Reader, row.digest, &row.opts)
 			check(t, err)
 			k := newHelper(t, "")
@@ -74,7 +75,7 @@ func TestStoredKeySignsPSS(t *testing.T) {
 
 // What a helper may give for a signature with PSS, or say when it knows none.
 func TestHostileSignaturePSS(t *testing.T) {
-	real, other := generate(t, RSA3072), generate(t, RSA3072)
+	real, other := generate(t, RSA2048), generate(t, RSA2048)
 	digest, another := sha256.Sum256([]byte("image")), sha256.Sum256([]byte("another"))
 	opts := &rsa.PSSOptions{SaltLength: 32, Hash: crypto.SHA256}
 	pss := func(key crypto.Signer, digest []byte, opts crypto.SignerOpts) string {
@@ -112,7 +113,7 @@ func TestHostileSignaturePSS(t *testing.T) {
 }
 
 func TestRefusesToSignPSS(t *testing.T) {
-	key, err := newHelper(t, pssScript(t, generate(t, RSA3072).Public(), "")).Open(storedURI, App)
+	key, err := newHelper(t, pssScript(t, generate(t, RSA2048).Public(), "")).Open(storedURI, App)
 	check(t, err)
 	digest := make([]byte, 32)
 	for name, row := range map[string]struct {
