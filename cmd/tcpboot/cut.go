@@ -66,7 +66,7 @@ func releaseCut(s *session) error {
 		return err
 	}
 	return answer(s.cli, releaseRow{Manifest: r.Manifest, Digest: r.Digest, Offered: []fleet.Offer{}}, func(w io.Writer) {
-		fmt.Fprintf(w, "release %s for %s: %d bytes, signed %s, counter %d\n", q.Version, q.Hardware.Name, r.Manifest.Image.Size, q.Hardware.Scheme, r.Manifest.Counter.Count)
+		fmt.Fprintf(w, "release %s for %s: %d bytes, signed %s, counter %s\n", q.Version, q.Hardware.Name, r.Manifest.Image.Size, q.Hardware.Scheme, counterText(r.Manifest.Counter))
 		fmt.Fprintf(w, "manifest %s\n", r.Digest)
 	})
 }
@@ -96,11 +96,7 @@ func (s *session) cutRequest(path string) (*release.Request, error) {
 	if q.App, err = s.appKeys(q.Hardware.Scheme); err != nil {
 		return nil, err
 	}
-	key, err := s.keys.open("release")
-	if err != nil {
-		return nil, err
-	}
-	q.Key, err = sign.NewRelease(key)
+	q.Key, err = s.releaseSigner()
 	return q, err
 }
 
@@ -180,12 +176,25 @@ func (s *session) number(q *release.Request) error {
 		}
 		count = &n
 	}
-	n, err := s.fleet.Number(s.ctx(), q.Hardware.Name, q.Version, channels, count)
+	trust, err := s.trust()
+	if err != nil {
+		return err
+	}
+	n, err := s.fleet.Number(s.ctx(), q.Hardware.Name, q.Version, channels, trust.Site.Generation, count)
 	if err != nil {
 		return err
 	}
 	q.Counter, q.Sequences, q.Audit = n.Counter, n.Sequences, auditHead(n.Audit)
 	return nil
+}
+
+// counterText is a counter as people see it, who know nothing of generations unless
+// there is another than the first.
+func counterText(c fleet.Counter) string {
+	if c.Generation == 0 {
+		return fmt.Sprint(c.Count)
+	}
+	return fmt.Sprintf("%d in generation %d", c.Count, c.Generation)
 }
 
 func auditHead(h registry.Head) release.Head {

@@ -71,6 +71,12 @@ func hints(err error) (all []string) {
 	if e := new(issuerError); errors.As(err, &e) {
 		add("`tcpboot key renew %s` gives it a new certificate for the key it has, which no board notices", e.name)
 	}
+	if e := new(statedError); errors.As(err, &e) {
+		add("`tcpboot release restate` states it by the present key")
+	}
+	if errors.As(err, new(*rootsError)) || errors.As(err, new(*unsignedError)) {
+		add("--to-sign FILE writes the site document for the holders of the other roots, and waits for them")
+	}
 	if e := new(noCopyError); errors.As(err, &e) {
 		add("--copy FILE says where it is; --no-recovery leaves the key out of it, until `tcpboot key copy`")
 	}
@@ -111,6 +117,8 @@ var sentinelHints = []struct {
 	{mcuboot.ErrEncrypted, "give the key that the bootloader opens it with: --decrypt-key FILE"},
 	{errNoResponder, "`tcpboot ocsp renew` makes its key and certificate; it needs the boards CA's key"},
 	{remote.ErrDenied, "give it a name and a password: `docker login` without a credential helper writes them where tcpboot reads them"},
+	{errWaiting, "`tcpboot key attach FILE` brings them; `tcpboot key pending` shows it, and gives it up with --drop"},
+	{errPresentKey, "replace it first: `tcpboot key rotate release --no-overlap` lets it count no more"},
 	{errNoRelease, "`tcpboot release list` shows the releases"},
 }
 

@@ -58,8 +58,11 @@ func siteKeyNamed(name string) (siteKey, bool) {
 			return k, true
 		}
 	}
-	if name == responderKey.name {
+	switch {
+	case name == responderKey.name:
 		return responderKey, true
+	case otherRoot.MatchString(name):
+		return rootKey(name), true
 	}
 	return formerKey(name), formerName.MatchString(name)
 }
@@ -73,13 +76,13 @@ func (s *session) allKeys() ([]siteKey, error) {
 
 // lastingKeys are those whose loss would be felt, and of which a copy is kept:
 // those that init makes, and those of the boards CAs before the present one, unless
-// they are away and of no more use.
+// they are away and of no more use. Roots beside the first are kept by others, too.
 func (s *session) lastingKeys() ([]siteKey, error) {
 	cas, err := s.boardsCAs()
 	if err != nil {
 		return nil, err
 	}
-	all := slices.Clone(siteKeys)
+	all := append(slices.Clone(siteKeys), s.otherRoots()...)
 	for _, ca := range cas[1:] {
 		if ca.live > 0 || s.keys.here(s.keys.uri(ca.key)) {
 			k := formerKey(ca.key)

@@ -16,7 +16,6 @@ import (
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/bundle"
 	"github.com/tcpboot/tcpboot/release/remote"
-	"github.com/tcpboot/tcpboot/release/sign"
 )
 
 var plainHTTPFlag = &cli.BoolFlag{Name: "plain-http", Usage: "speak to the registry without TLS", DefaultText: "only on this machine"}
@@ -152,11 +151,7 @@ func (s *session) provedPacked(layout *depot, version string) ([]*bundle.Packed,
 
 // signPacked attaches a signature for cosign to each, unless it has one.
 func (s *session) signPacked(layout *depot, all []*bundle.Packed) error {
-	signer, err := s.keys.open("release")
-	if err != nil {
-		return err
-	}
-	key, err := sign.NewRelease(signer)
+	key, err := s.releaseSigner()
 	if err != nil {
 		return err
 	}

@@ -173,6 +173,9 @@ func (s *session) namedInSiteDocument(got crypto.PublicKey) error {
 	if err != nil {
 		return err
 	}
+	if present, err := s.presentRelease(trust.Site); err != nil || key != present {
+		return errors.Join(err, errNotOurs)
+	}
 	for _, k := range trust.Site.Keys {
 		if k.Key == key {
 			return nil

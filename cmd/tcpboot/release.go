@@ -31,7 +31,7 @@ var releaseVerb = &cli.Command{
 		{Name: "list", Usage: "every release, and what offers it", Flags: []cli.Flag{hardwareFlag}, Action: readingSite(releaseList)},
 		{Name: "show", Usage: "one release", ArgsUsage: "VERSION", Flags: []cli.Flag{hardwareFlag}, BashComplete: completeVersions, Action: readingSite(releaseShow)},
 		verifyVerb,
-		publishVerb, pauseVerb, resumeVerb, withdrawVerb,
+		publishVerb, pauseVerb, resumeVerb, withdrawVerb, restateVerb, resetVerb,
 		mcubootVerb,
 		pushVerb, pullVerb,
 	},

@@ -11,7 +11,6 @@ import (
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release"
-	"github.com/tcpboot/tcpboot/release/cose"
 	"github.com/tcpboot/tcpboot/release/espimage"
 	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
@@ -101,13 +100,9 @@ func (s *session) verifyWhole(r *release.Release) error {
 }
 
 // trust is what releases are held against: the newest site document, proved
-// from the release root on, and the public halves of the image keys.
+// from the first release roots on, and the public halves of the image keys.
 func (s *session) trust() (t release.Trust, err error) {
-	root, err := s.public("release-root")
-	if err != nil {
-		return t, err
-	}
-	key, err := cose.KeyOf(root)
+	first, err := s.firstRoots()
 	if err != nil {
 		return t, err
 	}
@@ -115,7 +110,7 @@ func (s *session) trust() (t release.Trust, err error) {
 	if err != nil {
 		return t, err
 	}
-	if t.Site, err = sitedoc.Chain(sitedoc.Roots{Keys: []cose.Key{key}, Threshold: 1}, signed...); err != nil {
+	if t.Site, err = sitedoc.Chain(first, signed...); err != nil {
 		return t, err
 	}
 	t.App, t.AppV1, err = s.appTrust()

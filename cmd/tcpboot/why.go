@@ -48,8 +48,11 @@ func why(s *session) error {
 		Passed   []release.Passed `json:"passed"`
 		Seen     *fleet.Visit     `json:"last_visit,omitempty"`
 	}{MAC: d.MAC, Protocol: protocolOf(d), Reason: choice.Reason, Passed: emptyNotNull(choice.Passed), Seen: s.lastVisit(d.MAC)}
-	if choice.Release != nil {
-		out.Version = choice.Release.Manifest.Version
+	if r := choice.Release; r != nil {
+		out.Version = r.Manifest.Version
+		if err := s.proves(r); err != nil { // then a server keeps it back
+			out.Version, out.Reason = "", fmt.Sprintf("%s is refused: %v", r.Manifest.Version, err)
+		}
 	}
 	return answer(s.cli, out, func(w io.Writer) {
 		if out.Version == "" {

@@ -45,7 +45,7 @@ func offers(h *harness) {
 	list("withdrawn", beta)
 	h.refused(func() error { return h.Withdraw(ctx, "esp32", "stable") })
 	h.refused(func() error { return h.Publish(ctx, one) })
-	n, err := h.Number(ctx, "esp32", "1.2", []string{"stable"}, nil)
+	n, err := h.Number(ctx, "esp32", "1.2", []string{"stable"}, 0, nil)
 	h.ok(err)
 	equal(h, "sequence after what was published", n.Sequences["stable"], 4)
 }
@@ -53,7 +53,7 @@ func offers(h *harness) {
 func numbers(h *harness) {
 	ctx := h.Context()
 	number := func(hardware string, count *uint32, channels ...string) (registry.Numbers, error) {
-		return h.Number(ctx, hardware, "1.0", channels, count)
+		return h.Number(ctx, hardware, "1.0", channels, 0, count)
 	}
 	n, err := number("esp32", nil, "stable", "beta")
 	h.ok(err)

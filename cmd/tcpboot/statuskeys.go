@@ -1,0 +1,47 @@
+package main
+
+import "fmt"
+
+// lookAtStatements finds what boards get that the present release key has not
+// stated, and what they do not get because of it.
+func lookAtStatements(s *session, st *siteStatus) error {
+	given, err := s.given()
+	if err != nil {
+		return err
+	}
+	var former, refused sample
+	for _, g := range given {
+		switch {
+		case g.fault != nil:
+			refused.add(g.String())
+		case g.former:
+			former.add(g.String())
+		}
+	}
+	if refused.n > 0 {
+		st.find(true, finding{
+			Kind: "refused", Text: fmt.Sprintf("%d releases that boards would get are refused: what states them counts no more", refused.n),
+			Hint: "cut them again: tcpboot release cut",
+		}.about(refused))
+	}
+	if former.n > 0 {
+		st.find(false, finding{
+			Kind: "restate", Text: fmt.Sprintf("%d releases that boards get are stated by a release key from before", former.n),
+			Hint: "tcpboot release restate",
+		}.about(former))
+	}
+	return nil
+}
+
+// lookAtWaiting tells of a change that waits for release roots.
+func lookAtWaiting(s *session, st *siteStatus) error {
+	w, err := s.readWaiting()
+	if err != nil || w == nil {
+		return err
+	}
+	st.find(true, finding{
+		Kind: "waiting", Text: fmt.Sprintf("%s %s waits: site document %d lacks %s", w.Action, w.Key, w.draft.Doc.Epoch, w.lacks()),
+		Hint: "tcpboot key attach FILE",
+	})
+	return nil
+}
