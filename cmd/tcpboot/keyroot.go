@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 
@@ -23,6 +24,9 @@ var (
 // document that says so is signed by the roots before and by those that it names: a
 // board that slept for years goes from one to the next.
 func (p *keyPlan) planRoot() error {
+	if p.change.Action == "key.rotate" && !slices.Contains(p.roots(), p.name) {
+		return fmt.Errorf("key %s: the site has none: `tcpboot key create %s` makes it", p.name, p.name)
+	}
 	if err := p.rootsAtHand(); err != nil {
 		return err
 	}
@@ -117,6 +121,9 @@ func (p *keyPlan) firstRootsFile(first sitedoc.Roots) error {
 
 // planRetireRoot takes a root away, one beside the first.
 func (p *keyPlan) planRetireRoot() error {
+	if !slices.Contains(p.roots(), p.name) {
+		return fmt.Errorf("key %s: the site has none", p.name)
+	}
 	was, err := p.rootPublic(p.name)
 	if err != nil {
 		return err

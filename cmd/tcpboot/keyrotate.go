@@ -89,10 +89,10 @@ func certifiedNamed(verb, name string) (certified, error) {
 		return certified{}, errResponderKey
 	case formerName.MatchString(name):
 		return certified{}, fmt.Errorf("%s: %s is of a boards CA that was replaced: it issues nothing any more", verb, name)
-	case strings.HasSuffix(name, "-root") && name != "release-root":
+	case strings.HasSuffix(name, "-root") && k.role != custody.ReleaseRoot:
 		return certified{}, fmt.Errorf("%s: %s is an anchor that others hold; it is for the life of the site", verb, name)
 	}
-	return certified{}, fmt.Errorf("%s: %s is no key of a CA or a server; nothing replaces it yet", verb, name)
+	return certified{}, fmt.Errorf("%s: %s is no key of a CA or a server: no certificate is about it", verb, name)
 }
 
 // servers are the keys of the servers below a CA.

@@ -32,7 +32,7 @@ const (
 // makeRecovery writes the recovery copy of all keys.
 func (m *maker) makeRecovery() error {
 	var entries []recoveryEntry
-	for i, k := range siteKeys {
+	for i, k := range m.all {
 		if m.recovery[i] != nil { // a key in a store cannot be copied
 			entries = append(entries, recoveryEntry{k.name, m.recovery[i]})
 		}
@@ -132,7 +132,7 @@ func (s *session) checkRecovery(copyFile string, code []byte) (opened int, err e
 		return 0, err
 	}
 	for _, k := range all {
-		if custody.Store(s.keys.uri(k.name)) != "" {
+		if custody.Store(s.keys.uri(k.name)) != "" || keys[k.name] == nil && s.held(k) {
 			continue
 		}
 		if keys[k.name] == nil {

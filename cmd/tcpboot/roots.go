@@ -95,3 +95,9 @@ func (s *session) root(name string) (sign.Root, error) {
 	}
 	return root, nil
 }
+
+// held reports whether k is a root that somebody else has, of several. Nobody keeps
+// a copy of what never was here.
+func (s *session) held(k siteKey) bool {
+	return k.role == custody.ReleaseRoot && len(s.roots()) > 1 && !s.keys.here(s.keys.uri(k.name))
+}
