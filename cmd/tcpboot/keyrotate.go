@@ -103,15 +103,24 @@ func keyRotate(s *session) error {
 	if err := wantArgs(s.cli, 1, "the name of a key"); err != nil {
 		return err
 	}
-	k, known := siteKeyNamed(s.cli.Args().First())
-	p := newKeyPlan(s, certified{siteKey: k}, "key.rotate")
-	switch {
-	case known && k.role == custody.Release:
-		return p.run(p.planRelease)
-	case known && k.role == custody.ReleaseRoot:
-		return p.run(p.planRoot)
+	if p, plan := s.rotation(s.cli.Args().First()); plan != nil {
+		return p.run(plan)
 	}
 	return changeCertified(s, true)
+}
+
+// rotation is the change by which a key that has no certificate gets a successor; plan
+// is nil for other names.
+func (s *session) rotation(name string) (p *keyPlan, plan func() error) {
+	k, known := siteKeyNamed(name)
+	p = newKeyPlan(s, certified{siteKey: k}, "key.rotate")
+	switch {
+	case known && k.role == custody.Release:
+		return p, p.planRelease
+	case known && k.role == custody.ReleaseRoot:
+		return p, p.planRoot
+	}
+	return p, nil
 }
 
 func changeCertified(s *session, newKey bool) error {

@@ -176,39 +176,52 @@ func keyAttach(s *session) error {
 		p.resumed = true
 		return p.follow()
 	}
-	w, err := s.readWaiting()
+	p, err := s.attached(s.cli.Args().Slice()...)
 	if err != nil {
 		return err
 	}
+	if p.change.Document == nil {
+		return p.carryOut()
+	}
+	w, err := s.waiting(&p.change)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.putAside(w), s.answerWaiting(w, ""))
+}
+
+// attached is the change that waits, with the signatures in files and those of the
+// roots that can be opened. With all that it needs its document is among its files,
+// and it waits no more.
+func (s *session) attached(files ...string) (*keyPlan, error) {
+	w, err := s.readWaiting()
+	if err != nil {
+		return nil, err
+	}
 	if w == nil {
-		return errNothingWaits
+		return nil, errNothingWaits
 	}
 	if w.draft.Doc.Epoch != w.before.Epoch+1 {
-		return fmt.Errorf("site document %d was made since: the one that waits follows nothing any more", w.before.Epoch)
+		return nil, fmt.Errorf("site document %d was made since: the one that waits follows nothing any more", w.before.Epoch)
 	}
-	if err := s.gather(w); err != nil {
-		return err
+	if err := s.gather(w, files); err != nil {
+		return nil, err
 	}
 	p := s.planOf(w.keyChange)
 	if err := p.putDocument(w.draft, w.before); err != nil {
-		return err
+		return nil, err
 	}
-	if p.change.Document != nil {
-		w.Document = p.change.Document
-		if err := s.putAside(w); err != nil {
-			return err
-		}
-		return s.answerWaiting(w, "")
+	if p.change.Document == nil {
+		p.file(waitingFile, nil, 0)
 	}
-	p.file(waitingFile, nil, 0)
-	return p.carryOut()
+	return p, nil
 }
 
 var errNothingWaits = errors.New("no change of keys waits for signatures")
 
 // gather adds the signatures in the files, and those of roots that can be opened.
-func (s *session) gather(w *waitingChange) error {
-	for _, file := range s.cli.Args().Slice() {
+func (s *session) gather(w *waitingChange, files []string) error {
+	for _, file := range files {
 		signed, err := readDraft(file)
 		if err == nil {
 			err = w.draft.Add(signed, w.before)
