@@ -48,6 +48,9 @@ func Cut(q Request) (*Release, error) {
 		return nil, err
 	}
 	r := &Release{Images: map[string][]byte{}, Chunks: map[string][]byte{}}
+	if r.AppKey, err = espimage.KeyDigest(q.App[0].Public()); err != nil {
+		return nil, badImage(err)
+	}
 	if r.Manifest.Image, err = r.add(AppComponent, image, q.ChunkSize); err != nil {
 		return nil, err
 	}
@@ -75,7 +78,7 @@ func Restate(r *Release, sequences map[string]uint64, audit Head, key sign.Relea
 	if err != nil {
 		return nil, err
 	}
-	again := &Release{Manifest: m, Images: r.Images, Chunks: r.Chunks}
+	again := &Release{Manifest: m, Images: r.Images, Chunks: r.Chunks, AppKey: r.AppKey}
 	return again, again.sign(sequences, audit, key)
 }
 

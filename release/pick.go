@@ -140,6 +140,10 @@ func (p *picker) consider(o fleet.Offer) (r *Release, reason string) {
 		return nil, fmt.Sprintf("is not what its manifest states: hardware %s, version %s, sequence %d on channel %s",
 			o.Hardware, o.Version, o.Sequence, o.Channel)
 	}
+	r, reason = p.variant(r)
+	if reason != "" {
+		return nil, reason
+	}
 	return r, p.installable(&r.Manifest)
 }
 
@@ -157,6 +161,13 @@ func (p *picker) pinned() {
 	for _, r := range p.catalog.byName[name{d.Hardware, pin}] {
 		sequence := r.Manifest.Sequences[d.Channel]
 		if sequence <= p.choice.Sequence {
+			continue
+		}
+		if _, reason := p.variant(r); reason != "" {
+			p.choice.Reason = fmt.Sprintf("pinned to %s, which %s", pin, reason)
+			continue
+		}
+		if !takes(d.Loader, r) { // another variant is for it
 			continue
 		}
 		if reason := p.installable(&r.Manifest); reason != "" {

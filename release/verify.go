@@ -45,7 +45,9 @@ func Verify(r *Release, trust Trust) (*Report, error) {
 		}
 	}
 	if image := r.Images[AppComponent]; image != nil {
-		err = report.image(m, image, trust)
+		if trust, err = trust.narrowed(r); err == nil {
+			err = report.image(m, image, trust)
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -59,15 +59,22 @@ func releaseCut(s *session) error {
 	if err := s.verifyWhole(r); err != nil {
 		return fmt.Errorf("what was cut does not hold against the site's own keys: %w", err)
 	}
-	if err := layout.Store(s.ctx(), r); err != nil { // now the release exists
+	variants, told, err := s.cutVariants(q)
+	if err != nil {
 		return err
 	}
-	if err := s.fleet.Record(s.ctx(), "release.cut", q.Hardware.Name+"/"+q.Version, jsonText(map[string]any{"manifest": r.Digest, "image": r.Manifest.Image.Digest})); err != nil {
+	if err := layout.Store(s.ctx(), r, variants...); err != nil { // now the release exists
 		return err
 	}
-	return answer(s.cli, releaseRow{Manifest: r.Manifest, Digest: r.Digest, Offered: []fleet.Offer{}}, func(w io.Writer) {
+	if err := s.fleet.Record(s.ctx(), "release.cut", q.Hardware.Name+"/"+q.Version, jsonText(map[string]any{"manifest": r.Digest, "image": r.Manifest.Image.Digest, "variants": emptyNotNull(told)})); err != nil {
+		return err
+	}
+	return answer(s.cli, releaseRow{Manifest: r.Manifest, Digest: r.Digest, Offered: []fleet.Offer{}, Variants: told}, func(w io.Writer) {
 		fmt.Fprintf(w, "release %s for %s: %d bytes, signed %s, counter %s\n", q.Version, q.Hardware.Name, r.Manifest.Image.Size, q.Hardware.Scheme, counterText(r.Manifest.Counter))
 		fmt.Fprintf(w, "manifest %s\n", r.Digest)
+		for _, v := range told {
+			fmt.Fprintf(w, "variant for the loaders of %d boards, by %s\n", v.Boards, v.Key)
+		}
 	})
 }
 
@@ -94,6 +101,9 @@ func (s *session) cutRequest(path string) (*release.Request, error) {
 		say(c, "note: %s", note)
 	}
 	if q.App, err = s.appKeys(q.Hardware.Scheme); err != nil {
+		return nil, err
+	}
+	if err := s.variantKeysAtHand(q); err != nil {
 		return nil, err
 	}
 	q.Key, err = s.releaseSigner()

@@ -167,9 +167,9 @@ func (d *depot) fill(ctx context.Context, manifest fleet.Digest) error {
 
 // Store makes a release exist. Where a registry keeps them it goes there first:
 // that it is listed there is the moment.
-func (d *depot) Store(ctx context.Context, r *release.Release) error {
+func (d *depot) Store(ctx context.Context, r *release.Release, variants ...*release.Release) error {
 	if d.behind == nil {
-		return d.Layout.Store(ctx, r)
+		return d.Layout.Store(ctx, r, variants...)
 	}
 	defer d.moving(r)()
 	dir, err := os.MkdirTemp("", "tcpboot-release-")
@@ -181,13 +181,13 @@ func (d *depot) Store(ctx context.Context, r *release.Release) error {
 	if err != nil {
 		return err
 	}
-	if err := parcel.Store(ctx, r); err != nil {
+	if err := parcel.Store(ctx, r, variants...); err != nil {
 		return err
 	}
 	if err := d.pushFrom(ctx, parcel, r.Manifest.Version); err != nil {
 		return err
 	}
-	return d.Layout.Store(ctx, r)
+	return d.Layout.Store(ctx, r, variants...)
 }
 
 // adopt puts what was pulled from elsewhere into the site's own registry.

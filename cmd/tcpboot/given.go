@@ -60,7 +60,9 @@ func withPinned(all []gift, catalog *release.Catalog, groups []registry.Group) [
 		if err != nil { // they get nothing
 			continue
 		}
-		same := func(a gift) bool { return a.Digest == choice.Release.Digest && a.channel == g.Channel }
+		same := func(a gift) bool {
+			return a.channel == g.Channel && slices.Contains(catalog.Variants(a.Release), choice.Release)
+		}
 		if !slices.ContainsFunc(all, same) {
 			all = append(all, gift{Release: choice.Release, channel: g.Channel})
 		}

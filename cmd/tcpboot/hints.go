@@ -71,6 +71,9 @@ func hints(err error) (all []string) {
 	if e := new(issuerError); errors.As(err, &e) {
 		add("`tcpboot key renew %s` gives it a new certificate for the key it has, which no board notices", e.name)
 	}
+	if e := new(loaderError); errors.As(err, &e) {
+		add("--loader %s=IMAGE gives an unsigned one, which is signed with the new key", e.hardware)
+	}
 	if e := new(statedError); errors.As(err, &e) {
 		add("`tcpboot release restate` states it by the present key")
 	}

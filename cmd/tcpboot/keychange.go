@@ -90,6 +90,9 @@ func (s *session) apply(c *keyChange) error {
 			}
 			continue
 		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
 		if err := site.WriteFile(path, f.Data, f.Perm); err != nil {
 			return err
 		}

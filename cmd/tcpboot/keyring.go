@@ -63,6 +63,8 @@ func siteKeyNamed(name string) (siteKey, bool) {
 		return responderKey, true
 	case otherRoot.MatchString(name):
 		return rootKey(name), true
+	case formerApp.MatchString(name):
+		return formerAppKey(name)
 	}
 	return formerKey(name), formerName.MatchString(name)
 }
@@ -82,7 +84,11 @@ func (s *session) lastingKeys() ([]siteKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := append(slices.Clone(siteKeys), s.otherRoots()...)
+	apps, err := s.formerAppKeys()
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Concat(siteKeys, s.otherRoots(), apps)
 	for _, ca := range cas[1:] {
 		if ca.live > 0 || s.keys.here(s.keys.uri(ca.key)) {
 			k := formerKey(ca.key)

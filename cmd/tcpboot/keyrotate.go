@@ -36,7 +36,7 @@ var (
 var keyRotateVerb = &cli.Command{
 	Name:      "rotate",
 	Usage:     "a new key, with what says that it is one; no board is touched",
-	ArgsUsage: "boards-ca|radius-ca|radius|servers-ca|server|release|release-root",
+	ArgsUsage: "boards-ca|radius-ca|radius|servers-ca|server|release|release-root|app-rsa3072|app-p256|app-p384",
 	Description: "A CA is certified by its root, whose key must be there for it (--with). The boards\n" +
 		"CA from before stays in the RADIUS export, and its key with the site, until the\n" +
 		"last of its certificates is dead: rotate the boards when it suits. The server below\n" +
@@ -44,10 +44,13 @@ var keyRotateVerb = &cli.Command{
 		"A new release key is named by the next site document, beside the one before until\n" +
 		"`key retire release`. A release root signs the document that replaces it, and so does\n" +
 		"the one that takes its place.\n" +
+		"A loader trusts the app key that signed it, for ever: a new app key takes loaders that\n" +
+		"it signs (--loader), which come to lie in loaders/. Until the last board has one, what\n" +
+		"is cut has a variant for the boards with older loaders, by the key from before.\n" +
 		"The new key is added to the recovery copy, which takes the copy's code.",
-	BashComplete: completeWords(append(slices.Clone(certifiedKeys), "release", "release-root")...),
+	BashComplete: completeWords(append(slices.Clone(certifiedKeys), "release", "release-root", "app-rsa3072", "app-p256", "app-p384")...),
 	Flags: append([]cli.Flag{keyURIFlag, withFlag, noRecoveryFlag, toSignFlag,
-		noOverlapFlag, publicFlag, thresholdFlag, reasonFlag}, recoveryFlags...),
+		noOverlapFlag, loaderImageFlag, publicFlag, thresholdFlag, reasonFlag}, recoveryFlags...),
 	Action: withSite(keyRotate),
 }
 
@@ -119,6 +122,8 @@ func (s *session) rotation(name string) (p *keyPlan, plan func() error) {
 		return p, p.planRelease
 	case known && k.role == custody.ReleaseRoot:
 		return p, p.planRoot
+	case known && k.role == custody.App && !formerApp.MatchString(name):
+		return p, p.planApp
 	}
 	return p, nil
 }
@@ -163,6 +168,9 @@ type changeDetail struct {
 	Before []string `json:"before,omitempty"` // release keys that stay beside a new one
 	Ended  []string `json:"ended,omitempty"`  // release keys that count no more
 	Reason string   `json:"reason,omitempty"`
+
+	Former  string   `json:"former,omitempty"`  // what an app key is called from now on
+	Loaders []string `json:"loaders,omitempty"` // hardware whose loader was signed with a new one
 
 	Generation uint32                   `json:"generation,omitempty"` // of counters that it begins
 	Floors     map[string]fleet.Counter `json:"floors,omitempty"`
@@ -500,6 +508,12 @@ func (p *keyPlan) text(w io.Writer, out changedKey) {
 	fmt.Fprintln(w)
 	if out.Epoch > 0 {
 		fmt.Fprintf(w, "site document %d %s\n", out.Epoch, p.documentText(out.changeDetail))
+	}
+	for _, h := range out.Loaders {
+		fmt.Fprintf(w, "loader for %s that trusts it: loaders/%s.bin; then `tcpboot device set MAC --loader-key %s`\n", h, h, p.name)
+	}
+	if out.Former != "" {
+		fmt.Fprintf(w, "the key before goes on as %s, for boards with older loaders\n", out.Former)
 	}
 	for _, dir := range out.Restart {
 		fmt.Fprintf(w, "restart the RADIUS server on %s: a reload is not enough for it to see this\n", dir)

@@ -111,11 +111,8 @@ func (s *session) statementFor(statements []*release.Release, channel string) (*
 	if err != nil {
 		return nil, err
 	}
-	whole, err := layout.Load(s.ctx(), r.Digest)
-	if err != nil {
-		return nil, err
-	}
-	return r, s.verifyWhole(whole)
+	_, err = s.wholeVariants(layout, r)
+	return r, err
 }
 
 func (s *session) chooseStatement(statements []*release.Release, channel string) (*release.Release, error) {
@@ -149,11 +146,8 @@ func (s *session) restate(r *release.Release, channel string) (*release.Release,
 	if err != nil {
 		return nil, err
 	}
-	whole, err := layout.Load(s.ctx(), r.Digest)
+	all, err := s.wholeVariants(layout, r)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.verifyWhole(whole); err != nil {
 		return nil, err
 	}
 	key, err := s.releaseSigner()
@@ -164,12 +158,38 @@ func (s *session) restate(r *release.Release, channel string) (*release.Release,
 	if err != nil {
 		return nil, err
 	}
-	again, err := release.Restate(whole, n.Sequences, auditHead(n.Audit), key)
+	var again []*release.Release
+	for _, whole := range all {
+		one, err := release.Restate(whole, n.Sequences, auditHead(n.Audit), key)
+		if err != nil {
+			return nil, err
+		}
+		again = append(again, one)
+	}
+	say(s.cli, "%s for %s is stated again for channel %s, sequence %d", r.Manifest.Version, r.Manifest.Hardware, channel, n.Sequences[channel])
+	return again[0], layout.Store(s.ctx(), again[0], again[1:]...)
+}
+
+// wholeVariants loads and proves a release and its variants, itself first.
+func (s *session) wholeVariants(layout *depot, r *release.Release) (all []*release.Release, err error) {
+	releases, err := layout.Releases(s.ctx())
 	if err != nil {
 		return nil, err
 	}
-	say(s.cli, "%s for %s is stated again for channel %s, sequence %d", r.Manifest.Version, r.Manifest.Hardware, channel, n.Sequences[channel])
-	return again, layout.Store(s.ctx(), again)
+	for _, v := range release.NewCatalog(releases...).Variants(r) {
+		whole, err := layout.Load(s.ctx(), v.Digest)
+		if err == nil {
+			err = s.verifyWhole(whole)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, whole); v.Digest == r.Digest {
+			last := len(all) - 1
+			all[0], all[last] = all[last], all[0]
+		}
+	}
+	return all, nil
 }
 
 func (s *session) setPaused(paused bool) error {

@@ -286,12 +286,15 @@ func (c *recoveryCopy) files() ([]changedFile, error) {
 // key takes the copy's proof away: status then asks for it.
 func (p *keyPlan) putIntoCopy(c *recoveryCopy, name string, key crypto.Signer, inFile bool) error {
 	former := ""
-	if name == "boards-ca" {
+	switch {
+	case name == "boards-ca":
 		before, err := p.authority(pki.Boards, false)
 		if err != nil {
 			return err
 		}
 		former = formerCA(before.Number())
+	case p.role == custody.App && p.change.Action == "key.rotate":
+		former = formerAppName(name, len(p.formerApps(name))+1)
 	}
 	if c == nil {
 		p.file(recoveryDone, nil, 0)

@@ -98,6 +98,8 @@ type releaseRow struct {
 	release.Manifest
 	Digest  fleet.Digest  `json:"digest"`
 	Offered []fleet.Offer `json:"offered"`
+
+	Variants []variantOf `json:"variants,omitempty"` // of one that was just cut
 }
 
 func releaseList(s *session) error {

@@ -33,6 +33,35 @@ func lookAtStatements(s *session, st *siteStatus) error {
 	return nil
 }
 
+// lookAtGenerations tells of boards whose loader trusts an app key from before.
+func lookAtGenerations(s *session, st *siteStatus) error {
+	for _, name := range s.appNames() {
+		if !formerApp.MatchString(name) {
+			continue
+		}
+		n, err := s.boardsOf(name)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			continue
+		}
+		digest, err := s.appDigest(name)
+		if err != nil {
+			return err
+		}
+		macs, err := s.fleet.BoardsOfLoader(s.ctx(), digest, examples)
+		if err != nil {
+			return err
+		}
+		st.find(false, finding{
+			Kind: "older-loaders", Text: fmt.Sprintf("%d active boards have a loader that trusts %s: each release has a variant for them", n, name),
+			Hint: "flash a loader that trusts the present key, then tcpboot device set MAC --loader-key",
+		}.about(named(macs, n)))
+	}
+	return nil
+}
+
 // lookAtWaiting tells of a change that waits for release roots.
 func lookAtWaiting(s *session, st *siteStatus) error {
 	w, err := s.readWaiting()

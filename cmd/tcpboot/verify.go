@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/ecdsa"
+	"crypto/elliptic"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -118,8 +119,8 @@ func (s *session) trust() (t release.Trust, err error) {
 }
 
 func (s *session) appTrust() (v2 []fleet.Digest, v1 []*ecdsa.PublicKey, err error) {
-	for _, scheme := range []espimage.Scheme{espimage.RSA3072, espimage.P256, espimage.P384} {
-		pub, err := s.public(appKeyFor(scheme))
+	for _, name := range s.appNames() {
+		pub, err := s.public(name)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -128,7 +129,7 @@ func (s *session) appTrust() (v2 []fleet.Digest, v1 []*ecdsa.PublicKey, err erro
 			return nil, nil, err
 		}
 		v2 = append(v2, d)
-		if key, ok := pub.(*ecdsa.PublicKey); ok && scheme == espimage.P256 {
+		if key, ok := pub.(*ecdsa.PublicKey); ok && key.Curve == elliptic.P256() {
 			v1 = append(v1, key)
 		}
 	}
@@ -175,7 +176,11 @@ func (s *session) judge(image []byte) (v verdict, err error) {
 	v = verdict{Chip: im.Chip, Project: im.Descriptor.Project, Version: im.Descriptor.Version, Bytes: len(image)}
 	if len(image) == espimage.SignedSize(im.Length, espimage.V1) {
 		v.Scheme = espimage.V1
-		_, err = espimage.VerifyV1(image, v1[0])
+		for _, key := range v1 {
+			if _, err = espimage.VerifyV1(image, key); err == nil {
+				break
+			}
+		}
 		return v, err
 	}
 	signature, err := espimage.Verify(image, espimage.Trust{Keys: v2})

@@ -27,17 +27,27 @@ var ErrVersionTaken = errors.New("version is taken")
 // takes over its name; the older one is still listed, and found by Load. Its
 // images may be left out of r.Images, being there already. Other images under
 // a version and hardware that exist are refused with ErrVersionTaken.
-func (l *Layout) Store(ctx context.Context, r *release.Release) error {
+//
+// variants are those of r for other loaders: all of them exist, or none.
+func (l *Layout) Store(ctx context.Context, r *release.Release, variants ...*release.Release) error {
 	p, err := pack(r)
 	if err != nil {
 		return fmt.Errorf("store release: %w", err)
+	}
+	parcels := []*parcel{p}
+	for _, v := range variants {
+		p, err := pack(v)
+		if err != nil {
+			return fmt.Errorf("store variant of a release: %w", err)
+		}
+		parcels = append(parcels, p)
 	}
 	unlock, err := lock(ctx, l.dir)
 	if err != nil {
 		return fmt.Errorf("store release %s: %w", p.ref, err)
 	}
 	defer unlock()
-	if err := l.store(ctx, p); err != nil {
+	if err := l.store(ctx, parcels...); err != nil {
 		return fmt.Errorf("store release %s: %w", p.ref, err)
 	}
 	return nil
@@ -56,7 +66,8 @@ func (l *Layout) store(ctx context.Context, parcels ...*parcel) error {
 	before := slices.Clone(ix.Manifests)
 	for _, p := range parcels {
 		ix = unlistVersion(ix, p.ref)
-		if err := l.admit(ix, p); err != nil {
+		ref, err := l.admit(ix, p)
+		if err != nil {
 			return err
 		}
 		// Blobs first, where nobody looks for them yet.
@@ -64,7 +75,7 @@ func (l *Layout) store(ctx context.Context, parcels ...*parcel) error {
 			return err
 		}
 		if !lists(ix, p.entry) {
-			ix = list(ix, p.entry, p.ref)
+			ix = list(ix, p.entry, ref)
 		}
 	}
 	if ix, err = l.listVersions(ctx, ix, parcels); err != nil {
@@ -94,30 +105,45 @@ func (l *Layout) keepAll(ctx context.Context, blobs []blob) error {
 	return nil
 }
 
-// admit decides whether p may have its name; what is attached to a release has
-// none.
-func (l *Layout) admit(ix ocispec.Index, p *parcel) error {
+// admit decides whether p may have its name. What is attached to a release has
+// none, and neither has a variant beside the first.
+func (l *Layout) admit(ix ocispec.Index, p *parcel) (ref string, err error) {
 	if p.ref == "" {
-		return nil
+		return "", nil
 	}
 	holder, held := named(ix, p.ref)
 	if !held || lists(ix, p.entry) {
-		return nil
+		return p.ref, nil
 	}
 	a, ours, err := l.readArtifact(holder)
 	switch {
 	case err != nil:
-		return fmt.Errorf("cannot compare it with the one stored before: %w", err)
+		return "", fmt.Errorf("cannot compare it with the one stored before: %w", err)
 	case !ours:
-		return fmt.Errorf("the name belongs to an artifact of another kind, %s", holder.Digest)
+		return "", fmt.Errorf("the name belongs to an artifact of another kind, %s", holder.Digest)
 	case a.Annotations[AnnotationHardware] != p.manifest.Annotations[AnnotationHardware]:
 		// "1-a" for "b" and "1" for "a-b" are one name.
-		return fmt.Errorf("the name belongs to version %s for hardware %s",
+		return "", fmt.Errorf("the name belongs to version %s for hardware %s",
 			a.Annotations[ocispec.AnnotationVersion], a.Annotations[AnnotationHardware])
+	case sameAnnotations(a, p.manifest) && variants(a, p.manifest):
+		return "", nil
 	case !slices.Equal(images(a), images(p.manifest)) || !sameAnnotations(a, p.manifest):
-		return fmt.Errorf("%w by other images, of %s", ErrVersionTaken, statement(a))
+		return "", fmt.Errorf("%w by other images, of %s", ErrVersionTaken, statement(a))
 	}
-	return nil
+	return p.ref, nil
+}
+
+// variants reports whether a and b are images by two app keys, beside the same
+// other components.
+func variants(a, b ocispec.Manifest) bool {
+	x, y := a.Annotations[AnnotationAppKey], b.Annotations[AnnotationAppKey]
+	return x != "" && y != "" && x != y && slices.Equal(others(a), others(b))
+}
+
+// others is what images lists behind the first.
+func others(a ocispec.Manifest) []string {
+	list := images(a)
+	return list[min(1, len(list)):]
 }
 
 // sameAnnotations compares the annotations that repeat what is signed: who packed
@@ -161,6 +187,7 @@ func pack(r *release.Release) (*parcel, error) {
 	if err != nil {
 		return nil, err
 	}
+	stated.AppKey = r.AppKey
 	if err := checkWhole(r, stated); err != nil {
 		return nil, err
 	}
