@@ -81,6 +81,9 @@ func numbers(h *harness) {
 			h.Errorf("%s: got %d, %v, want %d", row.name, n.Counter.Count, err, row.want)
 		}
 	}
+	n, err = h.Number(ctx, "bell", "1.0", []string{"stable"}, 3, nil)
+	h.ok(err)
+	equal(h, "of a later generation", n.Counter, fleet.Counter{Generation: 3, Count: 1})
 	n, err = number("esp32", nil, "stable")
 	h.ok(err)
 	equal(h, "refused numbers use up none", n.Sequences, map[string]uint64{"stable": 4})
