@@ -120,6 +120,11 @@ func (q *Request) Check() (notes []string, err error) {
 	if err == nil && im.Descriptor.Version != q.Version {
 		notes = append(notes, fmt.Sprintf("the image calls itself version %q, the release is %q", im.Descriptor.Version, q.Version))
 	}
+	if err == nil && im.Descriptor.SecureVersion > 0 {
+		most := espimage.LimitsOf(im.Chip, q.Hardware.MinRevision).SecureVersions
+		notes = append(notes, fmt.Sprintf("secure_version is %d of %d: where eFuses count it, %d steps are left, and loaders of a lower one do not start again",
+			im.Descriptor.SecureVersion, most, most-im.Descriptor.SecureVersion))
+	}
 	if err == nil && q.MinLoader != "" {
 		_, err = parseLoader(q.MinLoader)
 	}
@@ -133,5 +138,8 @@ func (q *Request) check() (*espimage.Image, espimage.Scheme, error) {
 		return nil, "", err
 	}
 	scheme, err := q.Hardware.check(im)
+	if most := espimage.LimitsOf(im.Chip, q.Hardware.MinRevision).Blocks; err == nil && most > 0 && len(q.App) > most {
+		err = fmt.Errorf("%d app keys: %s looks at %d signature blocks", len(q.App), im.Chip, most)
+	}
 	return im, scheme, err
 }

@@ -26,6 +26,7 @@ var cutVerb = &cli.Command{
 		&cli.StringFlag{Name: "hardware", Usage: "it is for hardware `H` of tcpboot.yaml"},
 		&cli.StringSliceFlag{Name: "channel", Usage: "it may be offered on channel `CH` (default: the site's; may be repeated)"},
 		&cli.UintFlag{Name: "counter", Usage: "its anti-rollback count is `N`", DefaultText: "the next"},
+		forceFlag,
 		&cli.StringFlag{Name: "min-loader", Usage: "loaders below version `V` do not install it"},
 	},
 	Action: withSite(releaseCut),
@@ -66,7 +67,7 @@ func releaseCut(s *session) error {
 	if err := layout.Store(s.ctx(), r, variants...); err != nil { // now the release exists
 		return err
 	}
-	if err := s.fleet.Record(s.ctx(), "release.cut", q.Hardware.Name+"/"+q.Version, jsonText(map[string]any{"manifest": r.Digest, "image": r.Manifest.Image.Digest, "variants": emptyNotNull(told)})); err != nil {
+	if err := s.recordCut(q, r, told); err != nil {
 		return err
 	}
 	return answer(s.cli, releaseRow{Manifest: r.Manifest, Digest: r.Digest, Offered: []fleet.Offer{}, Variants: told}, func(w io.Writer) {
@@ -76,6 +77,18 @@ func releaseCut(s *session) error {
 			fmt.Fprintf(w, "variant for the loaders of %d boards, by %s\n", v.Boards, v.Key)
 		}
 	})
+}
+
+// recordCut writes the audit row of a release that exists.
+func (s *session) recordCut(q *release.Request, r *release.Release, variants []variantOf) error {
+	detail := map[string]any{"manifest": r.Digest, "image": r.Manifest.Image.Digest}
+	if len(variants) > 0 {
+		detail["variants"] = variants
+	}
+	if unsafe := espimage.Unsafe(q.Hardware.Chip, q.Hardware.Scheme); unsafe != nil { // somebody insisted
+		detail["forced"] = unsafe.Error()
+	}
+	return s.fleet.Record(s.ctx(), "release.cut", q.Hardware.Name+"/"+q.Version, jsonText(detail))
 }
 
 // cutRequest reads the image and the flags. Everything that can be refused
@@ -91,6 +104,9 @@ func (s *session) cutRequest(path string) (*release.Request, error) {
 	}
 	q := &release.Request{Site: s.site.Settings.Name, Version: c.String("version"), Image: image, MinLoader: c.String("min-loader")}
 	if q.Hardware, err = s.hardware(c.String("hardware")); err != nil {
+		return nil, err
+	}
+	if err := s.refuseUnsafe(q.Hardware); err != nil {
 		return nil, err
 	}
 	notes, err := q.Check()

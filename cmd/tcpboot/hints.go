@@ -71,6 +71,9 @@ func hints(err error) (all []string) {
 	if e := new(issuerError); errors.As(err, &e) {
 		add("`tcpboot key renew %s` gives it a new certificate for the key it has, which no board notices", e.name)
 	}
+	if errors.As(err, new(*unsafeError)) {
+		add("take another scheme in tcpboot.yaml (signature:), or go on with --force, which the audit trail names")
+	}
 	if e := new(loaderError); errors.As(err, &e) {
 		add("--loader %s=IMAGE gives an unsigned one, which is signed with the new key", e.hardware)
 	}
