@@ -92,7 +92,7 @@ func (s *session) openDepot() (*depot, error) {
 	}
 	line := newTraffic(s.cli, "KiB moved:")
 	behind, err := s.repository(at, line)
-	return &depot{layout, behind, s.proves, line, askAgain}, err
+	return &depot{layout, behind, s.counted, line, askAgain}, err
 }
 
 // ask lists what the registry has and the cache has not.

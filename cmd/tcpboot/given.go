@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -22,16 +23,13 @@ func (g gift) String() string {
 	return fmt.Sprintf("%s for %s on %s", g.Manifest.Version, g.Manifest.Hardware, g.channel)
 }
 
-// given lists what boards get.
+// given lists what boards get. Beside an error it is what can be told.
 func (s *session) given() (all []gift, err error) {
 	layout, err := s.layout()
 	if err != nil {
 		return nil, err
 	}
-	releases, err := layout.Releases(s.ctx())
-	if err != nil {
-		return nil, err
-	}
+	releases, unread := layout.Releases(s.ctx())
 	offers, err := s.fleet.Offers(s.ctx())
 	if err != nil {
 		return nil, err
@@ -46,7 +44,8 @@ func (s *session) given() (all []gift, err error) {
 			all = append(all, gift{Release: r, channel: o.Channel, offer: &o})
 		}
 	}
-	return s.judged(withPinned(all, catalog, groups))
+	all, err = s.judged(withPinned(all, catalog, groups))
+	return all, errors.Join(err, unread)
 }
 
 // withPinned adds what boards get by their pins, which are the same for all of a

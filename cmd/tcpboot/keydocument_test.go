@@ -102,3 +102,40 @@ func TestAttachCut(t *testing.T) {
 		}
 	}
 }
+
+// TestAppKeyCut cuts the rotation of an app key off behind every write. Boards of
+// both generations get a variant that their loader takes, or the one key that there
+// still is.
+func TestAppKeyCut(t *testing.T) {
+	t.Parallel()
+	base, env := newSite(t)
+	image := filepath.Join(t.TempDir(), "app.bin")
+	if err := os.WriteFile(image, espimage.Build(espimage.Spec{Chip: fleet.Chip("esp32"), Version: "1", Project: "app", Size: 8192}), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, env, "enroll", "246f28aa1001")
+	mustRun(t, env, "device", "set", "246f28aa1001", "--level", "1")
+	for cut, last := 0, false; !last; cut++ {
+		dir := filepath.Join(t.TempDir(), "site")
+		if err := copyTree(base, dir); err != nil {
+			t.Fatal(err)
+		}
+		last = cutRotation(t, dir, cut, func(s *session) (*keyPlan, error) {
+			p, plan := s.rotation("app-p256")
+			return p, plan()
+		}, "--loader", "esp32="+image)
+		if cut%2 == 1 {
+			mustRun(t, at(env, dir), "key", "rotate", "app-p256", "--loader", "esp32="+image, "--code-file", filepath.Join(dir, recoveryCode))
+		}
+		out := mustRun(t, at(env, dir), "release", "cut", image, "--version", "2")
+		if decided := cut > 0; strings.Contains(out, "variant for the loaders of 1 boards, by app-p256-1") != decided {
+			t.Errorf("cut at %d: %s", cut, out)
+		}
+		mustRun(t, at(env, dir), "release", "verify", "2")
+		mustRun(t, at(env, dir), "key", "check")
+		mustRun(t, at(env, dir), "key", "check", "--recovery", "--code-file", filepath.Join(dir, recoveryCode))
+		if exists(filepath.Join(dir, changeFile)) || rotations(t, dir) > 1 {
+			t.Errorf("cut at %d: %d rotations in the trail", cut, rotations(t, dir))
+		}
+	}
+}

@@ -65,7 +65,10 @@ func (p *keyPlan) wait() error {
 	if out == "" {
 		return &unsignedError{w.lacks()}
 	}
-	if err := errors.Join(p.site.CanSetKeys(w.Keys), p.putAside(w)); err != nil {
+	if err := p.site.CanSetKeys(w.Keys); err != nil {
+		return err
+	}
+	if err := p.putAside(w); err != nil {
 		return err
 	}
 	if err := site.WriteFile(out, w.Document, 0o644); err != nil {
@@ -187,7 +190,10 @@ func keyAttach(s *session) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.putAside(w), s.answerWaiting(w, ""))
+	if err := s.putAside(w); err != nil {
+		return err
+	}
+	return s.answerWaiting(w, "")
 }
 
 // attached is the change that waits, with the signatures in files and those of the

@@ -69,7 +69,7 @@ func releasePublish(s *session) error {
 		return err
 	}
 	var published []fleet.Offer
-	for _, statements := range byHardware(found) {
+	for _, statements := range byHardware(s.counting(found)) {
 		r, err := s.statementFor(statements, channel)
 		if err != nil {
 			return err

@@ -105,7 +105,7 @@ func releasePush(s *session) error {
 	var out []pushed
 	for i, v := range versions {
 		line.expect(packed[i]...)
-		done, err := repo.Push(s.ctx(), layout.Layout, v, packed[i], to.Name, s.proves)
+		done, err := repo.Push(s.ctx(), layout.Layout, v, packed[i], to.Name, s.counted)
 		if err != nil {
 			return err
 		}
@@ -137,6 +137,7 @@ func (s *session) provedPacked(layout *depot, version string) ([]*bundle.Packed,
 	if err != nil {
 		return nil, err
 	}
+	all = s.countingPacked(all)
 	for _, p := range all {
 		whole, err := layout.Load(s.ctx(), p.Release.Digest)
 		if err == nil {
@@ -216,7 +217,9 @@ func releasePull(s *session) error {
 		return err
 	}
 	hardware := s.cli.String("hardware")
-	wanted := func(r *release.Release) bool { return hardware == "" || r.Manifest.Hardware == hardware }
+	wanted := func(r *release.Release) bool {
+		return (hardware == "" || r.Manifest.Hardware == hardware) && (s.proves(r) == nil || s.counted(r) != nil)
+	}
 	all, err := layout.Pull(s.ctx(), repo, from.Name, wanted, func(r *release.Release) error {
 		if err := s.checkPulled(r, line); err != nil || r.Images == nil || had[r.Digest] {
 			return err

@@ -7,7 +7,7 @@ import "fmt"
 func lookAtStatements(s *session, st *siteStatus) error {
 	given, err := s.given()
 	if err != nil {
-		return err
+		st.find(true, finding{Kind: "releases", Text: "not every release can be read: " + err.Error()})
 	}
 	var former, refused sample
 	for _, g := range given {

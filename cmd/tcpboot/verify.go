@@ -55,7 +55,7 @@ func releaseVerify(s *session) error {
 		return err
 	}
 	var proofs []proof
-	for _, r := range found {
+	for _, r := range s.counting(found) {
 		whole, err := layout.Load(s.ctx(), r.Digest)
 		if err != nil {
 			return err
