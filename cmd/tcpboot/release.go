@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,8 +50,8 @@ func releasesDir(s *site.Site) string {
 	return s.Path(s.Settings.Releases)
 }
 
-// releases lists the releases of a version, newest statement first; version ""
-// and --hardware "" are any.
+// releases lists the releases of a version, newest statement first, and of variants
+// the one by the present app key; version "" and --hardware "" are any.
 func (s *session) releases(ctx context.Context, version string) ([]*release.Release, error) {
 	layout, err := s.layout()
 	if err != nil {
@@ -67,8 +68,9 @@ func (s *session) releases(ctx context.Context, version string) ([]*release.Rele
 			found = append(found, r)
 		}
 	}
+	former := s.formerDigests()
 	slices.SortStableFunc(found, func(a, b *release.Release) int {
-		return int(highest(b)) - int(highest(a))
+		return cmp.Or(cmp.Compare(highest(b), highest(a)), former[a.AppKey]-former[b.AppKey])
 	})
 	if len(found) == 0 && version != "" {
 		return nil, fmt.Errorf("release %s%s: %w", version, forHardware(hardware), errNoRelease)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/sign"
 )
@@ -50,6 +51,17 @@ func (s *session) cutVariant(q release.Request, key string) (*release.Release, e
 		return nil, err
 	}
 	return r, s.verifyWhole(r)
+}
+
+// formerDigests has a 1 for each app key from before.
+func (s *session) formerDigests() map[fleet.Digest]int {
+	former := map[fleet.Digest]int{}
+	for _, name := range s.appNames() {
+		if d, err := s.appDigest(name); err == nil && formerApp.MatchString(name) {
+			former[d] = 1
+		}
+	}
+	return former
 }
 
 // variantKeysAtHand refuses a cut whose variants could not be signed, before it is
