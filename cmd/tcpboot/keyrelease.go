@@ -21,7 +21,7 @@ import (
 
 var (
 	noOverlapFlag = &cli.BoolFlag{Name: "no-overlap", Usage: "of release: the key before counts no more, and what it signed is not served any more"}
-	reasonFlag    = &cli.StringFlag{Name: "reason", Usage: "why, for the audit trail: stolen"}
+	reasonFlag    = &cli.StringFlag{Name: "reason", Usage: "`WHY`, for the audit trail: stolen"}
 )
 
 var keyRetireVerb = &cli.Command{

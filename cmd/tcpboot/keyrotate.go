@@ -106,10 +106,32 @@ func keyRotate(s *session) error {
 	if err := wantArgs(s.cli, 1, "the name of a key"); err != nil {
 		return err
 	}
-	if p, plan := s.rotation(s.cli.Args().First()); plan != nil {
+	name := s.cli.Args().First()
+	if err := s.refuseStray(name); err != nil {
+		return err
+	}
+	if p, plan := s.rotation(name); plan != nil {
 		return p.run(plan)
 	}
 	return changeCertified(s, true)
+}
+
+// refuseStray refuses flags that mean nothing for the key of that name.
+func (s *session) refuseStray(name string) error {
+	k, _ := siteKeyNamed(name)
+	for flag, roles := range map[string][]custody.Role{
+		"no-overlap": {custody.Release},
+		"loader":     {custody.App},
+		"public":     {custody.ReleaseRoot},
+		"threshold":  {custody.ReleaseRoot},
+		"to-sign":    {custody.RADIUS, custody.Servers, custody.Release, custody.ReleaseRoot},
+		"reason":     {custody.Release, custody.ReleaseRoot, custody.App},
+	} {
+		if s.cli.IsSet(flag) && !slices.Contains(roles, k.role) {
+			return usagef("%s: --%s says nothing about %s", verbName(s.cli), flag, name)
+		}
+	}
+	return nil
 }
 
 // rotation is the change by which a key that has no certificate gets a successor; plan

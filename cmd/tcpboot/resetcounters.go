@@ -24,7 +24,7 @@ var resetVerb = &cli.Command{
 		"before for that hardware is not served any more: cut it again.",
 	Flags: []cli.Flag{
 		&cli.StringSliceFlag{Name: "hardware", Usage: "of hardware `H` (may be repeated)"},
-		&cli.StringFlag{Name: "reason", Usage: "why, for the audit trail"},
+		&cli.StringFlag{Name: "reason", Usage: "`WHY`, for the audit trail"},
 		withFlag, toSignFlag,
 	},
 	Action: withSite(resetCounters),
