@@ -81,6 +81,14 @@ func (p *keyPlan) document(change func(*sitedoc.Doc) error) (epoch uint64, err e
 	return next.Epoch, p.putDocument(draft, trust.Site)
 }
 
+// documented is document for a change whose audit row says detail and the epoch.
+func (p *keyPlan) documented(detail *changeDetail, change func(*sitedoc.Doc) error) (err error) {
+	if detail.Epoch, err = p.document(change); err != nil {
+		return err
+	}
+	return p.describe(*detail)
+}
+
 // signDraft has the roots sign that can be opened here, the new ones among them, as
 // far as a signature brings the draft further.
 func (p *keyPlan) signDraft(draft *sitedoc.Draft, before *sitedoc.Doc) error {

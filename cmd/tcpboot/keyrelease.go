@@ -107,14 +107,10 @@ func (p *keyPlan) planRelease() error {
 	}
 	p.file("certs/"+p.name+".pub.pem", text, 0o644)
 	detail := changeDetail{Public: fleet.Digest(key.Key().ID()), Reason: p.cli.String("reason")}
-	detail.Epoch, err = p.document(func(doc *sitedoc.Doc) error {
+	return p.documented(&detail, func(doc *sitedoc.Doc) error {
 		detail.Before, detail.Ended, err = p.nameRelease(doc, key.Key())
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return p.describe(detail)
 }
 
 // nameRelease names key in doc as it names the present one, beside it or in place
@@ -183,16 +179,12 @@ func (p *keyPlan) planEnd(id string) error {
 		return err
 	}
 	detail := changeDetail{Ended: releaseIDs(ended), Reason: p.cli.String("reason")}
-	detail.Epoch, err = p.document(func(doc *sitedoc.Doc) error {
+	return p.documented(&detail, func(doc *sitedoc.Doc) error {
 		doc.Keys = slices.DeleteFunc(doc.Keys, func(k sitedoc.ReleaseKey) bool {
 			return slices.ContainsFunc(ended, func(e sitedoc.ReleaseKey) bool { return e.Key == k.Key })
 		})
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return p.describe(detail)
 }
 
 // toEnd are the keys that id names: all but the present one, when it is "".

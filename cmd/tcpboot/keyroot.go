@@ -49,17 +49,17 @@ func (p *keyPlan) planRoot() error {
 	}
 	p.file("certs/"+p.name+".pub.pem", text, 0o644)
 	detail := changeDetail{Public: fleet.Digest(key.ID()), Reason: p.cli.String("reason")}
-	detail.Epoch, err = p.document(func(doc *sitedoc.Doc) error {
+	return p.documented(&detail, func(doc *sitedoc.Doc) error {
 		doc.Roots.Keys = append(slices.DeleteFunc(doc.Roots.Keys, func(k cose.Key) bool { return k == was }), key)
-		if p.cli.IsSet("threshold") {
-			doc.Roots.Threshold = p.cli.Int("threshold")
-		}
+		p.setThreshold(doc)
 		return nil
 	})
-	if err != nil {
-		return err
+}
+
+func (p *keyPlan) setThreshold(doc *sitedoc.Doc) {
+	if p.cli.IsSet("threshold") {
+		doc.Roots.Threshold = p.cli.Int("threshold")
 	}
-	return p.describe(detail)
 }
 
 // newRoot makes the root's key, or takes the public half of one that its holder has.
@@ -110,10 +110,6 @@ func (p *keyPlan) keepFirstRoots() error {
 	if err != nil {
 		return err
 	}
-	return p.firstRootsFile(first)
-}
-
-func (p *keyPlan) firstRootsFile(first sitedoc.Roots) error {
 	text, err := json.Marshal(first)
 	p.file(firstRootsFile, append(text, '\n'), 0o644)
 	return err
@@ -137,17 +133,11 @@ func (p *keyPlan) planRetireRoot() error {
 		p.change.Keys[p.name] = ""
 	}
 	detail := changeDetail{Ended: []string{idText(was)}, Reason: p.cli.String("reason")}
-	detail.Epoch, err = p.document(func(doc *sitedoc.Doc) error {
+	return p.documented(&detail, func(doc *sitedoc.Doc) error {
 		doc.Roots.Keys = slices.DeleteFunc(doc.Roots.Keys, func(k cose.Key) bool { return k == was })
-		if p.cli.IsSet("threshold") {
-			doc.Roots.Threshold = p.cli.Int("threshold")
-		}
+		p.setThreshold(doc)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return p.describe(detail)
 }
 
 var errFirstRoot = errors.New("release-root: the first root is replaced, and never taken away")

@@ -53,7 +53,7 @@ func (p *keyPlan) planReset(hardware []string) error {
 		return err
 	}
 	detail := changeDetail{Reason: p.cli.String("reason"), Floors: map[string]fleet.Counter{}}
-	detail.Epoch, err = p.document(func(doc *sitedoc.Doc) error {
+	return p.documented(&detail, func(doc *sitedoc.Doc) error {
 		doc.Generation++
 		detail.Generation = doc.Generation
 		doc.Floors = maps.Clone(doc.Floors)
@@ -66,10 +66,6 @@ func (p *keyPlan) planReset(hardware []string) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return p.describe(detail)
 }
 
 // resetText tells of a new generation.
