@@ -119,7 +119,7 @@ func (s *session) cutRequest(path string) (*release.Request, error) {
 	if q.App, err = s.appKeys(q.Hardware.Scheme); err != nil {
 		return nil, err
 	}
-	if err := s.variantKeysAtHand(q); err != nil {
+	if err := s.variantKeysAtHand(q.Hardware); err != nil {
 		return nil, err
 	}
 	q.Key, err = s.releaseSigner()

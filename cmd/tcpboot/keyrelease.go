@@ -120,7 +120,7 @@ func (p *keyPlan) nameRelease(doc *sitedoc.Doc, key cose.Key) (before, ended []s
 	if err != nil {
 		return nil, nil, err
 	}
-	was, keys := doc.Keys, doc.Keys
+	keys := doc.Keys
 	if p.cli.Bool("no-overlap") {
 		doc.Keys = nil
 	}
@@ -130,14 +130,10 @@ func (p *keyPlan) nameRelease(doc *sitedoc.Doc, key cose.Key) (before, ended []s
 			doc.Keys = append(doc.Keys, k)
 		}
 	}
-	for _, k := range releaseIDs(was) {
-		if p.cli.Bool("no-overlap") {
-			ended = append(ended, k)
-		} else {
-			before = append(before, k)
-		}
+	if p.cli.Bool("no-overlap") {
+		return nil, releaseIDs(keys), nil
 	}
-	return before, ended, nil
+	return releaseIDs(keys), nil, nil
 }
 
 // releaseIDs are the keys of a site document, each once, as people see them.
@@ -158,7 +154,7 @@ func endReleaseKeys(s *session, action string) error {
 	}
 	k, _ := siteKeyNamed("release")
 	p := newKeyPlan(s, certified{siteKey: k}, action)
-	return p.run(func() error { return p.planEnd(slices.Concat(args[1:], []string{""})[0]) })
+	return p.run(func() error { return p.planEnd(s.cli.Args().Get(1)) })
 }
 
 func (p *keyPlan) planEnd(id string) error {

@@ -181,7 +181,7 @@ func newKeyPlan(s *session, k certified, action string) *keyPlan {
 
 // A changeDetail is what the audit trail says of a change of keys.
 type changeDetail struct {
-	Public      fleet.Digest `json:"public"` // the key
+	Public      fleet.Digest `json:"public,omitzero"` // the key
 	Certificate fleet.Digest `json:"certificate,omitzero"`
 	Ends        time.Time    `json:"ends,omitzero"`
 	CA          int          `json:"ca,omitempty"`    // its number

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release"
@@ -15,17 +16,23 @@ type variantOf struct {
 	Manifest string `json:"manifest"`
 }
 
-// cutVariants signs what was asked for once more with each app key from before that
-// loaders in use trust.
+// olderGenerations are the app keys from before that loaders of hardware h in use
+// trust.
+func (s *session) olderGenerations(h release.Hardware) ([]appGeneration, error) {
+	all, err := s.appGenerations(appKeyFor(h.Scheme), h.Name)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all[1:], func(g appGeneration) bool { return g.boards == 0 }), nil
+}
+
+// cutVariants signs what was asked for once more with each of those keys.
 func (s *session) cutVariants(q *release.Request) (variants []*release.Release, told []variantOf, err error) {
-	generations, err := s.appGenerations(appKeyFor(q.Hardware.Scheme), q.Hardware.Name)
+	older, err := s.olderGenerations(q.Hardware)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, g := range generations[1:] {
-		if g.boards == 0 {
-			continue
-		}
+	for _, g := range older {
 		r, err := s.cutVariant(*q, g.key)
 		if err != nil {
 			return nil, nil, fmt.Errorf("for %d boards whose loader trusts %s: %w", g.boards, g.key, err)
@@ -66,15 +73,12 @@ func (s *session) formerDigests() map[fleet.Digest]int {
 
 // variantKeysAtHand refuses a cut whose variants could not be signed, before it is
 // given numbers.
-func (s *session) variantKeysAtHand(q *release.Request) error {
-	generations, err := s.appGenerations(appKeyFor(q.Hardware.Scheme), q.Hardware.Name)
+func (s *session) variantKeysAtHand(h release.Hardware) error {
+	older, err := s.olderGenerations(h)
 	if err != nil {
 		return err
 	}
-	for _, g := range generations[1:] {
-		if g.boards == 0 {
-			continue
-		}
+	for _, g := range older {
 		if _, err := s.keys.open(g.key); err != nil {
 			return fmt.Errorf("the loaders of %d active boards trust it: %w", g.boards, err)
 		}
