@@ -53,20 +53,23 @@ func (s *session) counted(r *release.Release) error {
 	return now
 }
 
-// counting are those of the statements that count; all of them where none does, so
-// that somebody says why.
+// ended reports whether a statement counted once, and does so no more.
+func (s *session) ended(r *release.Release) bool { return s.proves(r) != nil && s.counted(r) == nil }
+
+// counting are the statements but those that have ended; where a release has no
+// other, they stay, so that somebody says why.
 func (s *session) counting(all []*release.Release) (some []*release.Release) {
 	for _, group := range byHardware(all) {
-		ended := func(r *release.Release) bool { return s.proves(r) != nil }
-		if !slices.ContainsFunc(group, func(r *release.Release) bool { return !ended(r) }) {
-			some = append(some, group...)
-			continue
-		}
+		var going []*release.Release
 		for _, r := range group {
-			if !ended(r) {
-				some = append(some, r)
+			if !s.ended(r) {
+				going = append(going, r)
 			}
 		}
+		if going == nil {
+			going = group
+		}
+		some = append(some, going...)
 	}
 	return some
 }

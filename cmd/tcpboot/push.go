@@ -218,7 +218,7 @@ func releasePull(s *session) error {
 	}
 	hardware := s.cli.String("hardware")
 	wanted := func(r *release.Release) bool {
-		return (hardware == "" || r.Manifest.Hardware == hardware) && (s.proves(r) == nil || s.counted(r) != nil)
+		return (hardware == "" || r.Manifest.Hardware == hardware) && !s.ended(r)
 	}
 	all, err := layout.Pull(s.ctx(), repo, from.Name, wanted, func(r *release.Release) error {
 		if err := s.checkPulled(r, line); err != nil || r.Images == nil || had[r.Digest] {
