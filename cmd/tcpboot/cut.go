@@ -64,7 +64,7 @@ func releaseCut(s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := layout.Store(s.ctx(), r, variants...); err != nil { // now the release exists
+	if err := layout.StoreVariants(s.ctx(), append([]*release.Release{r}, variants...)...); err != nil { // now the release exists
 		return err
 	}
 	if err := s.recordCut(q, r, told); err != nil {

@@ -167,9 +167,18 @@ func (d *depot) fill(ctx context.Context, manifest fleet.Digest) error {
 
 // Store makes a release exist. Where a registry keeps them it goes there first:
 // that it is listed there is the moment.
-func (d *depot) Store(ctx context.Context, r *release.Release, variants ...*release.Release) error {
+func (d *depot) Store(ctx context.Context, r *release.Release) error {
+	return d.storeBy(ctx, r, func(l *bundle.Layout) error { return l.Store(ctx, r) })
+}
+
+// StoreVariants is Store for a release and its variants.
+func (d *depot) StoreVariants(ctx context.Context, all ...*release.Release) error {
+	return d.storeBy(ctx, all[0], func(l *bundle.Layout) error { return l.StoreVariants(ctx, all...) })
+}
+
+func (d *depot) storeBy(ctx context.Context, r *release.Release, store func(*bundle.Layout) error) error {
 	if d.behind == nil {
-		return d.Layout.Store(ctx, r, variants...)
+		return store(d.Layout)
 	}
 	defer d.moving(r)()
 	dir, err := os.MkdirTemp("", "tcpboot-release-")
@@ -181,13 +190,13 @@ func (d *depot) Store(ctx context.Context, r *release.Release, variants ...*rele
 	if err != nil {
 		return err
 	}
-	if err := parcel.Store(ctx, r, variants...); err != nil {
+	if err := store(parcel); err != nil {
 		return err
 	}
 	if err := d.pushFrom(ctx, parcel, r.Manifest.Version); err != nil {
 		return err
 	}
-	return d.Layout.Store(ctx, r, variants...)
+	return store(d.Layout)
 }
 
 // adopt puts what was pulled from elsewhere into the site's own registry.

@@ -167,7 +167,7 @@ func (s *session) restate(r *release.Release, channel string) (*release.Release,
 		again = append(again, one)
 	}
 	say(s.cli, "%s for %s is stated again for channel %s, sequence %d", r.Manifest.Version, r.Manifest.Hardware, channel, n.Sequences[channel])
-	return again[0], layout.Store(s.ctx(), again[0], again[1:]...)
+	return again[0], layout.StoreVariants(s.ctx(), again...)
 }
 
 // wholeVariants loads and proves a release and its variants, itself first.

@@ -27,27 +27,17 @@ var ErrVersionTaken = errors.New("version is taken")
 // takes over its name; the older one is still listed, and found by Load. Its
 // images may be left out of r.Images, being there already. Other images under
 // a version and hardware that exist are refused with ErrVersionTaken.
-//
-// variants are those of r for other loaders: all of them exist, or none.
-func (l *Layout) Store(ctx context.Context, r *release.Release, variants ...*release.Release) error {
+func (l *Layout) Store(ctx context.Context, r *release.Release) error {
 	p, err := pack(r)
 	if err != nil {
 		return fmt.Errorf("store release: %w", err)
-	}
-	parcels := []*parcel{p}
-	for _, v := range variants {
-		p, err := pack(v)
-		if err != nil {
-			return fmt.Errorf("store variant of a release: %w", err)
-		}
-		parcels = append(parcels, p)
 	}
 	unlock, err := lock(ctx, l.dir)
 	if err != nil {
 		return fmt.Errorf("store release %s: %w", p.ref, err)
 	}
 	defer unlock()
-	if err := l.store(ctx, parcels...); err != nil {
+	if err := l.store(ctx, p); err != nil {
 		return fmt.Errorf("store release %s: %w", p.ref, err)
 	}
 	return nil
@@ -131,19 +121,6 @@ func (l *Layout) admit(ix ocispec.Index, p *parcel) (ref string, err error) {
 		return "", fmt.Errorf("%w by other images, of %s", ErrVersionTaken, statement(a))
 	}
 	return p.ref, nil
-}
-
-// variants reports whether a and b are images by two app keys, beside the same
-// other components.
-func variants(a, b ocispec.Manifest) bool {
-	x, y := a.Annotations[AnnotationAppKey], b.Annotations[AnnotationAppKey]
-	return x != "" && y != "" && x != y && slices.Equal(others(a), others(b))
-}
-
-// others is what images lists behind the first.
-func others(a ocispec.Manifest) []string {
-	list := images(a)
-	return list[min(1, len(list)):]
 }
 
 // sameAnnotations compares the annotations that repeat what is signed: who packed

@@ -32,7 +32,7 @@ func TestVariants(t *testing.T) {
 	first := cut(t, "1.0", 1, "mcu")
 	first.AppKey = fleet.Sum([]byte("new"))
 	old, older := variantOf(t, first, "old"), variantOf(t, first, "older")
-	if err := l.Store(ctx, first, old, older); err != nil {
+	if err := l.StoreVariants(ctx, first, old, older); err != nil {
 		t.Fatal(err)
 	}
 	checkLayout(t, l, first, old, older)
