@@ -56,7 +56,7 @@ func (s *session) counted(r *release.Release) error {
 // ended reports whether a statement counted once, and does so no more.
 func (s *session) ended(r *release.Release) bool { return s.proves(r) != nil && s.counted(r) == nil }
 
-// counting are the statements but those that have ended; where a release has no
+// counting are the statements of a version but those that have ended; where a hardware has no
 // other, they stay, so that somebody says why.
 func (s *session) counting(all []*release.Release) (some []*release.Release) {
 	for _, group := range byHardware(all) {

@@ -39,4 +39,3 @@ func others(a ocispec.Manifest) []string {
 	list := images(a)
 	return list[min(1, len(list)):]
 }
-
