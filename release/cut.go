@@ -60,6 +60,9 @@ func Cut(q Request) (*Release, error) {
 		return nil, err
 	}
 	r := &Release{Images: map[string][]byte{}, Chunks: map[string][]byte{}}
+	if r.AppKey, err = espimage.KeyDigest(q.App[0].Public()); err != nil {
+		return nil, badImage(err)
+	}
 	if r.Manifest.Image, err = r.add(AppComponent, image, whole, q.ChunkSize); err != nil {
 		return nil, err
 	}
@@ -87,7 +90,7 @@ func Restate(r *Release, sequences map[string]uint64, audit Head, key sign.Relea
 	if err != nil {
 		return nil, err
 	}
-	again := &Release{Manifest: m, Images: r.Images, Chunks: r.Chunks}
+	again := &Release{Manifest: m, Images: r.Images, Chunks: r.Chunks, AppKey: r.AppKey}
 	return again, again.sign(sequences, audit, key)
 }
 
@@ -132,6 +135,11 @@ func (q *Request) Check() (notes []string, err error) {
 	if err == nil && im.Descriptor.Version != q.Version {
 		notes = append(notes, fmt.Sprintf("the image calls itself version %q, the release is %q", im.Descriptor.Version, q.Version))
 	}
+	if err == nil && im.Descriptor.SecureVersion > 0 {
+		most := espimage.LimitsOf(im.Chip, q.Hardware.MinRevision).SecureVersions
+		notes = append(notes, fmt.Sprintf("secure_version is %d of %d: where eFuses count it, %d steps are left, and loaders of a lower one do not start again",
+			im.Descriptor.SecureVersion, most, most-im.Descriptor.SecureVersion))
+	}
 	if err == nil && q.MinLoader != "" {
 		_, err = parseLoader(q.MinLoader)
 	}
@@ -148,5 +156,8 @@ func (q *Request) check() (im *espimage.Image, scheme espimage.Scheme, err error
 		return nil, "", err
 	}
 	scheme, err = q.Hardware.check(im)
+	if most := espimage.LimitsOf(im.Chip, q.Hardware.MinRevision).Blocks; err == nil && most > 0 && len(q.App) > most {
+		err = fmt.Errorf("%d app keys: %s looks at %d signature blocks", len(q.App), im.Chip, most)
+	}
 	return im, scheme, err
 }

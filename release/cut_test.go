@@ -23,7 +23,7 @@ func TestCut(t *testing.T) {
 		"V1":           hardware(t, "esp32", 0, "", appKey(t, p256(21))),
 		"V2 on ESP32":  hardware(t, "esp32", 300, "", appKey(t, rsa3072())),
 		"V1 by choice": hardware(t, "esp32", 300, espimage.V1, appKey(t, p256(21))),
-		"two app keys": func(q *Request) { q.App = append(q.App, appKey(t, p256(22))) },
+		"two app keys": twoKeys(t, 21, 22),
 		"others":       func(q *Request) { q.Others = map[string][]byte{"motor": {1, 2}, "lamp": make([]byte, 30000)} },
 		"small chunks": func(q *Request) { q.ChunkSize = MinChunk },
 		"large chunks": func(q *Request) { q.ChunkSize = MaxChunk },
@@ -50,6 +50,14 @@ func TestCut(t *testing.T) {
 				t.Errorf("reads back as %+v, %v", parsed, err)
 			}
 		})
+	}
+}
+
+// twoKeys asks for images with two signature blocks, of a chip that looks at three.
+func twoKeys(t *testing.T, first, second byte) func(*Request) {
+	return func(q *Request) {
+		hardware(t, "esp32c6", 0, espimage.P256, appKey(t, p256(first)))(q)
+		q.App = append(q.App, appKey(t, p256(second)))
 	}
 }
 
@@ -108,7 +116,9 @@ func TestCutRefuses(t *testing.T) {
 		"key of others":    {func(q *Request) { q.App = []sign.App{appKey(t, rsa3072())} }, BadImage, "app key 1 is a rsa3072 key"},
 		"no app key":       {func(q *Request) { q.App = nil }, BadImage, "no app key"},
 		"zero app key":     {func(q *Request) { q.App = []sign.App{{}} }, BadImage, "app key 1"},
-		"app key twice":    {func(q *Request) { q.App = append(q.App, q.App[0]) }, BadImage, "twice"},
+		"app key twice":    {twoKeys(t, 21, 21), BadImage, "twice"},
+		"too many keys":    {func(q *Request) { q.App = append(q.App, appKey(t, p256(22))) }, BadImage, "2 app keys: esp32c2 looks at 1 signature blocks"},
+		"secure_version":   {func(q *Request) { q.Image = build(espimage.Spec{Chip: "esp32c2", SecureVersion: 5}) }, BadImage, "offset 36: secure_version 5, esp32c2 counts to 4"},
 		"two keys for V1": {func(q *Request) {
 			hardware(t, "esp32", 0, espimage.V1, appKey(t, p256(21)))(q)
 			q.App = append(q.App, appKey(t, p256(22)))

@@ -21,6 +21,12 @@
 // bytes a higher sequence. The counter belongs to the bytes and stays; where it
 // was raised on purpose, older bytes never come back.
 //
+// # Variants
+//
+// Loaders that check images in software trust one app key each. While those of
+// several generations are in use, a release is stated once for each: see variant.go.
+// Pick gives a board the one that its loader takes.
+//
 // # Manifest encoding
 //
 // A manifest is a COSE_Sign1 of package cose with the typ

@@ -55,6 +55,9 @@ func (h Hardware) check(im *espimage.Image) (espimage.Scheme, error) {
 		return "", misfit("revision", "header at offset 17: image runs up to chip revision %s, hardware %s begins with %s",
 			revision(im.MaxRevision), h.Name, revision(h.MinRevision))
 	}
+	if err := im.CheckSecureVersion(); err != nil {
+		return "", err
+	}
 	if size := int64(espimage.SignedSize(im.Length, scheme)); h.Slot != 0 && size > h.Slot {
 		return "", misfit("slot", "image of %d bytes, %d when signed, does not fit the slot of hardware %s, %d", im.Length, size, h.Name, h.Slot)
 	}

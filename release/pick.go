@@ -147,6 +147,9 @@ func (p *picker) consider(o fleet.Offer) (r *Release, reason string) {
 		return nil, fmt.Sprintf("is not what its manifest states: hardware %s, version %s, sequence %d on channel %s",
 			o.Hardware, o.Version, o.Sequence, o.Channel)
 	}
+	if r, reason = p.variant(r); reason != "" {
+		return nil, reason
+	}
 	return r, cmp.Or(p.boxed.reason(r.Digest), p.installable(&r.Manifest))
 }
 
@@ -164,6 +167,13 @@ func (p *picker) pinned() {
 	for _, r := range p.catalog.byName[name{d.Hardware, pin}] {
 		sequence := r.Manifest.Sequences[d.Channel]
 		if sequence <= p.choice.Sequence {
+			continue
+		}
+		if _, reason := p.variant(r); reason != "" {
+			p.choice.Reason = fmt.Sprintf("pinned to %s, which %s", pin, reason)
+			continue
+		}
+		if !takes(d.Loader, r) { // another variant is for it
 			continue
 		}
 		if reason := cmp.Or(p.boxed.reason(r.Digest), p.installable(&r.Manifest)); reason != "" {

@@ -59,6 +59,7 @@ type Release struct {
 	Manifest Manifest
 	Signed   []byte            // COSE_Sign1
 	Digest   fleet.Digest      // of Signed: how the registry and the boards name it
+	AppKey   fleet.Digest      // of the key that signed its image, which loaders trust; zero: not known
 	Images   map[string][]byte // by Component.Name; nil where only stated
 	Chunks   map[string][]byte // chunk lists, likewise
 }

@@ -55,7 +55,9 @@ func Verify(r *Release, trust Trust) (*Report, error) {
 		}
 	}
 	if image := r.Images[AppComponent]; image != nil {
-		err = report.image(m, image, trust)
+		if trust, err = trust.narrowed(r); err == nil {
+			err = report.image(m, image, trust)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -214,11 +216,11 @@ func (r *Report) blocks(others []espimage.Block, keys []fleet.Digest) {
 
 // signatureV1 proves a Secure Boot V1 signature.
 func (r *Report) signatureV1(image []byte, keys []*ecdsa.PublicKey) error {
-	if len(keys) == 0 {
+	if keys == nil {
 		r.open("app: signature", "Secure Boot V1, which shows no key, and no app key to try")
 		return nil
 	}
-	var err error
+	err := errors.New("by an app key that signs no images of Secure Boot V1")
 	for _, key := range keys {
 		if _, err = espimage.VerifyV1(image, key); err == nil {
 			r.proved("app: signature", "%s, by an app key", espimage.V1)

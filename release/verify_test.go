@@ -61,7 +61,7 @@ func TestVerifyRefuses(t *testing.T) {
 		change(&c)
 		return &c
 	}
-	twoKeys := mustCut(t, func(q *Request) { q.App = []sign.App{appKey(t, p256(29)), appKey(t, p256(21))} })
+	second := mustCut(t, twoKeys(t, 29, 21))
 
 	for name, row := range map[string]struct {
 		release *Release
@@ -95,7 +95,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"image changed under signature":   {restated(t, 11, flip(image, 5000), asStated), BadImage},
 		"image signature changed":         {restated(t, 11, flip(image, len(image)-4096+100), asStated), BadImage},
 		"image truncated and stated so":   {restated(t, 11, image[:len(image)-4096], asStated), BadImage},
-		"trusted key not in block 0":      {twoKeys, BadImage},
+		"trusted key not in block 0":      {second, BadImage},
 		"V1 by another app key":           {mustCut(t, hardware(t, "esp32", 0, espimage.V1, appKey(t, p256(29)))), BadImage},
 	} {
 		t.Run(name, func(t *testing.T) {

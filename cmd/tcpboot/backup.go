@@ -341,7 +341,7 @@ func (p *packer) listFiles() error {
 			return err
 		}
 	}
-	for _, k := range siteKeys {
+	for _, k := range slices.Concat(siteKeys, p.otherRoots()) {
 		uri := p.keys.uri(k.name)
 		if custody.Store(uri) != "" {
 			p.without(fmt.Sprintf("key %s: it lies in a key store", k.name))

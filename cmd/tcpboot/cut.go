@@ -29,10 +29,11 @@ var cutVerb = &cli.Command{
 		&cli.StringFlag{Name: "hardware", Usage: "it is for hardware `H` of tcpboot.yaml"},
 		&cli.StringSliceFlag{Name: "channel", Usage: "it may be offered on channel `CH` (default: the site's; may be repeated)"},
 		&cli.UintFlag{Name: "counter", Usage: "its anti-rollback count is `N`", DefaultText: "the next"},
+		forceFlag,
 		&cli.StringFlag{Name: "min-loader", Usage: "loaders below version `V` do not install it"},
 		&cli.StringSliceFlag{Name: "app-key", Usage: "the site's key `NAME` signs the image (may be repeated: up to three Secure Boot V2 blocks, in this order)", DefaultText: "that of the scheme"},
 		&cli.StringSliceFlag{Name: "mcu", Usage: "an image of MCUboot for the chip behind the board: `[NAME=]FILE` (may be repeated; NAME is mcu)"},
-		toSignFlag,
+		cutToSignFlag,
 	}, statementFlags...),
 	Action: withSite(releaseCut),
 }
@@ -89,6 +90,9 @@ func (s *session) cutRequest(path string) (*release.Request, error) {
 		return nil, err
 	}
 	if q.Others, err = readOthers(c.StringSlice("mcu")); err != nil {
+		return nil, err
+	}
+	if err := s.refuseUnsafe(q.Hardware); err != nil {
 		return nil, err
 	}
 	if q.MCUKey, err = s.mcuPublic(); err != nil {
@@ -174,12 +178,25 @@ func (s *session) number(q *release.Request) error {
 		}
 		count = &n
 	}
-	n, err := s.fleet.Number(s.ctx(), q.Hardware.Name, q.Version, channels, count)
+	trust, err := s.trust()
+	if err != nil {
+		return err
+	}
+	n, err := s.fleet.Number(s.ctx(), q.Hardware.Name, q.Version, channels, trust.Site.Generation, count)
 	if err != nil {
 		return err
 	}
 	q.Counter, q.Sequences, q.Audit = n.Counter, n.Sequences, auditHead(n.Audit)
 	return nil
+}
+
+// counterText is a counter as people see it, who know nothing of generations unless
+// there is another than the first.
+func counterText(c fleet.Counter) string {
+	if c.Generation == 0 {
+		return fmt.Sprint(c.Count)
+	}
+	return fmt.Sprintf("%d in generation %d", c.Count, c.Generation)
 }
 
 func auditHead(h registry.Head) release.Head {

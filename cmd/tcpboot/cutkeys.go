@@ -55,18 +55,39 @@ func (s *session) elsewhere(name string) (crypto.PublicKey, crypto.Signer, error
 	if err != nil {
 		return nil, nil, err
 	}
-	// The newest stands last.
-	public, err := trust.Site.Keys[len(trust.Site.Keys)-1].Key.Public()
+	key, err := s.presentRelease(trust.Site)
+	if err != nil {
+		return nil, nil, err
+	}
+	public, err := key.Public()
 	return public, nil, err
 }
 
 // openCutKeys opens the keys of a cut, each for what it is to sign.
 func (s *session) openCutKeys(c *cut, find keyFinder) error {
-	c.ledger = detached.NewLedger(c.Made)
-	q := &c.Request
-	q.App, q.MCU = nil, map[string]sign.MCU{}
-	for i, name := range c.AppKeys {
-		signer, err := c.signer(find, name, fmt.Sprintf("image-%d", i), imageWhat(q.Hardware.Scheme, i))
+	c.ledger, c.forms = detached.NewLedger(c.Made), nil
+	c.Request.MCU = map[string]sign.MCU{}
+	if err := s.openMCUKey(c, find); err != nil {
+		return err
+	}
+	if err := c.openForm(find, "", "", c.AppKeys...); err != nil {
+		return err
+	}
+	for _, v := range c.Variants {
+		if err := c.openForm(find, v.Key+"-", ", for older loaders", v.Key); err != nil {
+			return fmt.Errorf("the loaders of %d active boards trust it: %w", v.Boards, err)
+		}
+	}
+	return nil
+}
+
+// openForm opens the keys of one form. prefix tells its signatures from those of the
+// others.
+func (c *cut) openForm(find keyFinder, prefix, whose string, keys ...string) (err error) {
+	f := form{request: c.Request}
+	f.request.App = nil
+	for i, name := range keys {
+		signer, err := c.signer(find, name, fmt.Sprintf("%simage-%d", prefix, i), imageWhat(c.Request.Hardware.Scheme, i)+whose)
 		if err != nil {
 			return err
 		}
@@ -74,12 +95,13 @@ func (s *session) openCutKeys(c *cut, find keyFinder) error {
 		if err != nil {
 			return err
 		}
-		q.App = append(q.App, key)
+		f.request.App = append(f.request.App, key)
 	}
-	if err := s.openMCUKey(c, find); err != nil {
+	if err := c.openReleaseKey(find, &f, prefix, whose); err != nil {
 		return err
 	}
-	return c.openReleaseKey(find)
+	c.forms = append(c.forms, f)
+	return nil
 }
 
 func imageWhat(scheme espimage.Scheme, block int) string {
@@ -98,20 +120,20 @@ func (c *cut) signer(find keyFinder, key, name, what string) (crypto.Signer, err
 }
 
 // openReleaseKey opens the key that signs the manifest, and what is stated beside it.
-func (c *cut) openReleaseKey(find keyFinder) error {
+func (c *cut) openReleaseKey(find keyFinder, f *form, prefix, whose string) error {
 	public, here, err := find("release")
 	if err != nil {
 		return err
 	}
 	key := detached.Key{Key: "release", Public: public, Here: here}
 	as := func(name, what string, message []byte) (sign.Release, error) {
-		key.Name, key.What, key.Message = name, what, message
+		key.Name, key.What, key.Message = prefix+name, what+whose, message
 		return sign.NewRelease(c.ledger.Signer(key))
 	}
-	c.states = func(d bundle.Draft) (sign.Release, error) {
+	f.states = func(d bundle.Draft) (sign.Release, error) {
 		return as("statement-"+d.Name(), "the statement "+d.Name(), d.Message)
 	}
-	c.Request.Key, err = as("manifest", "the manifest", nil)
+	f.request.Key, err = as("manifest", "the manifest", nil)
 	return err
 }
 

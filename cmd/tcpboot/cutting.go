@@ -13,6 +13,7 @@ import (
 	"github.com/tcpboot/tcpboot/release/attest"
 	"github.com/tcpboot/tcpboot/release/bundle"
 	"github.com/tcpboot/tcpboot/release/detached"
+	"github.com/tcpboot/tcpboot/release/espimage"
 	"github.com/tcpboot/tcpboot/release/sign"
 )
 
@@ -22,13 +23,20 @@ type cut struct {
 	Asked      string                   `json:"asked"` // who asks for the same again goes on with it
 	Request    release.Request          `json:"request"`
 	AppKeys    []string                 `json:"app_keys"` // block 0 first
+	Variants   []variantOf              `json:"variants,omitempty"`
 	Provenance []byte                   `json:"provenance"`
 	SBOM       []byte                   `json:"sbom,omitempty"`
 	Made       map[string]detached.Made `json:"made"`
 
 	about  bundle.About
 	ledger *detached.Ledger
-	states func(bundle.Draft) (sign.Release, error) // who signs a statement
+	forms  []form // that for present loaders first
+}
+
+// A form is what is cut for the loaders of one generation.
+type form struct {
+	request release.Request
+	states  func(bundle.Draft) (sign.Release, error) // who signs a statement
 }
 
 // newCut reads what is to be cut.
@@ -39,6 +47,9 @@ func (s *session) newCut(path string) (*cut, error) {
 	}
 	c := &cut{Request: *q}
 	if c.AppKeys, err = s.appKeyNames(q.Hardware.Scheme); err != nil {
+		return nil, err
+	}
+	if c.Variants, err = s.variantsOf(q.Hardware); err != nil {
 		return nil, err
 	}
 	if c.about, err = s.about(q); err != nil {
@@ -95,27 +106,36 @@ func (s *session) cutAgain(c, waiting *cut) error {
 	return s.finishCut(waiting, s.cli.Path("to-sign"), nil)
 }
 
-// make makes the release and what is stated of it. Where keys are elsewhere the error
-// is detached.ErrElsewhere, and the ledger knows what is wanted of them.
-func (c *cut) make() (r *release.Release, attached []bundle.Attachment, err error) {
-	if r, err = release.Cut(c.Request); err != nil {
-		return nil, nil, err
+// make makes the release and its variants, and what is stated of them. Where keys are
+// elsewhere the error is detached.ErrElsewhere, and the ledger knows what is wanted of
+// them, of all forms.
+func (c *cut) make() (all []bundle.Whole, err error) {
+	var elsewhere error
+	for _, f := range c.forms {
+		w := bundle.Whole{}
+		if w.Release, err = release.Cut(f.request); err == nil {
+			w.Attached, err = bundle.AttachBy(w.Release, c.about, f.states)
+		}
+		if err != nil && !errors.Is(err, detached.ErrElsewhere) {
+			return nil, err
+		}
+		elsewhere = errors.Join(elsewhere, err)
+		all = append(all, w)
 	}
-	attached, err = bundle.AttachBy(r, c.about, c.states)
-	return r, attached, err
+	return all, elsewhere
 }
 
 // finishCut makes the release exist, or puts the cut aside where signatures are
 // wanted; dir is where these are asked for.
 func (s *session) finishCut(c *cut, dir string, attachedNow []string) error {
-	r, attached, err := c.make()
+	all, err := c.make()
 	if errors.Is(err, detached.ErrElsewhere) {
 		return s.wait(c, dir, attachedNow)
 	}
 	if err != nil {
 		return err
 	}
-	report, err := s.reportWhole(r)
+	report, err := s.reportAll(all)
 	if err != nil {
 		return fmt.Errorf("what was cut does not hold against the site's own keys: %w", err)
 	}
@@ -123,24 +143,49 @@ func (s *session) finishCut(c *cut, dir string, attachedNow []string) error {
 	if err != nil {
 		return err
 	}
-	if err := layout.Store(s.ctx(), r, attached...); err != nil { // now the release exists
+	if err := layout.StoreVariants(s.ctx(), all...); err != nil { // now the release exists
 		return err
 	}
-	name := r.Manifest.Hardware + "/" + r.Manifest.Version
-	if err := s.fleet.Record(s.ctx(), "release.cut", name, jsonText(map[string]any{"manifest": r.Digest, "image": r.Manifest.Image.Digest})); err != nil {
+	for i, v := range all[1:] {
+		c.Variants[i].Manifest = v.Release.Digest.String()
+	}
+	if err := s.recordCut(c, all[0].Release); err != nil {
 		return err
 	}
 	if err := s.dropCut(c); err != nil {
 		return err
 	}
-	return s.answerMade(c, r, report)
+	return s.answerMade(c, all[0].Release, report)
+}
+
+// reportAll proves a release and its variants; the report is the release's.
+func (s *session) reportAll(all []bundle.Whole) (*release.Report, error) {
+	for _, v := range all[1:] {
+		if _, err := s.reportWhole(v.Release); err != nil {
+			return nil, err
+		}
+	}
+	return s.reportWhole(all[0].Release)
+}
+
+// recordCut writes the audit row of a release that exists.
+func (s *session) recordCut(c *cut, r *release.Release) error {
+	detail := map[string]any{"manifest": r.Digest, "image": r.Manifest.Image.Digest}
+	if len(c.Variants) > 0 {
+		detail["variants"] = c.Variants
+	}
+	h := c.Request.Hardware
+	if unsafe := espimage.Unsafe(h.Chip, h.Scheme); unsafe != nil { // somebody insisted
+		detail["forced"] = unsafe.Error()
+	}
+	return s.fleet.Record(s.ctx(), "release.cut", r.Manifest.Hardware+"/"+r.Manifest.Version, jsonText(detail))
 }
 
 func (s *session) answerMade(c *cut, r *release.Release, report *release.Report) error {
-	row := cutRow{releaseRow{Manifest: r.Manifest, Digest: r.Digest, Offered: []fleet.Offer{}}, c.AppKeys, openOf(report)}
+	row := cutRow{releaseRow{Manifest: r.Manifest, Digest: r.Digest, Offered: []fleet.Offer{}, Variants: c.Variants}, c.AppKeys, openOf(report)}
 	q := c.Request
 	return answer(s.cli, row, func(w io.Writer) {
-		fmt.Fprintf(w, "release %s for %s: %d bytes, signed %s, counter %d\n", q.Version, q.Hardware.Name, r.Manifest.Image.Size, q.Hardware.Scheme, r.Manifest.Counter.Count)
+		fmt.Fprintf(w, "release %s for %s: %d bytes, signed %s, counter %s\n", q.Version, q.Hardware.Name, r.Manifest.Image.Size, q.Hardware.Scheme, counterText(r.Manifest.Counter))
 		if len(c.AppKeys) > 1 {
 			for i, name := range c.AppKeys {
 				fmt.Fprintf(w, "signature block %d: %s\n", i, name)
@@ -153,6 +198,9 @@ func (s *session) answerMade(c *cut, r *release.Release, report *release.Report)
 			fmt.Fprintf(w, "not proved: %s: %s\n", printable(f.Subject), printable(f.Detail))
 		}
 		fmt.Fprintf(w, "manifest %s\n", r.Digest)
+		for _, v := range c.Variants {
+			fmt.Fprintf(w, "variant for the loaders of %d boards, by %s\n", v.Boards, v.Key)
+		}
 	})
 }
 

@@ -24,7 +24,7 @@ import (
 // takes rounds, and each ends with the file in cutsDir being replaced.
 const cutsDir = "cuts"
 
-var toSignFlag = &cli.PathFlag{Name: "to-sign", Usage: "where keys are elsewhere: write what they are to sign into the folder `DIR`, and wait for release attach"}
+var cutToSignFlag = &cli.PathFlag{Name: "to-sign", Usage: "where keys are elsewhere: write what they are to sign into the folder `DIR`, and wait for release attach"}
 
 var attachVerb = &cli.Command{
 	Name:      "attach",
@@ -178,7 +178,7 @@ func releaseAttach(s *session) error {
 	if err := s.openCutKeys(c, s.orElsewhere); err != nil {
 		return err
 	}
-	if _, _, err := c.make(); err != nil && !errors.Is(err, detached.ErrElsewhere) { // to know what is wanted
+	if _, err := c.make(); err != nil && !errors.Is(err, detached.ErrElsewhere) { // to know what is wanted
 		return err
 	}
 	signatures, err := readSignatures(dir, c.ledger.Wanted())
@@ -303,7 +303,7 @@ func (s *session) waitingCuts(version, hardware string) (all []*cut, err error) 
 		if err := s.openCutKeys(c, s.elsewhere); err != nil {
 			return nil, err
 		}
-		if _, _, err := c.make(); err != nil && !errors.Is(err, detached.ErrElsewhere) {
+		if _, err := c.make(); err != nil && !errors.Is(err, detached.ErrElsewhere) {
 			return nil, fmt.Errorf("release %s for %s: %w", v, h, err)
 		}
 		all = append(all, c)

@@ -92,7 +92,7 @@ func (s *session) openDepot() (*depot, error) {
 	}
 	line := newTraffic(s.cli, "KiB moved:")
 	behind, err := s.repository(at, line)
-	return &depot{layout, behind, s.proves, line, askAgain}, err
+	return &depot{layout, behind, s.counted, line, askAgain}, err
 }
 
 // ask lists what the registry has and the cache has not.
@@ -168,8 +168,14 @@ func (d *depot) fill(ctx context.Context, manifest fleet.Digest) error {
 // Store makes a release exist, with what is attached to it. Where a registry keeps
 // them it goes there first: that it is listed there is the moment.
 func (d *depot) Store(ctx context.Context, r *release.Release, attached ...bundle.Attachment) error {
+	return d.StoreVariants(ctx, bundle.Whole{Release: r, Attached: attached})
+}
+
+// StoreVariants is Store for a release and its variants.
+func (d *depot) StoreVariants(ctx context.Context, all ...bundle.Whole) error {
+	r, store := all[0].Release, func(l *bundle.Layout) error { return l.StoreVariants(ctx, all...) }
 	if d.behind == nil {
-		return d.Layout.Store(ctx, r, attached...)
+		return store(d.Layout)
 	}
 	defer d.moving(r)()
 	dir, err := os.MkdirTemp("", "tcpboot-release-")
@@ -181,13 +187,13 @@ func (d *depot) Store(ctx context.Context, r *release.Release, attached ...bundl
 	if err != nil {
 		return err
 	}
-	if err := parcel.Store(ctx, r, attached...); err != nil {
+	if err := store(parcel); err != nil {
 		return err
 	}
 	if err := d.pushFrom(ctx, parcel, r.Manifest.Version); err != nil {
 		return err
 	}
-	return d.Layout.Store(ctx, r, attached...)
+	return store(d.Layout)
 }
 
 // adopt puts what was pulled from elsewhere into the site's own registry.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -51,6 +50,8 @@ var deviceVerb = &cli.Command{
 			&cli.StringFlag{Name: "eap", Usage: "it may log in by `METHODS`: tls, peap, ttls, with commas"},
 			&cli.StringFlag{Name: "pin", Usage: "it gets release `VERSION` whatever its channel offers; \"\" ends that"},
 			&cli.IntFlag{Name: "level", Usage: "its loader's level: 0 as of 2017, 1 refuses unsigned updates"},
+			&cli.StringFlag{Name: "loader-key", Usage: "its loader trusts the app key `NAME`: app-p256, app-p256-1", DefaultText: "the present one, when --level rises from 0"},
+			&cli.StringFlag{Name: "loader-version", Usage: "its loader is of version `V`: 2.0.1"},
 		}, moveFlags),
 		Action: withSite(deviceSet),
 	}, sealVerb, purgeVerb},
@@ -107,10 +108,10 @@ func deviceShow(s *session) error {
 	if err != nil {
 		return err
 	}
-	return answer(s.cli, d, func(w io.Writer) { deviceText(w, d) })
+	return answer(s.cli, d, func(w io.Writer) { s.deviceText(w, d) })
 }
 
-func deviceText(w io.Writer, d fleet.Device) {
+func (s *session) deviceText(w io.Writer, d fleet.Device) {
 	line := func(what, value string) { fmt.Fprintf(w, "%-10s %s\n", what, printable(value)) }
 	line("MAC", d.MAC.String())
 	line("name", d.Name)
@@ -123,7 +124,7 @@ func deviceText(w io.Writer, d fleet.Device) {
 	line("pin", d.Pin.Version)
 	line("VLAN", vlanText(d.VLAN))
 	line("EAP", d.EAP.String())
-	line("loader", strings.TrimSpace(fmt.Sprintf("level %d %s", d.Loader.Level, d.Loader.Version)))
+	line("loader", s.loaderText(d.Loader))
 	line("enrolled", d.Enrolled.UTC().Format(time.DateTime))
 	line("changed", d.Changed.UTC().Format(time.DateTime))
 	for _, a := range d.Admissions {
@@ -218,13 +219,11 @@ func (s *session) readChange(d fleet.Device) (registry.Change, error) {
 			return err
 		}},
 		{"pin", func(v string) error { ch.Pin = &fleet.Pin{Version: v}; return optionalName("version", v) }},
-		{"level", func(string) error {
-			l := d.Loader
-			l.Level, ch.Loader = c.Int("level"), &l
-			if l.Level < 0 || l.Level > 2 {
-				return fmt.Errorf("--level %d: want 0, 1 or 2", l.Level)
-			}
-			return nil
+		{"level", func(string) error { return s.changeLevel(&ch, d) }},
+		{"loader-key", func(v string) error { return s.changeLoaderKey(&ch, d, v) }},
+		{"loader-version", func(v string) error {
+			loaderOf(&ch, d).Version = v
+			return fleet.CheckName("loader version", v)
 		}},
 	} {
 		if c.IsSet(f.flag) {

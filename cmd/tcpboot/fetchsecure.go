@@ -242,7 +242,7 @@ func (s *session) newBoard(d fleet.Device) (*client.Board, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := s.releaseRoots()
+	root, err := s.firstRoots()
 	if err != nil {
 		return nil, err
 	}

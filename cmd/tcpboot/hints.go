@@ -82,6 +82,18 @@ func hints(err error) (all []string) {
 	if e := new(issuerError); errors.As(err, &e) {
 		add("`tcpboot key renew %s` gives it a new certificate for the key it has, which no board notices", e.name)
 	}
+	if errors.As(err, new(*unsafeError)) {
+		add("take another scheme in tcpboot.yaml (signature:), or go on with --force, which the audit trail names")
+	}
+	if e := new(loaderError); errors.As(err, &e) {
+		add("--loader %s=IMAGE gives an unsigned one, which is signed with the new key", e.hardware)
+	}
+	if e := new(statedError); errors.As(err, &e) {
+		add("`tcpboot release restate` states it by the present key")
+	}
+	if errors.As(err, new(*rootsError)) || errors.As(err, new(*unsignedError)) {
+		add("--to-sign FILE writes the site document for the holders of the other roots, and waits for them")
+	}
 	if e := new(noCopyError); errors.As(err, &e) {
 		add("--copy FILE says where it is; --no-recovery leaves the key out of it, until `tcpboot key copy`")
 	}
@@ -135,6 +147,8 @@ var sentinelHints = []struct {
 	{errDowngrade, "cut what it holds anew, which gives it the next counter; or, if boards of the old protocol alone shall get it: --allow-downgrade --reason TEXT"},
 	{errOldLoaders, "update the loaders first, or cut it without --min-loader; `tcpboot device set MAC --level 2` says that a board has ours"},
 	{errHeldBack, "`tcpboot release resume` lets it go on where it was"},
+	{errWaiting, "`tcpboot key attach FILE` brings them; `tcpboot key pending` shows it, and gives it up with --drop"},
+	{errPresentKey, "replace it first: `tcpboot key rotate release --no-overlap` lets it count no more"},
 	{errNoRelease, "`tcpboot release list` shows the releases"},
 }
 

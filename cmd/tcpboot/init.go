@@ -35,6 +35,8 @@ var initVerb = &cli.Command{
 		&cli.StringFlag{Name: "database", Usage: "the registry's `URL`: sqlite:FILE, or postgres://USER@HOST/NAME, a database that exists", Value: "sqlite:tcpboot.db"},
 		&cli.StringFlag{Name: "releases", Usage: "the `DIR` of the releases' OCI layout, or oci://HOST/REPOSITORY of a registry", Value: "releases"},
 		&cli.StringSliceFlag{Name: "key", Usage: "the key `NAME=URI` is in a key store instead of a file, and is made there unless it is there: boards-ca=pkcs11:… (may be repeated; see key list)"},
+		&cli.IntFlag{Name: "roots", Usage: "`N` release roots, 1 to 3, for several holders: release-root, release-root-2, …", Value: 1},
+		&cli.IntFlag{Name: "threshold", Usage: "`M` of them must sign a site document", Value: 1},
 		&cli.PathFlag{Name: "recovery-code", Usage: "write the code of the recovery copy to `FILE` instead of the terminal"},
 	},
 	Action: initSite,
@@ -61,7 +63,7 @@ func initSite(c *cli.Context) error {
 		return err
 	}
 	defer mark.Close()
-	m := &maker{ctx: c.Context, cli: c, site: begun, mark: mark, passphrases: passphrases}
+	m := &maker{ctx: c.Context, cli: c, site: begun, mark: mark, passphrases: passphrases, all: withRoots(c.Int("roots"))}
 	if err := m.make(); err != nil {
 		return err
 	}
@@ -85,6 +87,9 @@ func initSettings(c *cli.Context) (site.Settings, error) {
 		return s, err
 	}
 	if s.Keys, err = storedKeys(c.StringSlice("key")); err != nil {
+		return s, err
+	}
+	if err := checkRoots(c); err != nil {
 		return s, err
 	}
 	if err := errors.Join(pki.CheckSite(s.Name), s.Check()); err != nil {

@@ -23,7 +23,6 @@ import (
 	"github.com/tcpboot/tcpboot/pki/registry"
 	"github.com/tcpboot/tcpboot/pki/site"
 	"github.com/tcpboot/tcpboot/release/bundle"
-	"github.com/tcpboot/tcpboot/release/cose"
 	"github.com/tcpboot/tcpboot/release/sign"
 	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
@@ -35,10 +34,11 @@ type maker struct {
 	site        *site.Site
 	mark        *os.File // of the init at work
 	passphrases custody.Passphrases
+	all         []siteKey // that are to be made
 	keys        map[string]crypto.Signer
 	authorities map[pki.Hierarchy]*pki.Authority
 	code        string   // of the recovery copy
-	recovery    [][]byte // the keys under that code, in the order of siteKeys
+	recovery    [][]byte // the keys under that code, in the order of all
 	codeFile    string   // where it was written, "" when it is to be shown
 }
 
@@ -68,16 +68,16 @@ func (m *maker) make() error {
 // work, so all cores share it.
 func (m *maker) makeKeys() error {
 	m.code = newCode()
-	made := make([]madeKey, len(siteKeys))
+	made := make([]madeKey, len(m.all))
 	bar := newProgress(m.cli, "making keys")
 	defer bar.done()
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	var done atomic.Int32
-	for i, k := range siteKeys {
+	for i, k := range m.all {
 		group.Go(func() (err error) {
 			made[i], err = m.makeKey(k)
-			bar.update(int(done.Add(1)), len(siteKeys))
+			bar.update(int(done.Add(1)), len(m.all))
 			return err
 		})
 	}
@@ -85,7 +85,7 @@ func (m *maker) makeKeys() error {
 		return err
 	}
 	m.keys = map[string]crypto.Signer{}
-	for i, k := range siteKeys {
+	for i, k := range m.all {
 		if err := m.notTwice(k.name, made[i].key); err != nil {
 			return err
 		}
@@ -179,7 +179,7 @@ func (m *maker) makeClientSecret() error {
 
 // makeSiteDocument signs epoch 1: which key may sign manifests.
 func (m *maker) makeSiteDocument() error {
-	root, err := sign.NewRoot(m.keys["release-root"])
+	roots, signers, err := m.roots()
 	if err != nil {
 		return err
 	}
@@ -194,17 +194,13 @@ func (m *maker) makeSiteDocument() error {
 			{Key: release.Key(), Kind: sitedoc.Firmware},
 			{Key: release.Key(), Kind: sitedoc.Loader},
 		},
-		Roots:      sitedoc.Roots{Keys: []cose.Key{root.Key()}, Threshold: 1},
+		Roots:      roots,
 		Endpoints:  []string{set.Server},
 		Names:      sitedoc.Names{RADIUS: pki.RADIUSName(set.Name), Update: pki.UpdateName(set.Name)},
 		EAPIssuers: []fleet.Digest{pki.IssuerOf(m.authorities[pki.RADIUS].CA)},
 		TLSIssuers: []fleet.Digest{pki.IssuerOf(m.authorities[pki.Servers].CA)},
 	}
-	signed, err := sitedoc.Sign(doc, root)
-	if err != nil {
-		return err
-	}
-	text, err := sign.MarshalKey(root.Key())
+	signed, err := sitedoc.Sign(doc, signers...)
 	if err != nil {
 		return err
 	}
@@ -212,14 +208,14 @@ func (m *maker) makeSiteDocument() error {
 		return err
 	}
 	return errors.Join(
-		site.WriteFile(m.site.Path("certs", "release-root.pub.pem"), text, 0o644),
+		m.writeRoots(roots),
 		m.appKeys(),
 		site.WriteFile(m.site.Path("sitedocs", "1.cose"), signed, 0o644))
 }
 
 // appKeys writes the public halves of the image keys: what checks an image.
 func (m *maker) appKeys() error {
-	for _, k := range siteKeys {
+	for _, k := range m.all {
 		if k.role != custody.App {
 			continue
 		}

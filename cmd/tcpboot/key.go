@@ -9,11 +9,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/tcpboot/tcpboot/pki/custody"
-	"github.com/tcpboot/tcpboot/release/sign"
 )
 
 var keyVerb = &cli.Command{
@@ -30,7 +31,7 @@ var keyVerb = &cli.Command{
 			"recovery copy is opened with its code instead, and compared with the site.",
 		Flags:  append([]cli.Flag{&cli.BoolFlag{Name: "recovery", Usage: "open the recovery copy"}}, recoveryFlags...),
 		Action: readingSite(keyCheck),
-	}, keyRecoverVerb, keyCopyVerb},
+	}, keyRecoverVerb, keyCopyVerb, keyRetireVerb, keyRevokeVerb, keySignVerb, keyAttachVerb, keyPendingVerb},
 }
 
 type keyState struct {
@@ -40,6 +41,9 @@ type keyState struct {
 	URI  string       `json:"uri"`
 	Here bool         `json:"here"`
 	Use  string       `json:"use"`
+
+	ID     string   `json:"id,omitempty"`     // of release keys and roots, as site documents know them
+	Former []string `json:"former,omitempty"` // release keys that count beside this one
 }
 
 func keyList(s *session) error {
@@ -50,7 +54,11 @@ func keyList(s *session) error {
 	var states []keyState
 	for _, k := range all {
 		uri := s.keys.uri(k.name)
-		states = append(states, keyState{k.name, k.role, s.kindOf(k), uri, s.keys.here(uri), k.use})
+		state := keyState{Name: k.name, Role: k.role, Kind: s.kindOf(k), URI: uri, Here: s.keys.here(uri), Use: k.use}
+		if err := s.nameInDocument(&state); err != nil {
+			return err
+		}
+		states = append(states, state)
 	}
 	return answer(s.cli, states, func(w io.Writer) {
 		rows := make([][]string, len(states))
@@ -63,6 +71,31 @@ func keyList(s *session) error {
 		}
 		table(w, "KEY ROLE KIND WHERE SIGNS", rows)
 	})
+}
+
+// nameInDocument says of a release key or root how the site document knows it.
+func (s *session) nameInDocument(k *keyState) error {
+	if k.Role != custody.Release && k.Role != custody.ReleaseRoot {
+		return nil
+	}
+	trust, err := s.trust()
+	if err != nil {
+		return err
+	}
+	if k.Role == custody.ReleaseRoot {
+		key, err := s.rootPublic(k.Name)
+		k.ID = idText(key)
+		k.Use = fmt.Sprintf("signs site documents as %s: they take %d of %d roots", k.ID, trust.Site.Roots.Threshold, len(trust.Site.Roots.Keys))
+		return err
+	}
+	present, err := s.presentRelease(trust.Site)
+	k.ID = idText(present)
+	k.Former = slices.DeleteFunc(releaseIDs(trust.Site.Keys), func(id string) bool { return id == k.ID })
+	k.Use = "signs manifests as " + k.ID
+	if len(k.Former) > 0 {
+		k.Use += "; those of " + strings.Join(k.Former, ", ") + " count as well, until key retire release"
+	}
+	return err
 }
 
 // kindOf is the kind that k is, where the site shows its public half, or else the
@@ -129,13 +162,6 @@ func (s *session) public(name string) (crypto.PublicKey, error) {
 	text, err := os.ReadFile(s.site.Path("certs", name+".pub.pem"))
 	if errors.Is(err, fs.ErrNotExist) {
 		text, err = os.ReadFile(s.site.Path("certs", name+".pem"))
-	}
-	if err == nil && name == "release-root" {
-		key, err := sign.ParseKey(text)
-		if err != nil {
-			return nil, err
-		}
-		return key.Public()
 	}
 	if err != nil {
 		return nil, err

@@ -26,6 +26,10 @@ type keyChange struct {
 	Detail string            `json:"detail"` // of its row: it names what is new, so no other row has it
 	Files  []changedFile     `json:"files"`
 	Keys   map[string]string `json:"keys,omitempty"` // for site.SetKeys
+
+	// Document is the site document that it needs, as far as it is signed; nil when
+	// it is among Files, or needs none. Such a change waits.
+	Document []byte `json:"document,omitempty"`
 }
 
 // A changedFile is a file's content from then on; without any it is removed. Its
@@ -85,6 +89,9 @@ func (s *session) apply(c *keyChange) error {
 				return err
 			}
 			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
 		}
 		if err := site.WriteFile(path, f.Data, f.Perm); err != nil {
 			return err

@@ -26,6 +26,9 @@ func keyCopy(s *session) error {
 		return err
 	}
 	defer unlock()
+	if exists(s.site.Path(waitingFile)) { // it has the copy as it is to be
+		return errWaiting
+	}
 	copied, err := s.openCopy(true)
 	if err != nil {
 		return err
@@ -62,7 +65,7 @@ func (s *session) completeCopy(c *recoveryCopy) (added []string, err error) {
 		return nil, err
 	}
 	for _, k := range all {
-		if custody.Store(s.keys.uri(k.name)) != "" || have[k.name] != nil && s.matchesPublic(k.name, have[k.name].Public()) == nil {
+		if custody.Store(s.keys.uri(k.name)) != "" || s.held(k) || have[k.name] != nil && s.matchesPublic(k.name, have[k.name].Public()) == nil {
 			continue
 		}
 		key, err := s.keys.open(k.name)

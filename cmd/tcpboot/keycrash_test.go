@@ -35,7 +35,11 @@ func TestKeyChangeCut(t *testing.T) {
 				if err := copyTree(base, dir); err != nil {
 					t.Fatal(err)
 				}
-				last = cutRotation(t, dir, name, key, cut)
+				last = cutRotation(t, dir, cut, func(s *session) (*keyPlan, error) {
+					k, err := certifiedNamed("cut", name)
+					p := newKeyPlan(s, k, "key.rotate")
+					return p, errors.Join(err, p.plan(true))
+				}, "--key", key)
 				checkCut(t, base, dir, at(env, dir), name, cut)
 			}
 		})
@@ -47,16 +51,12 @@ var errCut = errors.New("cut off")
 // cutRotation begins a rotation and stops: at 0 when it is written down, at 1 right
 // behind its moment, then a write later each time. last reports that there is none
 // more to stop at.
-func cutRotation(t *testing.T, dir, name, key string, cut int) (last bool) {
+func cutRotation(t *testing.T, dir string, cut int, plan func(*session) (*keyPlan, error), flags ...string) (last bool) {
 	t.Helper()
 	app := newApp(nil, new(bytes.Buffer), new(bytes.Buffer))
-	app.Commands = append(app.Commands, &cli.Command{Name: "cut", Flags: keyRotateVerb.Flags, Action: withSite(func(s *session) (err error) {
-		k, err := certifiedNamed("cut", name)
-		if err != nil {
-			return err
-		}
-		p := newKeyPlan(s, k, "key.rotate")
-		if err := errors.Join(p.plan(true), p.begin(&p.change)); err != nil {
+	app.Commands = append(app.Commands, &cli.Command{Name: "cut", Flags: keyRotateVerb.Flags, Action: withSite(func(s *session) error {
+		p, err := plan(s)
+		if err := errors.Join(err, p.begin(&p.change)); err != nil {
 			return err
 		}
 		writes := len(p.change.Files)
@@ -70,12 +70,9 @@ func cutRotation(t *testing.T, dir, name, key string, cut int) (last bool) {
 		}
 		return errors.Join(err, errCut)
 	})})
-	args := []string{"tcpboot", "--site", dir, "--passphrase-file", filepath.Join(readyDir, "passphrase"), "cut", "--code-file", filepath.Join(dir, recoveryCode)}
-	if key != "" {
-		args = append(args, "--key", key)
-	}
+	args := append([]string{"tcpboot", "--site", dir, "--passphrase-file", filepath.Join(readyDir, "passphrase"), "cut", "--code-file", filepath.Join(dir, recoveryCode)}, flags...)
 	if err := app.RunContext(context.Background(), args); err == nil || err.Error() != errCut.Error() {
-		t.Fatalf("%s cut at %d: %v", name, cut, err)
+		t.Fatalf("cut at %d: %v", cut, err)
 	}
 	return last
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -17,11 +18,13 @@ var keyCreateVerb = &cli.Command{
 	Name:      "create",
 	Usage:     "make a key that the site lacks",
 	ArgsUsage: "NAME",
-	Description: "For a site that was made before there was a key of that name. It is added to the\n" +
-		"recovery copy, which takes the copy's code.",
+	Description: "For a site that was made before there was a key of that name, or a release root more:\n" +
+		"release-root-2, release-root-3. It is added to the recovery copy, which takes the\n" +
+		"copy's code.",
 	BashComplete: completeKeys,
-	Flags:        append([]cli.Flag{keyURIFlag, noRecoveryFlag}, recoveryFlags...),
-	Action:       withSite(keyCreate),
+	Flags: append([]cli.Flag{keyURIFlag, noRecoveryFlag,
+		withFlag, toSignFlag, publicFlag, thresholdFlag, reasonFlag}, recoveryFlags...),
+	Action: withSite(keyCreate),
 }
 
 func keyCreate(s *session) error {
@@ -34,6 +37,12 @@ func keyCreate(s *session) error {
 		return usagef("key create: no key is called %q (`tcpboot key list` shows them)", name)
 	}
 	p := newKeyPlan(s, certified{siteKey: k}, "key.create")
+	if otherRoot.MatchString(name) {
+		if slices.Contains(s.roots(), name) {
+			return &presentError{name, s.keys.uri(name)}
+		}
+		return p.run(p.planRoot)
+	}
 	return p.run(p.planKey)
 }
 

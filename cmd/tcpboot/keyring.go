@@ -65,6 +65,10 @@ func siteKeyNamed(name string) (siteKey, bool) {
 		return mcubootKey, true
 	case otherAppKey.MatchString(name):
 		return furtherAppKey(name), true
+	case otherRoot.MatchString(name):
+		return rootKey(name), true
+	case formerApp.MatchString(name):
+		return formerAppKey(name)
 	}
 	return formerKey(name), formerName.MatchString(name)
 }
@@ -78,13 +82,17 @@ func (s *session) allKeys() ([]siteKey, error) {
 
 // lastingKeys are those whose loss would be felt, and of which a copy is kept:
 // those that init makes, and those of the boards CAs before the present one, unless
-// they are away and of no more use.
+// they are away and of no more use. Roots beside the first are kept by others, too.
 func (s *session) lastingKeys() ([]siteKey, error) {
 	cas, err := s.boardsCAs()
 	if err != nil {
 		return nil, err
 	}
-	all := append(slices.Clone(siteKeys), s.furtherKeys()...)
+	apps, err := s.formerAppKeys()
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Concat(siteKeys, s.furtherKeys(), s.otherRoots(), apps)
 	for _, ca := range cas[1:] {
 		if ca.live > 0 || s.keys.here(s.keys.uri(ca.key)) {
 			k := formerKey(ca.key)

@@ -9,15 +9,16 @@ import (
 	"io"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/tcpboot/tcpboot/pki"
+	"github.com/tcpboot/tcpboot/pki/custody"
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/registry"
-	"github.com/tcpboot/tcpboot/release/sign"
 	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
@@ -34,16 +35,23 @@ var (
 
 var keyRotateVerb = &cli.Command{
 	Name:      "rotate",
-	Usage:     "a new key and certificate for a CA or a server; no board is touched",
-	ArgsUsage: "boards-ca|radius-ca|radius|servers-ca|server",
+	Usage:     "a new key, with what says that it is one; no board is touched",
+	ArgsUsage: "boards-ca|radius-ca|radius|servers-ca|server|release|release-root|app-rsa3072|app-p256|app-p384",
 	Description: "A CA is certified by its root, whose key must be there for it (--with). The boards\n" +
 		"CA from before stays in the RADIUS export, and its key with the site, until the\n" +
 		"last of its certificates is dead: rotate the boards when it suits. The server below\n" +
 		"a new RADIUS or servers CA gets a certificate by it.\n" +
+		"A new release key is named by the next site document, beside the one before until\n" +
+		"`key retire release`. A release root signs the document that replaces it, and so does\n" +
+		"the one that takes its place.\n" +
+		"A loader trusts the app key that signed it, for ever: a new app key takes loaders that\n" +
+		"it signs (--loader), which come to lie in loaders/. Until the last board has one, what\n" +
+		"is cut has a variant for the boards with older loaders, by the key from before.\n" +
 		"The new key is added to the recovery copy, which takes the copy's code.",
-	BashComplete: completeWords(certifiedKeys...),
-	Flags:        append([]cli.Flag{keyURIFlag, withFlag, noRecoveryFlag}, recoveryFlags...),
-	Action:       withSite(func(s *session) error { return changeCertified(s, true) }),
+	BashComplete: completeWords(append(slices.Clone(certifiedKeys), "release", "release-root", "app-rsa3072", "app-p256", "app-p384")...),
+	Flags: append([]cli.Flag{keyURIFlag, withFlag, noRecoveryFlag, toSignFlag,
+		noOverlapFlag, loaderImageFlag, publicFlag, thresholdFlag, reasonFlag}, recoveryFlags...),
+	Action: withSite(keyRotate),
 }
 
 var keyRenewVerb = &cli.Command{
@@ -84,14 +92,63 @@ func certifiedNamed(verb, name string) (certified, error) {
 		return certified{}, errResponderKey
 	case formerName.MatchString(name):
 		return certified{}, fmt.Errorf("%s: %s is of a boards CA that was replaced: it issues nothing any more", verb, name)
-	case strings.HasSuffix(name, "-root") && name != "release-root":
+	case strings.HasSuffix(name, "-root") && k.role != custody.ReleaseRoot:
 		return certified{}, fmt.Errorf("%s: %s is an anchor that others hold; it is for the life of the site", verb, name)
 	}
-	return certified{}, fmt.Errorf("%s: %s is no key of a CA or a server; nothing replaces it yet", verb, name)
+	return certified{}, fmt.Errorf("%s: %s is no key of a CA or a server: no certificate is about it", verb, name)
 }
 
 // servers are the keys of the servers below a CA.
 var servers = map[pki.Hierarchy]string{pki.RADIUS: "radius", pki.Servers: "server"}
+
+// keyRotate leaves each kind of key to who knows what hangs on it.
+func keyRotate(s *session) error {
+	if err := wantArgs(s.cli, 1, "the name of a key"); err != nil {
+		return err
+	}
+	name := s.cli.Args().First()
+	if err := s.refuseStray(name); err != nil {
+		return err
+	}
+	if p, plan := s.rotation(name); plan != nil {
+		return p.run(plan)
+	}
+	return changeCertified(s, true)
+}
+
+// refuseStray refuses flags that mean nothing for the key of that name.
+func (s *session) refuseStray(name string) error {
+	k, _ := siteKeyNamed(name)
+	for flag, roles := range map[string][]custody.Role{
+		"no-overlap": {custody.Release},
+		"loader":     {custody.App},
+		"public":     {custody.ReleaseRoot},
+		"threshold":  {custody.ReleaseRoot},
+		"to-sign":    {custody.RADIUS, custody.Servers, custody.Release, custody.ReleaseRoot},
+		"reason":     {custody.Release, custody.ReleaseRoot, custody.App},
+	} {
+		if s.cli.IsSet(flag) && !slices.Contains(roles, k.role) {
+			return usagef("%s: --%s says nothing about %s", verbName(s.cli), flag, name)
+		}
+	}
+	return nil
+}
+
+// rotation is the change by which a key that has no certificate gets a successor; plan
+// is nil for other names.
+func (s *session) rotation(name string) (p *keyPlan, plan func() error) {
+	k, known := siteKeyNamed(name)
+	p = newKeyPlan(s, certified{siteKey: k}, "key.rotate")
+	switch {
+	case known && k.role == custody.Release:
+		return p, p.planRelease
+	case known && k.role == custody.ReleaseRoot:
+		return p, p.planRoot
+	case known && k.role == custody.App && !formerApp.MatchString(name):
+		return p, p.planApp
+	}
+	return p, nil
+}
 
 func changeCertified(s *session, newKey bool) error {
 	if err := wantArgs(s.cli, 1, "the name of a key"); err != nil {
@@ -124,11 +181,21 @@ func newKeyPlan(s *session, k certified, action string) *keyPlan {
 
 // A changeDetail is what the audit trail says of a change of keys.
 type changeDetail struct {
-	Public      fleet.Digest `json:"public"` // the key
+	Public      fleet.Digest `json:"public,omitzero"` // the key
 	Certificate fleet.Digest `json:"certificate,omitzero"`
 	Ends        time.Time    `json:"ends,omitzero"`
 	CA          int          `json:"ca,omitempty"`    // its number
 	Epoch       uint64       `json:"epoch,omitempty"` // of the site document that names it
+
+	Before []string `json:"before,omitempty"` // release keys that stay beside a new one
+	Ended  []string `json:"ended,omitempty"`  // release keys that count no more
+	Reason string   `json:"reason,omitempty"`
+
+	Former  string   `json:"former,omitempty"`  // what an app key is called from now on
+	Loaders []string `json:"loaders,omitempty"` // hardware whose loader was signed with a new one
+
+	Generation uint32                   `json:"generation,omitempty"` // of counters that it begins
+	Floors     map[string]fleet.Counter `json:"floors,omitempty"`
 }
 
 // run makes the plan and carries it out, while nobody else changes keys; or it ends
@@ -145,8 +212,14 @@ func (p *keyPlan) run(plan func() error) error {
 	if err := p.keys.borrow(p.cli.StringSlice("with")); err != nil {
 		return err
 	}
+	if exists(p.site.Path(waitingFile)) {
+		return errWaiting
+	}
 	if err := plan(); err != nil {
 		return err
+	}
+	if p.change.Document != nil {
+		return p.wait()
 	}
 	return p.carryOut()
 }
@@ -220,7 +293,7 @@ func (p *keyPlan) planCA(newKey bool) error {
 		return err
 	}
 	if newKey && p.hierarchy != pki.Boards { // for the site document
-		if _, err := p.keys.open("release-root"); err != nil {
+		if err := p.rootsAtHand(); err != nil {
 			return err
 		}
 	}
@@ -343,34 +416,14 @@ func (p *keyPlan) nameIssuer(before, next *pki.Authority) (epoch uint64, err err
 	if was == is {
 		return 0, nil
 	}
-	trust, err := p.trust()
-	if err != nil {
-		return 0, err
-	}
-	key, err := p.keys.open("release-root")
-	if err != nil {
-		return 0, err
-	}
-	root, err := sign.NewRoot(key)
-	if err != nil {
-		return 0, err
-	}
-	doc := *trust.Site
-	doc.Epoch++
-	issuers := &doc.TLSIssuers
-	if p.hierarchy == pki.RADIUS {
-		issuers = &doc.EAPIssuers
-	}
-	*issuers = []fleet.Digest{was, is}
-	signed, err := sitedoc.Sign(&doc, root)
-	if err != nil {
-		return 0, err
-	}
-	if _, err := trust.Site.Follow(signed); err != nil {
-		return 0, err
-	}
-	p.file(fmt.Sprintf("sitedocs/%d.cose", doc.Epoch), signed, 0o644)
-	return doc.Epoch, nil
+	return p.document(func(doc *sitedoc.Doc) error {
+		issuers := &doc.TLSIssuers
+		if p.hierarchy == pki.RADIUS {
+			issuers = &doc.EAPIssuers
+		}
+		*issuers = []fleet.Digest{was, is}
+		return nil
+	})
 }
 
 func (p *keyPlan) file(path string, data []byte, perm os.FileMode) {
@@ -408,6 +461,23 @@ func (p *keyPlan) carryOut() error {
 	return p.follow()
 }
 
+// documentText says what the site document of a change does.
+func (p *keyPlan) documentText(d changeDetail) string {
+	switch {
+	case p.change.Action == resetAction:
+		return "says so"
+	case p.role == custody.ReleaseRoot:
+		return "is signed by the roots before and by those that it names"
+	case p.role != custody.Release:
+		return "names the new CA beside the one before"
+	case len(d.Before) > 0:
+		return "names it beside " + strings.Join(d.Before, ", ")
+	case p.change.Action == "key.rotate":
+		return "names it alone: " + strings.Join(d.Ended, ", ") + " counts no more"
+	}
+	return "names the present key and no longer this"
+}
+
 // A changedKey is the answer.
 type changedKey struct {
 	Key string `json:"key"`
@@ -434,17 +504,34 @@ func (p *keyPlan) follow() (err error) {
 }
 
 func (p *keyPlan) text(w io.Writer, out changedKey) {
-	what := map[string]string{"key.rotate": "has a new key and certificate", "key.renew": "has a new certificate", "key.create": "is made"}[p.change.Action]
+	what := map[string]string{"key.rotate": "has a new key", "key.renew": "has a new certificate", "key.create": "is made",
+		"key.retire": "is retired", "key.revoke": "is revoked"}[p.change.Action]
+	if p.change.Action == "key.rotate" && out.Certificate != (fleet.Digest{}) {
+		what += " and certificate"
+	}
+	name := p.name
+	switch {
+	case p.change.Action == resetAction:
+		name, what = "", out.resetText()
+	case p.change.Action != "key.rotate" && len(out.Ended) > 0:
+		name += " " + strings.Join(out.Ended, ", ")
+	}
 	if out.Finished {
 		what += ", from a run that was cut off"
 	}
-	fmt.Fprintf(w, "%s %s", p.name, what)
+	fmt.Fprint(w, strings.TrimSpace(name+" "+what))
 	if !out.Ends.IsZero() {
 		fmt.Fprintf(w, ", until %s", out.Ends.UTC().Format(time.DateOnly))
 	}
 	fmt.Fprintln(w)
 	if out.Epoch > 0 {
-		fmt.Fprintf(w, "site document %d names the new CA beside the one before\n", out.Epoch)
+		fmt.Fprintf(w, "site document %d %s\n", out.Epoch, p.documentText(out.changeDetail))
+	}
+	for _, h := range out.Loaders {
+		fmt.Fprintf(w, "loader for %s that trusts it: loaders/%s.bin; then `tcpboot device set MAC --loader-key %s`\n", h, h, p.name)
+	}
+	if out.Former != "" {
+		fmt.Fprintf(w, "the key before goes on as %s, for boards with older loaders\n", out.Former)
 	}
 	for _, dir := range out.Restart {
 		fmt.Fprintf(w, "restart the RADIUS server on %s: a reload is not enough for it to see this\n", dir)

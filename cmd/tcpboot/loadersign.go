@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/tcpboot/tcpboot/pki/site"
+	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/espimage"
 )
 
@@ -31,24 +32,9 @@ func loaderSign(s *session) error {
 	if err := wantFlag(s.cli, "out"); err != nil {
 		return err
 	}
-	image, err := readImage(s.cli.Args().First())
+	image, h, err := s.readLoader(s.cli.Args().First(), s.cli.String("hardware"))
 	if err != nil {
 		return err
-	}
-	im, err := espimage.CheckRelease(image)
-	if err != nil {
-		return fmt.Errorf("%s: %w", s.cli.Args().First(), err)
-	}
-	h, err := s.hardware(s.cli.String("hardware"))
-	if err != nil {
-		return err
-	}
-	room := int64(s.site.Settings.Hardware[h.Name].LoaderSize())
-	switch size := int64(espimage.SignedSize(im.Length, h.Scheme)); {
-	case im.Chip != h.Chip:
-		return fmt.Errorf("header at offset 12: image for %s, hardware %s is %s", im.Chip, h.Name, h.Chip)
-	case size > room:
-		return fmt.Errorf("image of %d bytes, %d when signed, does not fit the loader's partition of hardware %s, %d", im.Length, size, h.Name, room)
 	}
 	key, err := s.keys.open(appKeyFor(h.Scheme))
 	if err != nil {
@@ -64,6 +50,38 @@ func loaderSign(s *session) error {
 	return answer(s.cli, map[string]any{"out": s.cli.Path("out"), "bytes": len(signed)}, func(w io.Writer) {
 		fmt.Fprintf(w, "loader signed %s: %s, %d bytes\n", h.Scheme, s.cli.Path("out"), len(signed))
 	})
+}
+
+// readLoader reads an unsigned loader, and refuses one that boards of the hardware
+// could not hold or run.
+func (s *session) readLoader(path, hardware string) (image []byte, h release.Hardware, err error) {
+	if image, err = readImage(path); err != nil {
+		return nil, h, err
+	}
+	im, err := espimage.CheckRelease(image)
+	if err != nil {
+		return nil, h, fmt.Errorf("%s: %w", path, err)
+	}
+	if h, err = s.hardware(hardware); err != nil {
+		return nil, h, err
+	}
+	room := int64(s.site.Settings.Hardware[h.Name].LoaderSize())
+	switch size := int64(espimage.SignedSize(im.Length, h.Scheme)); {
+	case im.Chip != h.Chip:
+		return nil, h, fmt.Errorf("header at offset 12: image for %s, hardware %s is %s", im.Chip, h.Name, h.Chip)
+	case size > room:
+		return nil, h, fmt.Errorf("image of %d bytes, %d when signed, does not fit the loader's partition of hardware %s, %d", im.Length, size, h.Name, room)
+	}
+	return image, h, nil
+}
+
+// loaderBy is a loader that trusts key.
+func (s *session) loaderBy(key crypto.Signer, hardware, path string) ([]byte, error) {
+	image, h, err := s.readLoader(path, hardware)
+	if err != nil {
+		return nil, err
+	}
+	return signLoader(image, h.Scheme, key)
 }
 
 func signLoader(image []byte, scheme espimage.Scheme, key crypto.Signer) ([]byte, error) {

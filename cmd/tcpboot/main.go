@@ -60,7 +60,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {}, // report does it
 		Action:                    noVerb,
 		Commands: []*cli.Command{
-			initVerb, enrollVerb, rotateVerb, revokeVerb, replaceVerb, deviceVerb,
+			initVerb, enrollVerb, rotateVerb, revokeVerb, replaceVerb, deviceVerb, hardwareVerb,
 			radiusVerb, databaseVerb, loaderVerb, crlVerb, ocspVerb,
 			releaseVerb, serveVerb, issueVerb, fetchVerb, whyVerb, menuconfigVerb,
 			keyVerb, auditVerb, statusVerb, backupVerb, restoreVerb, completionVerb,

@@ -84,13 +84,13 @@ func (s *session) downgrade(r *release.Release, channel string) error {
 	h := &highest.Manifest
 	if !s.cli.Bool("allow-downgrade") {
 		return fmt.Errorf("release %s for %s has counter %s, %s on %s had %s: %w",
-			m.Version, m.Hardware, counterText(m.Counter), h.Version, channel, counterText(h.Counter), errDowngrade)
+			m.Version, m.Hardware, dottedCounter(m.Counter), h.Version, channel, dottedCounter(h.Counter), errDowngrade)
 	}
-	say(s.cli, "%s has counter %s: boards of level 2 that have seen %s, of %s, refuse it", m.Version, counterText(m.Counter), counterText(h.Counter), h.Version)
+	say(s.cli, "%s has counter %s: boards of level 2 that have seen %s, of %s, refuse it", m.Version, dottedCounter(m.Counter), dottedCounter(h.Counter), h.Version)
 	return nil
 }
 
-func counterText(c fleet.Counter) string { return fmt.Sprintf("%d.%d", c.Generation, c.Count) }
+func dottedCounter(c fleet.Counter) string { return fmt.Sprintf("%d.%d", c.Generation, c.Count) }
 
 // everyRelease lists all releases that can be read.
 func (s *session) everyRelease() ([]*release.Release, error) {

@@ -27,10 +27,10 @@ import (
 	"github.com/tcpboot/tcpboot/release/espimage"
 )
 
-// cmdImage lays down a stand-in application:  image FILE CHIP VERSION [SIZE]
+// cmdImage lays down a stand-in application:  image FILE CHIP VERSION [SIZE [SECURE-VERSION]]
 func cmdImage(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
-		ts.Fatalf("usage: image FILE CHIP VERSION [SIZE]")
+		ts.Fatalf("usage: image FILE CHIP VERSION [SIZE [SECURE-VERSION]]")
 	}
 	chip, err := fleet.ParseChip(args[1])
 	ts.Check(err)
@@ -38,6 +38,11 @@ func cmdImage(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) > 3 {
 		spec.Size, err = strconv.Atoi(args[3])
 		ts.Check(err)
+	}
+	if len(args) > 4 {
+		n, err := strconv.ParseUint(args[4], 10, 32)
+		ts.Check(err)
+		spec.SecureVersion = uint32(n)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), espimage.Build(spec), 0o644))
 }

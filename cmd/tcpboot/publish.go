@@ -10,6 +10,7 @@ import (
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release"
+	"github.com/tcpboot/tcpboot/release/bundle"
 )
 
 var channelFlag = &cli.StringFlag{Name: "channel", Usage: "channel `CH` (default: the site's)"}
@@ -29,15 +30,15 @@ var publishVerb = &cli.Command{
 	BashComplete: completeVersions,
 	Flags: slices.Concat([]cli.Flag{channelFlag, hardwareFlag}, planFlags, []cli.Flag{
 		&cli.BoolFlag{Name: "allow-downgrade", Usage: "though its security counter is lower than that of one before; takes --reason"},
-		reasonFlag,
+		offerReasonFlag,
 	}, moveFlags),
 	Action: withSite(releasePublish),
 }
 
-var reasonFlag = &cli.StringFlag{Name: "reason", Usage: "`TEXT` for the audit trail"}
+var offerReasonFlag = &cli.StringFlag{Name: "reason", Usage: "`TEXT` for the audit trail"}
 
 // offerFlags are those of verbs that change what a channel offers.
-var offerFlags = slices.Concat([]cli.Flag{channelFlag, hardwareFlag, reasonFlag}, moveFlags)
+var offerFlags = slices.Concat([]cli.Flag{channelFlag, hardwareFlag, offerReasonFlag}, moveFlags)
 
 var pauseVerb = &cli.Command{
 	Name: "pause", Usage: "hold an offer back; boards that have it keep it",
@@ -92,7 +93,7 @@ func releasePublish(s *session) error {
 		return s.tryPublish(found, wanted)
 	}
 	var published []fleet.Offer
-	for _, statements := range byHardware(found) {
+	for _, statements := range byHardware(s.counting(found)) {
 		o, err := s.publish(statements, wanted)
 		if err != nil {
 			return err
@@ -210,11 +211,8 @@ func (s *session) statementFor(statements []*release.Release, channel string) (*
 	if err != nil {
 		return nil, err
 	}
-	whole, err := layout.Load(s.ctx(), r.Digest)
-	if err != nil {
-		return nil, err
-	}
-	return r, s.verifyWhole(whole)
+	_, err = s.wholeVariants(layout, r)
+	return r, err
 }
 
 func (s *session) chooseStatement(statements []*release.Release, channel string) (*release.Release, error) {
@@ -257,11 +255,8 @@ func (s *session) restate(r *release.Release, channel string) (*release.Release,
 	if err != nil {
 		return nil, err
 	}
-	whole, err := layout.Load(s.ctx(), r.Digest)
+	all, err := s.wholeVariants(layout, r)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.verifyWhole(whole); err != nil {
 		return nil, err
 	}
 	key, err := s.releaseSigner()
@@ -272,16 +267,42 @@ func (s *session) restate(r *release.Release, channel string) (*release.Release,
 	if err != nil {
 		return nil, err
 	}
-	again, err := release.Restate(whole, n.Sequences, auditHead(n.Audit), key)
-	if err != nil {
-		return nil, err
+	var again []bundle.Whole
+	for _, whole := range all {
+		one, err := release.Restate(whole, n.Sequences, auditHead(n.Audit), key)
+		if err != nil {
+			return nil, err
+		}
+		attached, err := s.attachAgain(whole, one, key)
+		if err != nil {
+			return nil, err
+		}
+		again = append(again, bundle.Whole{Release: one, Attached: attached})
 	}
 	say(s.cli, "%s for %s is stated again for channel %s, sequence %d", r.Manifest.Version, r.Manifest.Hardware, channel, n.Sequences[channel])
-	attached, err := s.attachAgain(r, again, key)
+	return again[0].Release, layout.StoreVariants(s.ctx(), again...)
+}
+
+// wholeVariants loads and proves a release and its variants, itself first.
+func (s *session) wholeVariants(layout *depot, r *release.Release) (all []*release.Release, err error) {
+	releases, err := layout.Releases(s.ctx())
 	if err != nil {
 		return nil, err
 	}
-	return again, layout.Store(s.ctx(), again, attached...)
+	for _, v := range release.NewCatalog(releases...).Variants(r) {
+		whole, err := layout.Load(s.ctx(), v.Digest)
+		if err == nil {
+			err = s.verifyWhole(whole)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, whole); v.Digest == r.Digest {
+			last := len(all) - 1
+			all[0], all[last] = all[last], all[0]
+		}
+	}
+	return all, nil
 }
 
 func releasePause(s *session) error {

@@ -16,7 +16,6 @@ import (
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/bundle"
 	"github.com/tcpboot/tcpboot/release/remote"
-	"github.com/tcpboot/tcpboot/release/sign"
 )
 
 var plainHTTPFlag = &cli.BoolFlag{Name: "plain-http", Usage: "speak to the registry without TLS", DefaultText: "only on this machine"}
@@ -108,7 +107,7 @@ func releasePush(s *session) error {
 	var out []pushed
 	for i, v := range versions {
 		line.expect(packed[i]...)
-		done, err := repo.Push(s.ctx(), layout.Layout, v, packed[i], to.Name, s.proves)
+		done, err := repo.Push(s.ctx(), layout.Layout, v, packed[i], to.Name, s.counted)
 		if err == nil && s.cli.Bool("sign") {
 			err = s.signIndex(repo, v, done)
 		}
@@ -143,6 +142,7 @@ func (s *session) provedPacked(layout *depot, version string) ([]*bundle.Packed,
 	if err != nil {
 		return nil, err
 	}
+	all = s.countingPacked(all)
 	for _, p := range all {
 		whole, err := layout.Load(s.ctx(), p.Release.Digest)
 		if err == nil {
@@ -170,14 +170,6 @@ func (s *session) signPacked(layout *depot, all []*bundle.Packed) error {
 		}
 	}
 	return nil
-}
-
-func (s *session) releaseSigner() (sign.Release, error) {
-	signer, err := s.keys.open("release")
-	if err != nil {
-		return sign.Release{}, err
-	}
-	return sign.NewRelease(signer)
 }
 
 // signIndex attaches a signature to what the tag of the version names now, unless it
@@ -253,7 +245,9 @@ func releasePull(s *session) error {
 		return err
 	}
 	hardware := s.cli.String("hardware")
-	wanted := func(r *release.Release) bool { return hardware == "" || r.Manifest.Hardware == hardware }
+	wanted := func(r *release.Release) bool {
+		return (hardware == "" || r.Manifest.Hardware == hardware) && !s.ended(r)
+	}
 	all, err := layout.Pull(s.ctx(), repo, from.Name, wanted, func(r *release.Release) error {
 		if err := s.checkPulled(r, line); err != nil || r.Images == nil || had[r.Digest] {
 			return err

@@ -32,7 +32,7 @@ const (
 // makeRecovery writes the recovery copy of all keys.
 func (m *maker) makeRecovery() error {
 	var entries []recoveryEntry
-	for i, k := range siteKeys {
+	for i, k := range m.all {
 		if m.recovery[i] != nil { // a key in a store cannot be copied
 			entries = append(entries, recoveryEntry{k.name, m.recovery[i]})
 		}
@@ -132,7 +132,7 @@ func (s *session) checkRecovery(copyFile string, code []byte) (opened int, err e
 		return 0, err
 	}
 	for _, k := range all {
-		if custody.Store(s.keys.uri(k.name)) != "" {
+		if custody.Store(s.keys.uri(k.name)) != "" || keys[k.name] == nil && s.held(k) {
 			continue
 		}
 		if keys[k.name] == nil {
@@ -172,6 +172,9 @@ func (s *session) namedInSiteDocument(got crypto.PublicKey) error {
 	trust, err := s.trust()
 	if err != nil {
 		return err
+	}
+	if present, err := s.presentRelease(trust.Site); err != nil || key != present {
+		return errors.Join(err, errNotOurs)
 	}
 	for _, k := range trust.Site.Keys {
 		if k.Key == key {
@@ -283,12 +286,15 @@ func (c *recoveryCopy) files() ([]changedFile, error) {
 // key takes the copy's proof away: status then asks for it.
 func (p *keyPlan) putIntoCopy(c *recoveryCopy, name string, key crypto.Signer, inFile bool) error {
 	former := ""
-	if name == "boards-ca" {
+	switch {
+	case name == "boards-ca":
 		before, err := p.authority(pki.Boards, false)
 		if err != nil {
 			return err
 		}
 		former = formerCA(before.Number())
+	case p.role == custody.App && p.change.Action == "key.rotate":
+		former = formerAppName(name, len(p.formerApps(name))+1)
 	}
 	if c == nil {
 		p.file(recoveryDone, nil, 0)

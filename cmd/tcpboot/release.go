@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ var releaseVerb = &cli.Command{
 		{Name: "list", Usage: "every release, and what offers it", Flags: []cli.Flag{hardwareFlag}, Action: readingSite(releaseList)},
 		{Name: "show", Usage: "one release", ArgsUsage: "VERSION", Flags: []cli.Flag{hardwareFlag}, BashComplete: completeVersions, Action: readingSite(releaseShow)},
 		verifyVerb, releaseFilesVerb,
-		publishVerb, approveVerb, advanceVerb, pauseVerb, resumeVerb, withdrawVerb, rolloutVerb,
+		publishVerb, approveVerb, advanceVerb, pauseVerb, resumeVerb, withdrawVerb, rolloutVerb, restateVerb, resetVerb,
 		mcubootVerb,
 		pushVerb, pullVerb,
 	},
@@ -49,8 +50,8 @@ func releasesDir(s *site.Site) string {
 	return s.Path(s.Settings.Releases)
 }
 
-// releases lists the releases of a version, newest statement first; version ""
-// and --hardware "" are any.
+// releases lists the releases of a version, newest statement first, and of variants
+// the one by the present app key; version "" and --hardware "" are any.
 func (s *session) releases(ctx context.Context, version string) ([]*release.Release, error) {
 	layout, err := s.layout()
 	if err != nil {
@@ -67,8 +68,9 @@ func (s *session) releases(ctx context.Context, version string) ([]*release.Rele
 			found = append(found, r)
 		}
 	}
+	former := s.formerDigests()
 	slices.SortStableFunc(found, func(a, b *release.Release) int {
-		return int(highest(b)) - int(highest(a))
+		return cmp.Or(cmp.Compare(highest(b), highest(a)), former[a.AppKey]-former[b.AppKey])
 	})
 	if len(found) == 0 && version != "" {
 		return nil, fmt.Errorf("release %s%s: %w", version, forHardware(hardware), errNoRelease)
@@ -98,6 +100,8 @@ type releaseRow struct {
 	release.Manifest
 	Digest  fleet.Digest  `json:"digest"`
 	Offered []fleet.Offer `json:"offered"`
+
+	Variants []variantOf `json:"variants,omitempty"` // of one that was just cut
 }
 
 func releaseList(s *session) error {

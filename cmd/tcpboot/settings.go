@@ -12,8 +12,9 @@ import (
 // adds the kind to them while a server runs. One goroutine refreshes them, any
 // number ask.
 type settings struct {
-	now  atomic.Pointer[site.Site]
-	seen fs.FileInfo // nil: to be read
+	now   atomic.Pointer[site.Site]
+	seen  fs.FileInfo // nil: to be read
+	epoch int         // of the newest site document: who may sign releases is settled there
 }
 
 func newSettings(s *site.Site) *settings {
@@ -22,22 +23,23 @@ func newSettings(s *site.Site) *settings {
 	return f
 }
 
-// refresh reads the file again when it is another one. Settings that are wrong
-// leave those from before.
+// refresh reads the file again when it is another one, or when there is another site
+// document. Settings that are wrong leave those from before.
 func (f *settings) refresh() (change, error) {
 	have := f.now.Load()
 	info, err := os.Stat(have.Path(site.SettingsFile))
 	if err != nil {
 		return nothing, err
 	}
-	if f.seen != nil && sameFile(f.seen, info) {
+	now := epoch(have)
+	if f.seen != nil && sameFile(f.seen, info) && now == f.epoch {
 		return nothing, nil
 	}
 	read, err := site.Open(have.Dir)
 	if err != nil {
 		return nothing, err
 	}
-	f.seen = info
+	f.seen, f.epoch = info, now
 	f.now.Store(read)
 	return everything, nil
 }

@@ -99,6 +99,7 @@ func status(s *session) error {
 	}
 	for _, look := range []func(*session, *siteStatus) error{
 		lookAtBoards, lookAtCertificates, lookAtRecovery, lookAtBackup, lookAtDeliveries, lookAtSightings, lookAtOffers,
+		lookAtStatements, lookAtGenerations, lookAtWaiting,
 	} {
 		if err := look(s, st); err != nil {
 			return err

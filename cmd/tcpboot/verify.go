@@ -3,16 +3,15 @@ package main
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/elliptic"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/tcpboot/tcpboot/pki/custody"
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release"
-	"github.com/tcpboot/tcpboot/release/cose"
 	"github.com/tcpboot/tcpboot/release/espimage"
 	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
@@ -60,7 +59,7 @@ func releaseVerify(s *session) error {
 		return err
 	}
 	var proofs []proof
-	for _, r := range found {
+	for _, r := range s.counting(found) {
 		whole, err := layout.Load(s.ctx(), r.Digest)
 		if err != nil {
 			return err
@@ -127,9 +126,9 @@ func (s *session) reportWhole(r *release.Release) (*release.Report, error) {
 }
 
 // trust is what releases are held against: the newest site document, proved
-// from the release root on, and the public halves of the image keys.
+// from the first release roots on, and the public halves of the image keys.
 func (s *session) trust() (t release.Trust, err error) {
-	roots, err := s.releaseRoots()
+	first, err := s.firstRoots()
 	if err != nil {
 		return t, err
 	}
@@ -137,7 +136,7 @@ func (s *session) trust() (t release.Trust, err error) {
 	if err != nil {
 		return t, err
 	}
-	if t.Site, err = sitedoc.Chain(roots, signed...); err != nil {
+	if t.Site, err = sitedoc.Chain(first, signed...); err != nil {
 		return t, err
 	}
 	if t.App, t.AppV1, err = s.appTrust(); err != nil {
@@ -150,19 +149,9 @@ func (s *session) trust() (t release.Trust, err error) {
 	return t, err
 }
 
-// releaseRoots are those that a new board trusts.
-func (s *session) releaseRoots() (r sitedoc.Roots, err error) {
-	root, err := s.public("release-root")
-	if err != nil {
-		return r, err
-	}
-	key, err := cose.KeyOf(root)
-	return sitedoc.Roots{Keys: []cose.Key{key}, Threshold: 1}, err
-}
-
 func (s *session) appTrust() (v2 []fleet.Digest, v1 []*ecdsa.PublicKey, err error) {
-	for _, k := range s.appKeys() {
-		pub, err := s.public(k.name)
+	for _, name := range s.appNames() {
+		pub, err := s.public(name)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -171,7 +160,7 @@ func (s *session) appTrust() (v2 []fleet.Digest, v1 []*ecdsa.PublicKey, err erro
 			return nil, nil, err
 		}
 		v2 = append(v2, d)
-		if key, ok := pub.(*ecdsa.PublicKey); ok && k.kind == custody.P256 {
+		if key, ok := pub.(*ecdsa.PublicKey); ok && key.Curve == elliptic.P256() {
 			v1 = append(v1, key)
 		}
 	}
@@ -221,7 +210,11 @@ func (s *session) judge(image []byte) (v verdict, err error) {
 	v = verdict{Chip: im.Chip, Project: im.Descriptor.Project, Version: im.Descriptor.Version, Bytes: len(image)}
 	if len(image) == espimage.SignedSize(im.Length, espimage.V1) {
 		v.Scheme = espimage.V1
-		_, err = espimage.VerifyV1(image, v1[0])
+		for _, key := range v1 {
+			if _, err = espimage.VerifyV1(image, key); err == nil {
+				break
+			}
+		}
 		return v, err
 	}
 	signature, err := espimage.Verify(image, espimage.Trust{Keys: v2})

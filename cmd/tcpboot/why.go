@@ -44,6 +44,7 @@ func why(s *session) error {
 		return err
 	}
 	out := struct {
+		AppKey   string           `json:"app_key,omitempty"` // that signed the image
 		MAC      fleet.MAC        `json:"mac"`
 		Version  string           `json:"version,omitempty"`
 		Protocol string           `json:"protocol"` // the only one over which it gets that
@@ -51,8 +52,14 @@ func why(s *session) error {
 		Passed   []release.Passed `json:"passed"`
 		Seen     *fleet.Visit     `json:"last_visit,omitempty"`
 	}{MAC: d.MAC, Protocol: protocolOf(d), Reason: choice.Reason, Passed: emptyNotNull(choice.Passed), Seen: s.lastVisit(d.MAC)}
-	if choice.Release != nil {
-		out.Version = choice.Release.Manifest.Version
+	if r := choice.Release; r != nil {
+		out.Version = r.Manifest.Version
+		if r.AppKey != (fleet.Digest{}) {
+			out.AppKey = s.appName(r.AppKey)
+		}
+		if err := s.proves(r); err != nil { // then a server keeps it back
+			out.Version, out.Reason = "", fmt.Sprintf("%s is refused: %v", r.Manifest.Version, err)
+		}
 	}
 	return answer(s.cli, out, func(w io.Writer) {
 		if out.Version == "" {
@@ -63,6 +70,9 @@ func why(s *session) error {
 		if out.Protocol != "v1" {
 			fmt.Fprintf(w, "by %s only: who asks as %s by v1 is no board of ours, and is kept waiting\n", out.Protocol, d.MAC)
 		}
+		if out.AppKey != "" && out.Version != "" {
+			fmt.Fprintf(w, "its image is signed by %s%s\n", out.AppKey, trustText(d, choice.Release))
+		}
 		for _, p := range out.Passed {
 			fmt.Fprintf(w, "not %s: %s\n", p.Version, p.Reason)
 		}
@@ -70,6 +80,17 @@ func why(s *session) error {
 			fmt.Fprintf(w, "last seen %s from %s: %s\n", v.Time.UTC().Format(time.DateTime), v.Remote, printable(v.Verdict))
 		}
 	})
+}
+
+// trustText says what the board's loader makes of the app key.
+func trustText(d fleet.Device, r *release.Release) string {
+	switch {
+	case d.Loader.Level == 0:
+		return ": its loader checks nothing"
+	case d.Loader.Key == r.AppKey:
+		return ", which its loader trusts"
+	}
+	return ": what its loader trusts is not known"
 }
 
 // protocolOf is how the board asks: its loader speaks one version.

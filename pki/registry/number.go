@@ -31,13 +31,15 @@ type Numbers struct {
 // Number gives a release its counter and its sequence on each channel. No number
 // is ever given twice, whatever becomes of the release. A nil count is the next
 // one; another must be above the last one given for the hardware, by at most
-// MaxJump.
-func (f *Fleet) Number(ctx context.Context, hardware, version string, channels []string, count *uint32) (n Numbers, err error) {
+// MaxJump. Counts go on rising from one generation, which is the site document's to
+// say, to the next.
+func (f *Fleet) Number(ctx context.Context, hardware, version string, channels []string, generation uint32, count *uint32) (n Numbers, err error) {
 	if err := checkNumber(hardware, version, channels); err != nil {
 		return Numbers{}, err
 	}
 	err = f.write(ctx, func(w *writer) error {
-		n, err = w.number(hardware, version, channels, count)
+		n.Counter.Generation = generation
+		n, err = w.number(hardware, version, channels, n, count)
 		return err
 	})
 	if err != nil {
@@ -80,7 +82,7 @@ func (f *Fleet) Sequence(ctx context.Context, hardware, version string, channels
 	return n, err
 }
 
-func (w *writer) number(hardware, version string, channels []string, count *uint32) (n Numbers, err error) {
+func (w *writer) number(hardware, version string, channels []string, n Numbers, count *uint32) (_ Numbers, err error) {
 	if n.Counter.Count, err = w.counter(hardware, count); err != nil {
 		return n, err
 	}

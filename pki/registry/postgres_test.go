@@ -264,7 +264,7 @@ func TestRoles(t *testing.T) {
 			return f.CRLNumber(ctx, func(_ uint64, previous time.Time) (time.Time, error) { return previous.Add(time.Hour), nil })
 		},
 		"publish": func(f *registry.Fleet) error {
-			n, err := f.Number(ctx, "esp32", "1", []string{"stable"}, nil)
+			n, err := f.Number(ctx, "esp32", "1", []string{"stable"}, 0, nil)
 			offer.Sequence = n.Sequences["stable"]
 			return errors.Join(err, f.Publish(ctx, offer), f.Withdraw(ctx, "esp32", "stable"))
 		},

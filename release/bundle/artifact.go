@@ -27,6 +27,7 @@ const (
 	AnnotationHardware = "dev.tcpboot.hardware"
 	AnnotationChip     = "dev.tcpboot.chip"
 	AnnotationKind     = "dev.tcpboot.kind"
+	AnnotationAppKey   = "dev.tcpboot.app-key" // of the image's signature; nobody signed this
 )
 
 // RefName is the name under which the newest statement of a release is listed.
@@ -47,7 +48,7 @@ func describe(r *release.Release) ocispec.Manifest {
 			layer(kind, c.Name+".bin", c.Digest, c.Size),
 			layer(MediaTypeChunks, c.Name+".chunks", c.Chunks, chunkListSize(c)))
 	}
-	return ocispec.Manifest{
+	a := ocispec.Manifest{
 		Versioned:    specs.Versioned{SchemaVersion: 2},
 		MediaType:    ocispec.MediaTypeImageManifest,
 		ArtifactType: ArtifactType,
@@ -55,6 +56,10 @@ func describe(r *release.Release) ocispec.Manifest {
 		Layers:       layers,
 		Annotations:  annotations(r.Manifest),
 	}
+	if r.AppKey != (fleet.Digest{}) {
+		a.Annotations[AnnotationAppKey] = r.AppKey.String()
+	}
+	return a
 }
 
 func annotations(m release.Manifest) map[string]string {

@@ -114,6 +114,11 @@
 // A version's name is its own. A release's is <version>-<hardware>, a valid OCI tag. Where a release is restated
 // (the same images, signed again with new sequences) the new entry takes the
 // name and the older one stays without: offers that name its digest still hold.
+//
+// A release that boards with loaders of several generations are to have is stored as
+// several, one for each app key that a loader may trust: its variants. The annotation
+// "dev.tcpboot.app-key" says by whose key the image is; nobody signed that, so who
+// goes by it proves it by the image. The first has the name, the others have none.
 // Two pairs that would share a name ("1-a" for "b", "1" for "a-b") cannot both
 // be stored; where version "1-a" would share one with "1" for "a", the release has
 // it, and the version is listed by nothing but its releases. A layout from before

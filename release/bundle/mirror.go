@@ -188,5 +188,8 @@ func Reconcile(listed, added []*Packed) (all, refused []*Packed) {
 
 func clash(p, q *Packed) bool {
 	a, b := p.Release.Manifest, q.Release.Manifest
+	if p.Release.AppKey != q.Release.AppKey && p.Release.AppKey != (fleet.Digest{}) && q.Release.AppKey != (fleet.Digest{}) {
+		a.Image, b.Image = release.Component{}, release.Component{} // variants
+	}
 	return a.Hardware == b.Hardware && a.Version == b.Version && !slices.Equal(a.Components(), b.Components())
 }

@@ -95,6 +95,9 @@ func stated(a ocispec.Manifest, signed []byte) (*release.Release, error) {
 	if err == nil {
 		err = agrees(a, r.Manifest)
 	}
+	if key, noted := a.Annotations[AnnotationAppKey]; err == nil && noted {
+		r.AppKey, err = fleet.ParseDigest(key)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("release %s: %w", statement(a), err)
 	}

@@ -28,23 +28,7 @@ var ErrVersionTaken = errors.New("version is taken")
 // images may be left out of r.Images, being there already. Other images under
 // a version and hardware that exist are refused with ErrVersionTaken.
 func (l *Layout) Store(ctx context.Context, r *release.Release, attached ...Attachment) error {
-	p, err := pack(r)
-	if err != nil {
-		return fmt.Errorf("store release: %w", err)
-	}
-	more, err := packAll(p.entry, attached)
-	if err != nil {
-		return fmt.Errorf("store release %s: %w", p.ref, err)
-	}
-	unlock, err := lock(ctx, l.dir)
-	if err != nil {
-		return fmt.Errorf("store release %s: %w", p.ref, err)
-	}
-	defer unlock()
-	if err := l.store(ctx, append([]*parcel{p}, more...)...); err != nil {
-		return fmt.Errorf("store release %s: %w", p.ref, err)
-	}
-	return nil
+	return l.StoreVariants(ctx, Whole{r, attached})
 }
 
 // store runs under the lock, so the index that it read is the one it replaces,
@@ -62,7 +46,8 @@ func (l *Layout) store(ctx context.Context, parcels ...*parcel) error {
 	defer kept.close()
 	for _, p := range parcels {
 		ix = unlistVersion(ix, p.ref)
-		if err := l.admit(ix, p); err != nil {
+		ref, err := l.admit(ix, p)
+		if err != nil {
 			return err
 		}
 		// Blobs first, where nobody looks for them yet.
@@ -70,7 +55,7 @@ func (l *Layout) store(ctx context.Context, parcels ...*parcel) error {
 			return err
 		}
 		if !lists(ix, p.entry) {
-			ix = list(ix, p.entry, p.ref)
+			ix = list(ix, p.entry, ref)
 		}
 	}
 	if ix, err = l.listVersions(ctx, &kept, ix, parcels); err != nil {
@@ -106,30 +91,32 @@ func (l *Layout) keepAll(ctx context.Context, kept *batch, blobs []blob) error {
 	return nil
 }
 
-// admit decides whether p may have its name; what is attached to a release has
-// none.
-func (l *Layout) admit(ix ocispec.Index, p *parcel) error {
+// admit decides whether p may have its name. What is attached to a release has
+// none, and neither has a variant beside the first.
+func (l *Layout) admit(ix ocispec.Index, p *parcel) (ref string, err error) {
 	if p.ref == "" {
-		return nil
+		return "", nil
 	}
 	holder, held := named(ix, p.ref)
 	if !held || lists(ix, p.entry) {
-		return nil
+		return p.ref, nil
 	}
 	a, ours, err := l.readArtifact(holder)
 	switch {
 	case err != nil:
-		return fmt.Errorf("cannot compare it with the one stored before: %w", err)
+		return "", fmt.Errorf("cannot compare it with the one stored before: %w", err)
 	case !ours:
-		return fmt.Errorf("the name belongs to an artifact of another kind, %s", holder.Digest)
+		return "", fmt.Errorf("the name belongs to an artifact of another kind, %s", holder.Digest)
 	case a.Annotations[AnnotationHardware] != p.manifest.Annotations[AnnotationHardware]:
 		// "1-a" for "b" and "1" for "a-b" are one name.
-		return fmt.Errorf("the name belongs to version %s for hardware %s",
+		return "", fmt.Errorf("the name belongs to version %s for hardware %s",
 			a.Annotations[ocispec.AnnotationVersion], a.Annotations[AnnotationHardware])
+	case sameAnnotations(a, p.manifest) && variants(a, p.manifest):
+		return "", nil
 	case !slices.Equal(images(a), images(p.manifest)) || !sameAnnotations(a, p.manifest):
-		return fmt.Errorf("%w by other images, of %s", ErrVersionTaken, statement(a))
+		return "", fmt.Errorf("%w by other images, of %s", ErrVersionTaken, statement(a))
 	}
-	return nil
+	return p.ref, nil
 }
 
 // sameAnnotations compares the annotations that repeat what is signed: who packed
@@ -183,6 +170,7 @@ func pack(r *release.Release) (*parcel, error) {
 	if err != nil {
 		return nil, err
 	}
+	stated.AppKey = r.AppKey
 	if err := checkWhole(r, stated); err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@
 //
 // So a new set of roots is signed by the old and the new quorum, and a board that
 // was asleep for years follows one document after the other. See Verify, Follow
-// and Chain.
+// and Chain. Roots that lie apart sign a Draft.
 //
 // # Counters
 //

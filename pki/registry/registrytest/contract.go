@@ -50,6 +50,7 @@ func Run(t *testing.T, database func(t *testing.T) Opener) {
 		{"restore", restoring},
 		{"restored twice", restoredTwice},
 		{"summary", summary},
+		{"groups", groups},
 		{"backups", backups},
 		{"clock", clock},
 		{"stamp", stamp},

@@ -80,7 +80,7 @@ func offers(h *harness) {
 	h.refused(func() error { return h.Withdraw(ctx, "esp32", "stable") })
 	h.refused(func() error { return change("stable", func(o *fleet.Offer) error { o.Paused = false; return nil }) })
 	h.refused(func() error { return h.Publish(ctx, one) })
-	n, err := h.Number(ctx, "esp32", "1.2", []string{"stable"}, nil)
+	n, err := h.Number(ctx, "esp32", "1.2", []string{"stable"}, 0, nil)
 	h.ok(err)
 	equal(h, "sequence after what was published", n.Sequences["stable"], 4)
 }
@@ -88,7 +88,7 @@ func offers(h *harness) {
 func numbers(h *harness) {
 	ctx := h.Context()
 	number := func(hardware string, count *uint32, channels ...string) (registry.Numbers, error) {
-		return h.Number(ctx, hardware, "1.0", channels, count)
+		return h.Number(ctx, hardware, "1.0", channels, 0, count)
 	}
 	n, err := number("esp32", nil, "stable", "beta")
 	h.ok(err)
@@ -116,6 +116,9 @@ func numbers(h *harness) {
 			h.Errorf("%s: got %d, %v, want %d", row.name, n.Counter.Count, err, row.want)
 		}
 	}
+	n, err = h.Number(ctx, "bell", "1.0", []string{"stable"}, 3, nil)
+	h.ok(err)
+	equal(h, "of a later generation", n.Counter, fleet.Counter{Generation: 3, Count: 1})
 	n, err = number("esp32", nil, "stable")
 	h.ok(err)
 	equal(h, "refused numbers use up none", n.Sequences, map[string]uint64{"stable": 4})

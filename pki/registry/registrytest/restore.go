@@ -42,7 +42,7 @@ func mark(h *harness) {
 	h.ok(err)
 	equal(h, "of an empty registry", m, registry.Mark{Counters: map[string]uint32{}, Sequences: map[string]map[string]uint64{}})
 	for _, hardware := range []string{"esp32", "esp32", "gate"} {
-		_, err := h.Number(ctx, hardware, "1.0", []string{"stable"}, nil)
+		_, err := h.Number(ctx, hardware, "1.0", []string{"stable"}, 0, nil)
 		h.ok(err)
 	}
 	_, err = h.Sequence(ctx, "esp32", "1.0", []string{"beta"})
@@ -71,7 +71,7 @@ func restoring(h *harness) {
 	Enrol(h, h.Fleet, password(1), password(2), Entry(3), Entry(4), Entry(5))
 	h.ok(h.Rotate(ctx, MAC(4), Admission(4, 1), "", time.Hour))
 	h.ok(h.Rotate(ctx, MAC(5), Admission(5, 1), "", 0))
-	_, err := h.Number(ctx, "esp32", "1.0", []string{"stable"}, nil)
+	_, err := h.Number(ctx, "esp32", "1.0", []string{"stable"}, 0, nil)
 	h.ok(err)
 	backup, err := h.Head(ctx)
 	h.ok(err)

@@ -8,6 +8,39 @@ import (
 	"github.com/tcpboot/tcpboot/pki/registry"
 )
 
+// groups counts boards that are alike, and notes what loaders trust.
+func groups(h *harness) {
+	ctx := h.Context()
+	key := fleet.Sum([]byte("app key"))
+	entry := func(n, level int, hardware string, pin fleet.Pin) registry.Entry {
+		e := Entry(n)
+		e.Device.Hardware, e.Device.Pin, e.Device.Loader.Level = hardware, pin, level
+		return e
+	}
+	pin := fleet.Pin{Version: "1.0"}
+	Enrol(h, h.Fleet, entry(1, 0, "door", fleet.Pin{}), entry(2, 1, "door", fleet.Pin{}), entry(3, 1, "door", fleet.Pin{}),
+		entry(4, 1, "door", pin), entry(5, 2, "lamp", fleet.Pin{}), entry(6, 1, "door", fleet.Pin{}))
+	h.ok(h.Revoke(ctx, []fleet.MAC{MAC(6)}, "lost"))
+	n, err := h.NoteLoaders(ctx, "door", key)
+	h.ok(err)
+	equal(h, "boards noted", n, 3)
+	again, err := h.NoteLoaders(ctx, "door", fleet.Sum([]byte("another")))
+	h.ok(err)
+	equal(h, "boards noted again", again, 0)
+	all, err := h.Groups(ctx)
+	h.ok(err)
+	checks := fleet.Loader{Level: 1, Key: key}
+	equal(h, "groups", all, []registry.Group{
+		{Hardware: "door", Channel: "stable", Boards: 1},
+		{Hardware: "door", Channel: "stable", Loader: checks, Boards: 2},
+		{Hardware: "door", Channel: "stable", Pin: pin, Loader: checks, Boards: 1},
+		{Hardware: "lamp", Channel: "stable", Loader: fleet.Loader{Level: 2}, Boards: 1},
+	})
+	macs, err := h.BoardsOfLoader(ctx, key, 2)
+	h.ok(err)
+	equal(h, "boards of a loader", macs, []fleet.MAC{MAC(2), MAC(3)})
+}
+
 // summary counts a fleet in which there is one of everything.
 func summary(h *harness) {
 	ctx := h.Context()

@@ -20,7 +20,7 @@ func trail(h *harness) {
 	h.clock.Add(time.Minute)
 	bob := h.another("bob")
 	h.ok(bob.Revoke(ctx, []fleet.MAC{MAC(1)}, "lost"))
-	_, err := bob.Number(ctx, "esp32", "1.0", []string{"stable"}, nil)
+	_, err := bob.Number(ctx, "esp32", "1.0", []string{"stable"}, 0, nil)
 	h.ok(err)
 	h.ok(bob.Publish(ctx, fleet.Offer{Hardware: "esp32", Channel: "stable", Version: "1.0", Manifest: fleet.Sum(nil), Sequence: 1}))
 	h.ok(bob.Withdraw(ctx, "esp32", "stable"))
