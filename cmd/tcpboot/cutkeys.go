@@ -84,8 +84,7 @@ func (s *session) openCutKeys(c *cut, find keyFinder) error {
 // openForm opens the keys of one form. prefix tells its signatures from those of the
 // others.
 func (c *cut) openForm(find keyFinder, prefix, whose string, keys ...string) (err error) {
-	f := form{request: c.Request}
-	f.request.App = nil
+	f := form{}
 	for i, name := range keys {
 		signer, err := c.signer(find, name, fmt.Sprintf("%simage-%d", prefix, i), imageWhat(c.Request.Hardware.Scheme, i)+whose)
 		if err != nil {
@@ -95,7 +94,7 @@ func (c *cut) openForm(find keyFinder, prefix, whose string, keys ...string) (er
 		if err != nil {
 			return err
 		}
-		f.request.App = append(f.request.App, key)
+		f.app = append(f.app, key)
 	}
 	if err := c.openReleaseKey(find, &f, prefix, whose); err != nil {
 		return err
@@ -133,7 +132,7 @@ func (c *cut) openReleaseKey(find keyFinder, f *form, prefix, whose string) erro
 	f.states = func(d bundle.Draft) (sign.Release, error) {
 		return as("statement-"+d.Name(), "the statement "+d.Name(), d.Message)
 	}
-	f.request.Key, err = as("manifest", "the manifest", nil)
+	f.key, err = as("manifest", "the manifest", nil)
 	return err
 }
 

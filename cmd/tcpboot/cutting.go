@@ -33,10 +33,11 @@ type cut struct {
 	forms  []form // that for present loaders first
 }
 
-// A form is what is cut for the loaders of one generation.
+// A form is who signs what is cut for the loaders of one generation.
 type form struct {
-	request release.Request
-	states  func(bundle.Draft) (sign.Release, error) // who signs a statement
+	app    []sign.App   // the image
+	key    sign.Release // the manifest
+	states func(bundle.Draft) (sign.Release, error)
 }
 
 // newCut reads what is to be cut.
@@ -112,8 +113,9 @@ func (s *session) cutAgain(c, waiting *cut) error {
 func (c *cut) make() (all []bundle.Whole, err error) {
 	var elsewhere error
 	for _, f := range c.forms {
-		w := bundle.Whole{}
-		if w.Release, err = release.Cut(f.request); err == nil {
+		q, w := c.Request, bundle.Whole{}
+		q.App, q.Key = f.app, f.key
+		if w.Release, err = release.Cut(q); err == nil {
 			w.Attached, err = bundle.AttachBy(w.Release, c.about, f.states)
 		}
 		if err != nil && !errors.Is(err, detached.ErrElsewhere) {
