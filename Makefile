@@ -36,7 +36,7 @@ test: peers lint ## everything CI checks
 	CGO_ENABLED=1 $(GO) test -race -timeout 18m -run '$(RACED)' ./cmd/tcpboot
 	$(GO) test -timeout 18m ./cmd/tcpboot
 	@set -e; for h in $(HELPERS); do CGO_ENABLED=1 $(GO) test -C $$h -race ./...; done
-	@set -e; for o in $(ORACLES); do $(GO) test -C $$o ./...; done
+	@set -e; for o in $(ORACLES); do $(GO) test -C $$o -count 1 ./...; done
 
 .PHONY: lint
 lint:

@@ -9,7 +9,6 @@ import (
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release"
-	"github.com/tcpboot/tcpboot/release/sign"
 )
 
 var channelFlag = &cli.StringFlag{Name: "channel", Usage: "channel `CH` (default: the site's)"}
@@ -157,11 +156,7 @@ func (s *session) restate(r *release.Release, channel string) (*release.Release,
 	if err := s.verifyWhole(whole); err != nil {
 		return nil, err
 	}
-	signer, err := s.keys.open("release")
-	if err != nil {
-		return nil, err
-	}
-	key, err := sign.NewRelease(signer)
+	key, err := s.releaseSigner()
 	if err != nil {
 		return nil, err
 	}

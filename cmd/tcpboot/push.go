@@ -29,12 +29,14 @@ var pushVerb = &cli.Command{
 	Name:      "push",
 	Usage:     "put releases into an OCI registry",
 	ArgsUsage: "VERSION... oci://HOST/REPOSITORY[:TAG]",
-	Description: "Each release is proved, then sent as far as it is not there, and at last listed\n" +
-		"under the tag of its version. TAG, with one VERSION, is a tag more, which moves.\n" +
+	Description: "Each release is proved, then sent with its statements as far as it is not there, and\n" +
+		"at last listed under the tag of its version. TAG, with one VERSION, is a tag more,\n" +
+		"which moves. cosign verifies a release by its digest (`release show` calls it\n" +
+		"packed); with --sign also the list that the tag names, until somebody adds to it.\n" +
 		"Running it again finishes what was cut off.\n\n" + aboutCredentials,
 	BashComplete: completeVersions,
 	Flags: []cli.Flag{hardwareFlag, plainHTTPFlag,
-		&cli.BoolFlag{Name: "sign", Usage: "attach the sigstore bundles that a release lacks, as one has that was cut before there were any"},
+		&cli.BoolFlag{Name: "sign", Usage: "sign for cosign what the tag names, and what cut has not signed, having been older"},
 	},
 	Action: withSite(releasePush),
 }
@@ -107,6 +109,9 @@ func releasePush(s *session) error {
 	for i, v := range versions {
 		line.expect(packed[i]...)
 		done, err := repo.Push(s.ctx(), layout.Layout, v, packed[i], to.Name, s.proves)
+		if err == nil && s.cli.Bool("sign") {
+			err = s.signIndex(repo, v, done)
+		}
 		if err != nil {
 			return err
 		}
@@ -155,11 +160,7 @@ func (s *session) provedPacked(layout *depot, version string) ([]*bundle.Packed,
 
 // signPacked attaches to each the signatures for cosign that it lacks.
 func (s *session) signPacked(layout *depot, all []*bundle.Packed) error {
-	signer, err := s.keys.open("release")
-	if err != nil {
-		return err
-	}
-	key, err := sign.NewRelease(signer)
+	key, err := s.releaseSigner()
 	if err != nil {
 		return err
 	}
@@ -169,6 +170,34 @@ func (s *session) signPacked(layout *depot, all []*bundle.Packed) error {
 		}
 	}
 	return nil
+}
+
+func (s *session) releaseSigner() (sign.Release, error) {
+	signer, err := s.keys.open("release")
+	if err != nil {
+		return sign.Release{}, err
+	}
+	return sign.NewRelease(signer)
+}
+
+// signIndex attaches a signature to what the tag of the version names now, unless it
+// has one.
+func (s *session) signIndex(repo *remote.Repository, version string, done *remote.Push) error {
+	key, err := s.releaseSigner()
+	if err != nil {
+		return err
+	}
+	files, err := attachedIn(s.ctx(), repo, done.Index)
+	if err != nil {
+		return err
+	}
+	missing, err := bundle.SignIndex(version, done.Index, files, key)
+	if err != nil {
+		return err
+	}
+	wrote, err := repo.Attach(s.ctx(), done.Index, missing)
+	done.Complete = done.Complete && !wrote
+	return err
 }
 
 func pushedOf(version string, to remote.Reference, done *remote.Push, packed []*bundle.Packed) pushed {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/urfave/cli/v2"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
@@ -18,6 +19,7 @@ import (
 	"github.com/tcpboot/tcpboot/release/bundle"
 	"github.com/tcpboot/tcpboot/release/cose"
 	"github.com/tcpboot/tcpboot/release/espimage"
+	"github.com/tcpboot/tcpboot/release/remote"
 	"github.com/tcpboot/tcpboot/release/sign"
 	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
@@ -117,12 +119,8 @@ const maxEpoch = 253402300799
 // the releases is asked for them; where it is away, what is here is what there is.
 func (d *depot) attached(ctx context.Context, p *bundle.Packed) ([]bundle.Attachment, error) {
 	if d.behind != nil {
-		if referrers, err := d.behind.Referrers(ctx, p.Descriptor); err == nil {
-			list, err := bundle.ReadAttached(ctx, d.behind, p.Descriptor, referrers)
-			if err != nil {
-				return nil, err
-			}
-			return bundle.ReadAttachments(ctx, d.behind, list)
+		if files, err := attachedIn(ctx, d.behind, p.Descriptor); err == nil {
+			return files, nil
 		}
 	}
 	list, err := d.Attached(ctx, p)
@@ -130,6 +128,19 @@ func (d *depot) attached(ctx context.Context, p *bundle.Packed) ([]bundle.Attach
 		return nil, err
 	}
 	return bundle.ReadAttachments(ctx, d.Layout, list)
+}
+
+// attachedIn are the files that are attached to a manifest in a registry.
+func attachedIn(ctx context.Context, repo *remote.Repository, to ocispec.Descriptor) ([]bundle.Attachment, error) {
+	referrers, err := repo.Referrers(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	list, err := bundle.ReadAttached(ctx, repo, to, referrers)
+	if err != nil {
+		return nil, err
+	}
+	return bundle.ReadAttachments(ctx, repo, list)
 }
 
 // bring puts what goes with a release where the layout has it.

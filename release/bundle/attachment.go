@@ -219,17 +219,15 @@ func (l *Layout) Sign(ctx context.Context, p *Packed, key sign.Release) error {
 	if err != nil {
 		return err
 	}
-	there, err := l.signedBy(ctx, p, key.Key().ID())
+	list, err := l.Attached(ctx, p)
 	if err != nil {
 		return err
 	}
-	var missing []Draft
-	for _, d := range drafts {
-		if !there[d.Digest] {
-			missing = append(missing, d)
-		}
+	files, err := ReadAttachments(ctx, l, list)
+	if err != nil {
+		return err
 	}
-	all, err := SignDrafts(missing, key)
+	all, err := SignDrafts(unsigned(drafts, files, key.Key().ID()), key)
 	if err != nil || len(all) == 0 {
 		return err
 	}
@@ -240,23 +238,20 @@ func (l *Layout) Sign(ctx context.Context, p *Packed, key sign.Release) error {
 	return l.storeAll(ctx, parcels)
 }
 
-// signedBy lists what that key has signed of what is attached to p.
-func (l *Layout) signedBy(ctx context.Context, p *Packed, id cose.KeyID) (map[fleet.Digest]bool, error) {
-	attached, err := l.Attached(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	files, err := ReadAttachments(ctx, l, attached)
-	if err != nil {
-		return nil, err
-	}
+// unsigned are those of drafts that no bundle among files is of, by that key.
+func unsigned(drafts []Draft, files []Attachment, id cose.KeyID) (left []Draft) {
 	signed := map[fleet.Digest]bool{}
 	for _, f := range files {
 		if b, err := attest.ReadBundle(f.Data); f.Kind == attest.BundleType && err == nil && b.Key == id {
 			signed[b.Digest] = true
 		}
 	}
-	return signed, nil
+	for _, d := range drafts {
+		if !signed[d.Digest] {
+			left = append(left, d)
+		}
+	}
+	return left
 }
 
 // packAll packs all as attached to subject.

@@ -1,16 +1,12 @@
 package bundle
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
-
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release"
@@ -104,16 +100,9 @@ func packedIn(files map[string][]byte, r *release.Release) (d fleet.Digest, err 
 		}
 		return digestOf(p.entry), nil
 	}
-	p, err := openPacked(context.Background(), only(r.Signed), text)
+	p, err := openPacked(context.Background(), memory{r.Digest.String(): r.Signed}, text)
 	if err != nil {
 		return d, err
 	}
 	return digestOf(p.Descriptor), nil
-}
-
-// only is an Opener that has one blob.
-type only []byte
-
-func (o only) Open(context.Context, ocispec.Descriptor) (io.ReadCloser, error) {
-	return io.NopCloser(bytes.NewReader(o)), nil
 }

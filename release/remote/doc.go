@@ -6,9 +6,10 @@
 // A version is an image index (bundle.IndexType) under the tag of its name. It
 // lists one image manifest for each hardware, and one more for each time that a
 // release was stated again; package bundle says what those hold. Signatures and
-// SBOMs are manifests whose subject is a release: the registry lists them as
-// referrers or, where it cannot, the client does, in an index under the tag
-// sha256-<subject's digest>, as the specification has it.
+// SBOMs are manifests whose subject is a release, or the index, when somebody has
+// signed what it lists: the registry lists them as referrers or, where it cannot,
+// the client does, in an index under the tag sha256-<subject's digest>, as the
+// specification has it.
 //
 //	1.4.0                                        the index of version 1.4.0
 //	stable                                       the same, when somebody pushed to that tag

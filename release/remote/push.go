@@ -73,10 +73,32 @@ func (r *Repository) Push(ctx context.Context, from *bundle.Layout, version stri
 	return &p.done, nil
 }
 
+// Attach attaches files to a manifest of the repository. It reports whether any of
+// them was missing.
+func (r *Repository) Attach(ctx context.Context, subject ocispec.Descriptor, files []bundle.Attachment) (wrote bool, err error) {
+	of := group(subject.Digest.String())
+	for _, f := range files {
+		a, from, err := f.AttachedTo(subject)
+		if err != nil {
+			return wrote, err
+		}
+		p := &pusher{repo: r, from: from}
+		if err := p.manifest(ctx, of, a.Descriptor, a.Text, a.Blobs); err != nil {
+			return wrote, err
+		}
+		if err := p.settleAttached(ctx, subject, of); err != nil {
+			return wrote, err
+		}
+		wrote = wrote || p.wrote
+	}
+	return wrote, nil
+}
+
 // A pusher is one Push.
 type pusher struct {
 	repo    *Repository
-	from    *bundle.Layout
+	layout  *bundle.Layout // that is pushed; nil where nothing is
+	from    bundle.Opener  // of blobs
 	version string
 	check   func(*release.Release) error
 	mine    []*bundle.Packed                 // what is pushed
@@ -86,7 +108,7 @@ type pusher struct {
 }
 
 func newPusher(r *Repository, from *bundle.Layout, version string, check func(*release.Release) error) *pusher {
-	return &pusher{repo: r, from: from, version: version, check: check, known: map[digest.Digest]*bundle.Packed{}}
+	return &pusher{repo: r, layout: from, from: from, version: version, check: check, known: map[digest.Digest]*bundle.Packed{}}
 }
 
 // taken says that the version is there for that hardware, with other images.
@@ -94,13 +116,11 @@ func (p *pusher) taken(one *bundle.Packed) error {
 	return p.repo.fault(p.version+" for "+one.Release.Manifest.Hardware, bundle.ErrVersionTaken)
 }
 
-// release sends a release and what is attached to it.
+// release sends a release after what is attached to it: whoever finds the release
+// finds that too, also when this ends here.
 func (p *pusher) release(ctx context.Context, one *bundle.Packed) error {
-	if err := p.manifest(ctx, group(p.version), one.Descriptor, one.Text, one.Layers); err != nil {
-		return err
-	}
-	attached, err := p.from.Attached(ctx, one)
-	if err != nil || len(attached) == 0 {
+	attached, err := p.layout.Attached(ctx, one)
+	if err != nil {
 		return err
 	}
 	of := group(one.Descriptor.Digest.String())
@@ -109,7 +129,12 @@ func (p *pusher) release(ctx context.Context, one *bundle.Packed) error {
 			return err
 		}
 	}
-	return p.settleAttached(ctx, one.Descriptor, of)
+	if len(attached) > 0 {
+		if err := p.settleAttached(ctx, one.Descriptor, of); err != nil {
+			return err
+		}
+	}
+	return p.manifest(ctx, group(p.version), one.Descriptor, one.Text, one.Layers)
 }
 
 // group begins the own tags of all manifests that belong together.

@@ -93,9 +93,14 @@ func (r release) verify(text, artifact []byte) (*verify.VerificationResult, erro
 	return judge.Verify(&b, verify.NewPolicy(verify.WithArtifact(bytes.NewReader(artifact)), verify.WithKey()))
 }
 
-// Each bundle is one of its file, and of no other file.
-func TestBundles(t *testing.T) {
+func TestRelease(t *testing.T) {
 	r := cut(t)
+	r.bundles(t)
+	r.predicates(t)
+}
+
+// Each bundle is one of its file, and of no other file.
+func (r release) bundles(t *testing.T) {
 	for _, row := range []struct{ bundle, file, predicate string }{
 		{"app.bin.sigstore.json", "app.bin", ""},
 		{"manifest.cose.sigstore.json", "manifest.cose", ""},
@@ -150,8 +155,7 @@ func flip(t *testing.T, text []byte, names ...string) []byte {
 }
 
 // Who reads the statement with sigstore's own types finds what was said.
-func TestPredicates(t *testing.T) {
-	r := cut(t)
+func (r release) predicates(t *testing.T) {
 	result, err := r.verify(r.read("provenance.sigstore.json"), r.read("app.bin"))
 	if err != nil {
 		t.Fatal(err)
