@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/tcpboot/tcpboot/pki/custody"
@@ -14,6 +15,7 @@ import (
 	"github.com/tcpboot/tcpboot/release/espimage"
 	"github.com/tcpboot/tcpboot/release/mcuboot"
 	"github.com/tcpboot/tcpboot/release/sign"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 // A keyFinder says who signs with a key of the site; here is nil for a key that is
@@ -55,9 +57,13 @@ func (s *session) elsewhere(name string) (crypto.PublicKey, crypto.Signer, error
 	if err != nil {
 		return nil, nil, err
 	}
-	// The newest stands last.
-	public, err := trust.Site.Keys[len(trust.Site.Keys)-1].Key.Public()
-	return public, nil, err
+	for _, k := range slices.Backward(trust.Site.Keys) { // the newest stands last
+		if k.Kind == sitedoc.Firmware {
+			public, err := k.Key.Public()
+			return public, nil, err
+		}
+	}
+	return nil, nil, errors.New("the site document names no key for firmware")
 }
 
 // openCutKeys opens the keys of a cut, each for what it is to sign.
