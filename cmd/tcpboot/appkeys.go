@@ -78,7 +78,7 @@ func (s *session) appDigest(name string) (fleet.Digest, error) {
 // appNames are the names of all app keys, those before the present ones included.
 func (s *session) appNames() (names []string) {
 	for _, k := range s.appKeys() {
-		names = append(append(names, k.name), s.formerApps(k.name)...)
+		names = append(names, k.name)
 	}
 	return names
 }

@@ -80,9 +80,18 @@ func (s *session) appKeyWith(d fleet.Digest) string {
 
 // appKeys are the site's image keys.
 func (s *session) appKeys() []siteKey {
-	return slices.DeleteFunc(slices.Concat(siteKeys, s.furtherKeys()), func(k siteKey) bool {
-		return k.role != custody.App || k == mcubootKey
-	})
+	var all []siteKey
+	for _, k := range slices.Concat(siteKeys, s.furtherKeys()) {
+		if k.role != custody.App || k == mcubootKey {
+			continue
+		}
+		all = append(all, k)
+		for _, name := range s.formerApps(k.name) {
+			former, _ := formerAppKey(name)
+			all = append(all, former)
+		}
+	}
+	return all
 }
 
 func signaturesText(w io.Writer, all []imageSignature) {

@@ -94,5 +94,5 @@ func completeKeys(c *cli.Context) {
 	for _, k := range siteKeys {
 		names = append(names, k.name)
 	}
-	completeWords(names...)(c)
+	completeWords(append(names, mcubootKey.name)...)(c)
 }

@@ -28,10 +28,14 @@ func (s *session) keyFinder() keyFinder {
 	return s.atHand
 }
 
+// atHand opens a key. One that the site does not go by signs nothing that counts.
 func (s *session) atHand(name string) (crypto.PublicKey, crypto.Signer, error) {
 	key, err := s.keys.open(name)
 	if err != nil {
 		return nil, nil, err
+	}
+	if err := s.matchesPublic(name, key.Public()); err != nil {
+		return nil, nil, fmt.Errorf("key %s: %w", name, err)
 	}
 	return key.Public(), key, nil
 }

@@ -152,7 +152,7 @@ func TestParseRefuses(t *testing.T) {
 		{"database of RADIUS beside a server", minimal + "database: postgres://u@h/n\nradius:\n  database: sqlite:x\n", "f:1:1: radius.database: want postgres://USER@HOST/NAME: the server reads the registry itself"},
 		{"database of RADIUS the registry", minimal + "radius:\n  database: sqlite:./tcpboot.db\n", "f:1:1: radius.database: this is the registry, and the server needs a file of its own"},
 		{"database of RADIUS with a password", minimal + "radius:\n  database: postgres://u:secret@h/n\n", "f:8:13: radius.database: a password does not belong here; PGPASSFILE names a file for it"},
-		{"key role", minimal + "keys:\n  relase: x\n", `f:8:11: keys.relase: "relase": want boards, radius, servers, server, ocsp, release-root, release or app, or one of them with -WORD behind`},
+		{"key role", minimal + "keys:\n  relase: x\n", `f:8:11: keys.relase: "relase": want boards, radius, servers, server, ocsp, release-root, release, app or mcuboot, or one of them with -WORD behind`},
 		{"too long", minimal + "releases: " + strings.Repeat("x", 1025), "f:7:11: releases: longer than 1024 bytes"},
 		{"too large", strings.Repeat("#", MaxSettings+1), "f: larger than 262144 bytes"},
 	} {

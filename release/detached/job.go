@@ -88,7 +88,7 @@ func (j Job) readme(dir string) []byte {
 }
 
 func (w Wanted) command() string {
-	s := "openssl pkeyutl -sign -inkey KEY.pem -pkeyopt digest:" + schemes[w.Scheme].hash
+	s := "openssl pkeyutl -sign -inkey KEY.pem -pkeyopt digest:" + schemes[w.Scheme].name
 	if schemes[w.Scheme].pss {
 		s += " -pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:32 -pkeyopt rsa_mgf1_md:sha256"
 	}

@@ -23,15 +23,20 @@ const (
 
 const saltLength = 32
 
+// schemes says by which hash digests are made, how openssl calls it, and whether RSA
+// signs them.
 var schemes = map[Scheme]struct {
-	hash string
+	hash crypto.Hash
+	name string
 	pss  bool
-}{P256: {"sha256", false}, P384: {"sha384", false}, RSA2048: {"sha256", true}, RSA3072: {"sha256", true}}
+}{
+	P256:    {crypto.SHA256, "sha256", false},
+	P384:    {crypto.SHA384, "sha384", false},
+	RSA2048: {crypto.SHA256, "sha256", true},
+	RSA3072: {crypto.SHA256, "sha256", true},
+}
 
 var ofKind = map[custody.Kind]Scheme{custody.P256: P256, custody.P384: P384, custody.RSA2048: RSA2048, custody.RSA3072: RSA3072}
-
-// hashes are by which the digests are made.
-var hashes = map[Scheme]crypto.Hash{P256: crypto.SHA256, P384: crypto.SHA384, RSA2048: crypto.SHA256, RSA3072: crypto.SHA256}
 
 // schemeOf is how a key with that public half is asked to sign a digest.
 func schemeOf(public crypto.PublicKey, digest []byte, opts crypto.SignerOpts) (Scheme, error) {
@@ -40,8 +45,8 @@ func schemeOf(public crypto.PublicKey, digest []byte, opts crypto.SignerOpts) (S
 		return "", err
 	}
 	s := ofKind[kind]
-	if opts.HashFunc() != hashes[s] || len(digest) != hashes[s].Size() {
-		return "", fmt.Errorf("a digest of %d bytes by %v: %s keys that are elsewhere sign by %v", len(digest), opts.HashFunc(), kind, hashes[s])
+	if want := schemes[s].hash; opts.HashFunc() != want || len(digest) != want.Size() {
+		return "", fmt.Errorf("a digest of %d bytes by %v: %s keys that are elsewhere sign by %v", len(digest), opts.HashFunc(), kind, want)
 	}
 	if pss, ok := opts.(*rsa.PSSOptions); schemes[s].pss && (!ok || pss.SaltLength != saltLength) {
 		return "", errors.New("an RSA key that is elsewhere signs by PSS with a salt of 32 bytes")
@@ -58,7 +63,7 @@ func (s Scheme) verify(public crypto.PublicKey, digest, signature []byte) error 
 	case *ecdsa.PublicKey:
 		good = ecdsa.VerifyASN1(k, digest, signature)
 	case *rsa.PublicKey:
-		good = rsa.VerifyPSS(k, hashes[s], digest, signature, &rsa.PSSOptions{SaltLength: saltLength}) == nil
+		good = rsa.VerifyPSS(k, schemes[s].hash, digest, signature, &rsa.PSSOptions{SaltLength: saltLength}) == nil
 	}
 	if !good {
 		return errSignature
