@@ -114,6 +114,11 @@ func (s *session) publish(statements []*release.Release, o fleet.Offer) (fleet.O
 		return o, err
 	}
 	o.Manifest, o.Sequence = r.Digest, r.Manifest.Sequences[o.Channel]
+	last, err := s.offerNow(o.Hardware, o.Channel)
+	if err != nil {
+		return o, err
+	}
+	o = release.Follow(last, o)
 	return o, s.fleet.Publish(s.ctx(), o) // now it is offered
 }
 
@@ -153,6 +158,17 @@ func (s *session) tellOfReports(o fleet.Offer) error {
 	return err
 }
 
+// offerNow is what a channel offers to a hardware now; the zero Offer for nothing.
+func (s *session) offerNow(hardware, channel string) (fleet.Offer, error) {
+	offers, err := s.fleet.Offers(s.ctx())
+	for _, o := range offers {
+		if o.Hardware == hardware && o.Channel == channel {
+			return o, err
+		}
+	}
+	return fleet.Offer{}, err
+}
+
 // tryPublish lists the boards that would move.
 func (s *session) tryPublish(found []*release.Release, wanted fleet.Offer) error {
 	now, err := s.goods()
@@ -169,17 +185,21 @@ func (s *session) tryPublish(found []*release.Release, wanted fleet.Offer) error
 		if err != nil {
 			return err
 		}
+		last, err := s.offerNow(o.Hardware, o.Channel)
+		if err != nil {
+			return err
+		}
 		after := now
 		if r == nil {
-			last, err := s.fleet.Published(s.ctx(), o.Hardware, o.Channel)
+			highest, err := s.fleet.Published(s.ctx(), o.Hardware, o.Channel)
 			if err != nil {
 				return err
 			}
-			r = supposed(statements[0], o.Channel, last+1)
+			r = supposed(statements[0], o.Channel, highest+1)
 			after = &goods{release.NewCatalog(append(now.catalog.All(), r)...), now.offers}
 		}
 		o.Manifest, o.Sequence = r.Digest, r.Manifest.Sequences[o.Channel]
-		if err := m.group(s, o.Hardware, o.Channel, now, after.with(o)); err != nil {
+		if err := m.group(s, o.Hardware, o.Channel, now, after.with(release.Follow(last, o))); err != nil {
 			return err
 		}
 	}

@@ -87,6 +87,9 @@ func (s *shelf) tidy(now time.Time, all bool) {
 	offered := map[fleet.Digest]bool{}
 	for _, o := range s.now.Load().offers {
 		offered[o.Manifest] = true
+		if o.Previous != nil {
+			offered[o.Previous.Manifest] = true
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
