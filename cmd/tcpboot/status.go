@@ -16,6 +16,7 @@ import (
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/registry"
+	"github.com/tcpboot/tcpboot/release"
 )
 
 var statusVerb = &cli.Command{
@@ -398,7 +399,7 @@ func lookAtOffers(s *session, st *siteStatus) error {
 	for _, o := range offers {
 		if o.Paused {
 			st.find(false, finding{
-				Kind: "paused", Text: fmt.Sprintf("release %s for %s on %s is paused at %d%%", o.Version, o.Hardware, o.Channel, o.Percent),
+				Kind: "paused", Text: fmt.Sprintf("release %s for %s on %s is paused at %s", o.Version, o.Hardware, o.Channel, release.WaveText(release.WaveOf(o))),
 				Hint: fmt.Sprintf("tcpboot release resume --channel %s --hardware %s", o.Channel, o.Hardware),
 			})
 		}
