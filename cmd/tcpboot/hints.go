@@ -125,6 +125,7 @@ var sentinelHints = []struct {
 	{errDowngrade, "cut what it holds anew, which gives it the next counter; or, if boards of the old protocol alone shall get it: --allow-downgrade --reason TEXT"},
 	{errOldLoaders, "update the loaders first, or cut it without --min-loader; `tcpboot device set MAC --level 2` says that a board has ours"},
 	{errHeldBack, "`tcpboot release resume` lets it go on where it was"},
+	{errLastWave, "`tcpboot release progress VERSION` shows it; where another hardware is meant: --hardware H"},
 	{errNoRelease, "`tcpboot release list` shows the releases"},
 }
 

@@ -338,6 +338,29 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// TestGrantBringsVisitsForward: both stores of an older program become what this one
+// reads and writes, the visits after what they are granted with.
+func TestGrantBringsVisitsForward(t *testing.T) {
+	p := registrytest.Server(t)
+	url := createOn(t, p)
+	old := []string{"DROP TABLE report, stop", "UPDATE schema_version SET version = 1 WHERE kind = 'visits'",
+		"ALTER TABLE offer DROP plan, DROP reason, DROP previous", "UPDATE schema_version SET version = 4 WHERE kind = 'fleet'"}
+	if err := p.Run(url, old...); err != nil {
+		t.Fatal(err)
+	}
+	login(t, p, "server_of_old", "tcpboot_serve")
+	server := registrytest.As("server_of_old", url)
+	if err := visit(t, server); !errors.Is(err, registry.ErrDenied) {
+		t.Errorf("before: %v", err)
+	}
+	if _, err := registry.Grant(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	if err := visit(t, server); err != nil {
+		t.Errorf("after: %v", err)
+	}
+}
+
 func firstRow(t *testing.T, f *registry.Fleet) registry.Head {
 	t.Helper()
 	for r, err := range f.Audit(t.Context()) {
