@@ -105,7 +105,7 @@ func TestServerBoxes(t *testing.T) {
 	}
 	h.nothingFor(ours)
 	h.gets(esp32Board, "1.0")
-	if choice, err := h.choose(context.Background(), ours, time.Now().Add(25*time.Hour)); err != nil || choice.Release.Manifest.Version != "1.0" {
+	if choice, err := h.decide(context.Background(), ours, time.Now().Add(25*time.Hour)); err != nil || choice.Release.Manifest.Version != "1.0" {
 		t.Errorf("a day later: %+v, %v", choice, err)
 	}
 	h.ledger.visits.Close()

@@ -84,10 +84,10 @@ var inPostgres = &dialect{
 // one, so visits are spared the wait for the disk at each commit.
 var (
 	fleetStore  = store{inSQLite, "fleet", scriptsOf("sqlite/fleet", 5), "FULL"}
-	visitsStore = store{inSQLite, "visits", scriptsOf("sqlite/visits", 2), "NORMAL"}
+	visitsStore = store{inSQLite, "visits", scriptsOf("sqlite/visits", 3), "NORMAL"}
 
 	postgresFleet  = store{inPostgres, "fleet", scriptsOf("postgres/fleet", 5), ""}
-	postgresVisits = store{inPostgres, "visits", scriptsOf("postgres/visits", 2), ""}
+	postgresVisits = store{inPostgres, "visits", scriptsOf("postgres/visits", 3), ""}
 )
 
 // in is a term that holds when column is one of the texts that list made.

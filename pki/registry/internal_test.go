@@ -29,6 +29,7 @@ func TestMigrationsStay(t *testing.T) {
 		}},
 		{visitsStore, []string{
 			"dbbae015fbfa118d15926e842761d9876f3b1dd1790aab93211b565f4c68702b",
+			"5a89d7330c8d428be404dcf9799ab3283b03a56b3028e41d9d6c5e22c8bf4e5f",
 			"5b6821d06ddb72e2766609be65c5cbeeb5e1c03b50d3e499a88d44f37c669532",
 		}},
 		{postgresFleet, []string{
@@ -40,6 +41,7 @@ func TestMigrationsStay(t *testing.T) {
 		}},
 		{postgresVisits, []string{
 			"ff492ed1e041886d899672dc9dc415f75c89cf344990f59efb7345fd7e8f0db7",
+			"4bccb62ca0dd1f1c4192a7a1bcbe117c5df7503f81d3b12c3752b21015461213",
 			"ed1c1c7f9652ef0daa6024266199a13ec4159cafa25e80eebf9b1dc3b5b327e8",
 		}},
 	} {

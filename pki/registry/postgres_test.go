@@ -343,7 +343,7 @@ func TestRoles(t *testing.T) {
 func TestGrantBringsVisitsForward(t *testing.T) {
 	p := registrytest.Server(t)
 	url := createOn(t, p)
-	old := []string{"DROP TABLE report, stop", "UPDATE schema_version SET version = 1 WHERE kind = 'visits'",
+	old := []string{"DROP TABLE report, stop, latch, renewal", "UPDATE schema_version SET version = 1 WHERE kind = 'visits'",
 		"ALTER TABLE offer DROP plan, DROP reason, DROP previous", "UPDATE schema_version SET version = 4 WHERE kind = 'fleet'"}
 	if err := p.Run(url, old...); err != nil {
 		t.Fatal(err)
@@ -359,6 +359,18 @@ func TestGrantBringsVisitsForward(t *testing.T) {
 	if err := visit(t, server); err != nil {
 		t.Errorf("after: %v", err)
 	}
+}
+
+// What servers keep of boards beside their visits, as their role may.
+func TestLatchesAndRenewalsOnPostgres(t *testing.T) {
+	p := registrytest.Server(t)
+	v, err := registry.OpenVisits(t.Context(), createOn(t, p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	latch(t, v)
+	renewals(t, v)
 }
 
 func firstRow(t *testing.T, f *registry.Fleet) registry.Head {

@@ -1,23 +1,19 @@
--- What each board last said of a release, by the digest of its manifest, and when
--- it failed since it last confirmed it: times with spaces between, newest last. See
--- the registry's first migration for the form of times, and for the rule about
--- editing this file.
-CREATE TABLE report (
-	mac      text COLLATE "C" NOT NULL CHECK (length(mac) = 12),
-	manifest text COLLATE "C" NOT NULL CHECK (length(manifest) = 64),
-	outcome  text COLLATE "C" NOT NULL,
-	cause    text COLLATE "C" NOT NULL,
-	time     text COLLATE "C" NOT NULL,
-	failures text COLLATE "C" NOT NULL,
-	PRIMARY KEY (mac, manifest)
+-- Boards that have proved themselves on version 2 of the boot protocol. They are
+-- never forgotten: nobody else gets in here, so there are no more than boards.
+
+CREATE TABLE latch (
+	mac  text COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(mac) = 12),
+	time text COLLATE "C" NOT NULL
 );
 
--- Answers how many boards said what of a release, alone.
-CREATE INDEX report_outcome ON report (manifest, outcome, time);
-
--- Which offers servers hold back, by what was reported of them.
-CREATE TABLE stop (
-	manifest text COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(manifest) = 64),
-	time     text COLLATE "C" NOT NULL,
-	reason   text COLLATE "C" NOT NULL
+-- What boards ask for over the air: a certificate for a new key. One of each board
+-- at a time; the certificate admits nobody before the registry says so.
+CREATE TABLE renewal (
+	mac         text COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(mac) = 12),
+	time        text COLLATE "C" NOT NULL,
+	key         text COLLATE "C" NOT NULL, -- digest of the key to be certified
+	proved      text COLLATE "C" NOT NULL, -- digest of the certificate by which it asked
+	request     bytea            NOT NULL, -- PKCS #10, DER
+	certificate bytea,                     -- X.509, DER; NULL: not issued yet
+	joined      text COLLATE "C"           -- when a board first proved itself with it
 );

@@ -1,23 +1,19 @@
--- What each board last said of a release, by the digest of its manifest, and when
--- it failed since it last confirmed it: times with spaces between, newest last. See
--- the registry's first migration for the form of times, and for the rule about
--- editing this file.
-CREATE TABLE report (
-	mac      TEXT NOT NULL CHECK (length(mac) = 12),
-	manifest TEXT NOT NULL CHECK (length(manifest) = 64),
-	outcome  TEXT NOT NULL,
-	cause    TEXT NOT NULL,
-	time     TEXT NOT NULL,
-	failures TEXT NOT NULL,
-	PRIMARY KEY (mac, manifest)
+-- Boards that have proved themselves on version 2 of the boot protocol. They are
+-- never forgotten: nobody else gets in here, so there are no more than boards.
+
+CREATE TABLE latch (
+	mac  TEXT NOT NULL PRIMARY KEY CHECK (length(mac) = 12),
+	time TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Answers how many boards said what of a release, alone.
-CREATE INDEX report_outcome ON report (manifest, outcome, time);
-
--- Which offers servers hold back, by what was reported of them.
-CREATE TABLE stop (
-	manifest TEXT NOT NULL PRIMARY KEY CHECK (length(manifest) = 64),
-	time     TEXT NOT NULL,
-	reason   TEXT NOT NULL
+-- What boards ask for over the air: a certificate for a new key. One of each board
+-- at a time; the certificate admits nobody before the registry says so.
+CREATE TABLE renewal (
+	mac         TEXT NOT NULL PRIMARY KEY CHECK (length(mac) = 12),
+	time        TEXT NOT NULL,
+	key         TEXT NOT NULL, -- digest of the key to be certified
+	proved      TEXT NOT NULL, -- digest of the certificate by which it asked
+	request     BLOB NOT NULL, -- PKCS #10, DER
+	certificate BLOB,          -- X.509, DER; NULL: not issued yet
+	joined      TEXT           -- when a board first proved itself with it
 ) STRICT, WITHOUT ROWID;
