@@ -68,12 +68,18 @@ type picker struct {
 }
 
 // relevant returns the offers for the device's hardware: those on its channel
-// first, by falling sequence.
+// first, by falling sequence. Beside an offer stands the one before it, for boards
+// that it has not reached. Where it is paused, those that it had reached are not
+// given that one: they may have the newer already, and keep it.
 func (p *picker) relevant(offers []fleet.Offer) []fleet.Offer {
 	var mine []fleet.Offer
 	for _, o := range offers {
-		if o.Hardware == p.device.Hardware {
-			mine = append(mine, o)
+		if o.Hardware != p.device.Hardware {
+			continue
+		}
+		mine = append(mine, o)
+		if o.Previous != nil && !(o.Paused && RolloutOf(o).Includes(p.device.MAC)) {
+			mine = append(mine, *o.Previous)
 		}
 	}
 	slices.SortFunc(mine, func(a, b fleet.Offer) int {

@@ -55,6 +55,7 @@ func TestPick(t *testing.T) {
 		o.Plan = fleet.Plan{Waves: []fleet.Wave{{Count: 1}, {Percent: 100}}, Wave: n}
 		return o
 	}
+	after := func(o, previous fleet.Offer) fleet.Offer { o.Previous = &previous; return o }
 	stopped := func(o fleet.Offer) fleet.Offer { o.Paused, o.Plan.Stopped = true, "3 failed"; return o }
 	o1, o2, oBack := offer(v1, "stable"), offer(v2, "stable"), offer(v1Back, "stable")
 	oBeta, oLamp, oPicky, oLoader := offer(beta, "beta"), offer(lamp, "stable"), offer(picky, "stable"), offer(update5, "stable")
@@ -77,6 +78,11 @@ func TestPick(t *testing.T) {
 		"rollout below zero":       {nil, []fleet.Offer{o1, percent(o2, -5)}, v1, "sequence 1", []string{"2.0 -5%"}},
 		"in a later wave":          {nil, []fleet.Offer{o1, waves(o2, 0)}, v1, "sequence 1", []string{"2.0 has reached 1 board (wave 1 of 2), not this one"}},
 		"in this wave":             {nil, []fleet.Offer{o1, waves(o2, 1)}, v2, "and has reached 100% of the boards (wave 2 of 2)", []string{"1.0 older"}},
+		"not reached":              {nil, []fleet.Offer{after(percent(o2, 0), o1)}, v1, "sequence 1", []string{"2.0 0%"}},
+		"reached":                  {nil, []fleet.Offer{after(o2, o1)}, v2, "sequence 2", []string{"1.0 older"}},
+		"reached, then paused":     {nil, []fleet.Offer{after(paused(o2), o1)}, nil, "version 2.0 is paused", []string{"2.0 paused"}},
+		"paused before it came":    {nil, []fleet.Offer{after(paused(percent(o2, 0)), o1)}, v1, "sequence 1", []string{"2.0 paused"}},
+		"loader too old for it":    {nil, []fleet.Offer{after(oPicky, o2)}, v2, "sequence 2", []string{"4.0 needs loader"}},
 		"beyond the last wave":     {nil, []fleet.Offer{waves(o2, 7)}, v2, "sequence 2", nil},
 		"stopped":                  {nil, []fleet.Offer{o1, stopped(o2)}, v1, "sequence 1", []string{"2.0 was stopped: 3 failed"}},
 		"rollout is over":          {nil, []fleet.Offer{o1, percent(o2, 100)}, v2, "sequence 2", []string{"1.0 older"}},

@@ -86,6 +86,30 @@ func TestHeld(t *testing.T) {
 	}
 }
 
+func TestFollow(t *testing.T) {
+	one, two, three := offer(v1, "stable"), offer(v2, "stable"), offer(v1Back, "stable")
+	partly, held := two, two
+	partly.Percent, partly.Previous = 99, &one
+	held.Paused, held.Previous = true, &one
+	whole := two
+	whole.Previous = &one
+	for name, row := range map[string]struct {
+		last, next fleet.Offer
+		want       *fleet.Offer
+	}{
+		"nothing before":              {fleet.Offer{}, one, nil},
+		"one that all boards got":     {one, two, &one},
+		"one that not all boards got": {partly, three, &one},
+		"one that was paused":         {held, three, &one},
+		"the same again":              {partly, two, &one},
+		"no more than one is kept":    {whole, three, &two},
+	} {
+		if got := Follow(row.last, row.next); !reflect.DeepEqual(got.Previous, row.want) || got.Manifest != row.next.Manifest {
+			t.Errorf("%s: got %+v, want %+v", name, got.Previous, row.want)
+		}
+	}
+}
+
 func TestParseWaves(t *testing.T) {
 	for text, want := range map[string][]fleet.Wave{
 		"1%,10%,50%,100%":   {{Percent: 1}, {Percent: 10}, {Percent: 50}, {Percent: 100}},

@@ -52,6 +52,21 @@ func (r Rollout) draw(m fleet.MAC) uint32 {
 	return binary.BigEndian.Uint32(h[:])
 }
 
+// Follow returns o as it takes the place of last on a channel: what was offered to
+// every board there stays for those that o does not reach. The zero last is none.
+func Follow(last, o fleet.Offer) fleet.Offer {
+	switch {
+	case last.Sequence == 0:
+		o.Previous = nil
+	case last.Manifest == o.Manifest || last.Paused || RolloutOf(last).Below < everyDraw:
+		o.Previous = last.Previous
+	default:
+		last.Previous = nil
+		o.Previous = &last
+	}
+	return o
+}
+
 // CountWaves sets of each wave that has a Count below which draw there are so many
 // of boards, and every board where there are no more than that. It is the only look
 // that a plan takes at the fleet, and holds four bytes of each board. Boards that

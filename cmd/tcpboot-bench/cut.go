@@ -53,7 +53,7 @@ func cutJob(o options) ([]result, error) {
 	}
 	var ours, rival []pace
 	for i := range cuts {
-		path, err := c.newImage(i)
+		path, err := c.newImage(i, cutBytes)
 		if err != nil {
 			return nil, err
 		}
@@ -119,11 +119,11 @@ func newCutter(dir string) (*cutter, error) {
 	return &cutter{dir, app, key, trust, layout}, err
 }
 
-// newImage lays an image of the i-th release, unlike all others, and returns its
+// newImage lays an image of so many bytes of the i-th release, unlike all others, and returns its
 // path.
-func (c *cutter) newImage(i int) (string, error) {
+func (c *cutter) newImage(i, size int) (string, error) {
 	path := filepath.Join(c.dir, "app.bin")
-	image := espimage.Build(espimage.Spec{Chip: "esp32", MinRevision: 300, Project: "bench", Version: fmt.Sprintf("1.0.%d", i), Size: cutBytes})
+	image := espimage.Build(espimage.Spec{Chip: "esp32", MinRevision: 300, Project: "bench", Version: fmt.Sprintf("1.0.%d", i), Size: size})
 	return path, os.WriteFile(path, image, 0o600)
 }
 

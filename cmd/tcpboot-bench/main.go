@@ -31,6 +31,8 @@ var jobs = []job{
 	{"fleet", fleetJob},
 	{"revoke", revokeJob},
 	{"cut", cutJob},
+	{"pick", pickJob},
+	{"pull", pullJob},
 	{"radius", radiusJob},
 	{"binary", binaryJob},
 	{"kconfig", kconfigJob},
@@ -100,9 +102,9 @@ func parse(args []string) (o options, err error) {
 	flags.Float64Var(&o.hold, "hold", 15, "serve: seconds to measure the slow clients")
 	flags.IntVar(&o.boards, "boards", 40_000, "enroll: how many")
 	flags.IntVar(&o.fleet, "fleet", 100_000, "fleet: how many boards")
-	flags.IntVar(&o.large, "large", 1_000_000, "revoke: boards in the registry")
+	flags.IntVar(&o.large, "large", 1_000_000, "revoke, pick: boards in the registry")
 	flags.IntVar(&o.logins, "logins", 256, "radius: logins of each of the 6 measurements")
-	flags.StringVar(&o.dir, "dir", "", "enroll, fleet, revoke, cut, radius: write below `DIR` (default: where temporary files lie)")
+	flags.StringVar(&o.dir, "dir", "", "enroll, fleet, revoke, cut, pick, pull, radius: write below `DIR` (default: where temporary files lie)")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

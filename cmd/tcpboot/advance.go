@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -20,7 +21,7 @@ var advanceVerb = &cli.Command{
 		"stop gets into the audit trail. To go further is for somebody who may publish:\n" +
 		"run this from cron, or as a service of its own.",
 	Flags: []cli.Flag{hardwareFlag, visitsFlag, cacheFlag,
-		&cli.BoolFlag{Name: "watch", Usage: "look again every 10 s"},
+		&cli.BoolFlag{Name: "watch", Usage: "look again every 10 s, and tell what is new"},
 	},
 	Action: withSite(releaseAdvance),
 }
@@ -42,17 +43,19 @@ func (r rolloutStep) text(w io.Writer) {
 }
 
 func releaseAdvance(s *session) error {
-	for {
+	for last := []rolloutStep(nil); ; {
 		steps, err := s.advance(time.Now())
 		if err != nil {
 			return err
 		}
-		err = answer(s.cli, emptyNotNull(steps), func(w io.Writer) {
-			for _, r := range steps {
-				r.text(w)
-			}
-		})
-		if err != nil || !s.cli.Bool("watch") {
+		if last == nil || !slices.Equal(steps, last) {
+			err = answer(s.cli, emptyNotNull(steps), func(w io.Writer) {
+				for _, r := range steps {
+					r.text(w)
+				}
+			})
+		}
+		if last = emptyNotNull(steps); err != nil || !s.cli.Bool("watch") {
 			return err
 		}
 		select {

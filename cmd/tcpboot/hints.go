@@ -149,6 +149,7 @@ var sentinelHints = []struct {
 	{errHeldBack, "`tcpboot release resume` lets it go on where it was"},
 	{errWaiting, "`tcpboot key attach FILE` brings them; `tcpboot key pending` shows it, and gives it up with --drop"},
 	{errPresentKey, "replace it first: `tcpboot key rotate release --no-overlap` lets it count no more"},
+	{errLastWave, "`tcpboot release progress VERSION` shows it; where another hardware is meant: --hardware H"},
 	{errNoRelease, "`tcpboot release list` shows the releases"},
 }
 

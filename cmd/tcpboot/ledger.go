@@ -9,6 +9,7 @@ import (
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/registry"
+	"github.com/tcpboot/tcpboot/pki/site"
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/server"
 )
@@ -18,7 +19,7 @@ import (
 // publish, and is in the audit trail. The nil ledger has no reports.
 type ledger struct {
 	visits    *registry.Visits
-	penalty   release.Penalty
+	settings  *settings
 	log       *slog.Logger
 	notBefore time.Time // are reports counted again
 }
@@ -33,7 +34,7 @@ func (s *session) readLedger() (*ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ledger{visits: visits, penalty: release.DefaultPenalty, log: slog.New(slog.DiscardHandler)}, nil
+	return &ledger{visits: visits, settings: newSettings(s.site), log: slog.New(slog.DiscardHandler)}, nil
 }
 
 func (l *ledger) close() error {
@@ -54,7 +55,14 @@ func (l *ledger) boxed(ctx context.Context, d fleet.Device, now time.Time) relea
 		l.log.Error("cannot read what a board reported", "mac", d.MAC.String(), "error", err)
 		return nil
 	}
-	return l.penalty.Box(failures, now)
+	return penalty(l.settings.now.Load()).Box(failures, now)
+}
+
+// penalty is that of the site: the default, and what its settings say otherwise.
+func penalty(s *site.Site) release.Penalty {
+	p := release.DefaultPenalty
+	s.Settings.Penalty.Change(&p.Failures, &p.Burst, &p.Within, &p.Lasts)
+	return p
 }
 
 func (l *ledger) stops(ctx context.Context) ([]fleet.Stop, error) {

@@ -43,7 +43,7 @@ func documentFile(s *site.Site, epoch uint64) string {
 // Goods is the release that d is to have now. It begins to read the images, which
 // the board will ask for next.
 func (s *shelf) Goods(ctx context.Context, d fleet.Device) (server.Goods, error) {
-	choice, err := s.serves(ctx, d)
+	choice, err := s.choose(ctx, d)
 	if err != nil {
 		return server.Goods{}, err
 	}
@@ -55,7 +55,7 @@ func (s *shelf) Goods(ctx context.Context, d fleet.Device) (server.Goods, error)
 
 // Part is a part of the release that d is to have now.
 func (s *shelf) Part(ctx context.Context, d fleet.Device, digest fleet.Digest) (*server.Blob, error) {
-	choice, err := s.serves(ctx, d)
+	choice, err := s.choose(ctx, d)
 	switch {
 	case err != nil && !errors.Is(err, server.ErrNothing):
 		return nil, err

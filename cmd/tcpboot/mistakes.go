@@ -68,14 +68,9 @@ func (s *session) downgrade(r *release.Release, channel string) error {
 	if err != nil {
 		return err
 	}
-	offers, err := s.fleet.Offers(s.ctx())
-	if err != nil {
-		return err
-	}
-	for _, o := range offers { // how far it goes may change without asking again
-		if o.Hardware == m.Hardware && o.Channel == channel && o.Version == m.Version {
-			return nil
-		}
+	now, err := s.offerNow(m.Hardware, channel)
+	if err != nil || now.Version == m.Version {
+		return err // how far it goes may change without asking again
 	}
 	highest := release.NewCatalog(all...).Highest(m.Hardware, channel, last)
 	if highest == nil || m.Counter.Compare(highest.Manifest.Counter) >= 0 {

@@ -30,7 +30,7 @@ var publishVerb = &cli.Command{
 	BashComplete: completeVersions,
 	Flags: slices.Concat([]cli.Flag{channelFlag, hardwareFlag}, planFlags, []cli.Flag{
 		&cli.BoolFlag{Name: "allow-downgrade", Usage: "though its security counter is lower than that of one before; takes --reason"},
-		offerReasonFlag,
+		offerReasonFlag, visitsFlag,
 	}, moveFlags),
 	Action: withSite(releasePublish),
 }
@@ -38,7 +38,7 @@ var publishVerb = &cli.Command{
 var offerReasonFlag = &cli.StringFlag{Name: "reason", Usage: "`TEXT` for the audit trail"}
 
 // offerFlags are those of verbs that change what a channel offers.
-var offerFlags = slices.Concat([]cli.Flag{channelFlag, hardwareFlag, offerReasonFlag}, moveFlags)
+var offerFlags = slices.Concat([]cli.Flag{channelFlag, hardwareFlag, offerReasonFlag, visitsFlag}, moveFlags)
 
 var pauseVerb = &cli.Command{
 	Name: "pause", Usage: "hold an offer back; boards that have it keep it",
@@ -52,7 +52,7 @@ var resumeVerb = &cli.Command{
 
 var withdrawVerb = &cli.Command{
 	Name: "withdraw", Usage: "take an offer off a channel; the release stays",
-	Flags: slices.Concat([]cli.Flag{channelFlag, hardwareFlag}, moveFlags), Action: withSite(releaseWithdraw),
+	Flags: slices.Concat([]cli.Flag{channelFlag, hardwareFlag, visitsFlag}, moveFlags), Action: withSite(releaseWithdraw),
 }
 
 func (s *session) channel() (string, error) {
@@ -114,6 +114,16 @@ func (s *session) publish(statements []*release.Release, o fleet.Offer) (fleet.O
 		return o, err
 	}
 	o.Manifest, o.Sequence = r.Digest, r.Manifest.Sequences[o.Channel]
+	last, err := s.offerNow(o.Hardware, o.Channel)
+	if err != nil {
+		return o, err
+	}
+	o = release.Follow(last, o)
+	if len(o.Plan.Waves) > 0 || release.Stops(o.Plan) {
+		if o.Plan.Since, err = s.since(o.Manifest); err != nil {
+			return o, err
+		}
+	}
 	return o, s.fleet.Publish(s.ctx(), o) // now it is offered
 }
 
@@ -134,11 +144,25 @@ func (s *session) plan(statements []*release.Release, o fleet.Offer) (fleet.Offe
 	if err := release.CheckPlan(o); err != nil {
 		return o, usageError{err}
 	}
-	if len(o.Plan.Waves) > 0 || release.Stops(o.Plan) {
-		o.Plan.Since = time.Now().UTC()
-		return o, s.tellOfReports(o)
+	return o, s.tellOfReports(o)
+}
+
+// since is from when on reports of an offer count that begins now: after every stop
+// of it, should the clock of a server be ahead.
+func (s *session) since(manifest fleet.Digest) (time.Time, error) {
+	now := time.Now().UTC()
+	l, err := s.readLedger()
+	if err != nil {
+		return now, err
 	}
-	return o, nil
+	defer l.close()
+	stops, err := l.stops(s.ctx())
+	for _, stop := range stops {
+		if stop.Manifest == manifest && !stop.Time.Before(now) {
+			now = stop.Time.Add(1)
+		}
+	}
+	return now, err
 }
 
 // tellOfReports says which boards take no part in what a plan goes by.
@@ -151,6 +175,17 @@ func (s *session) tellOfReports(o fleet.Offer) error {
 		say(s.cli, "%d of %d boards of %s on %s are of the old protocol and report nothing", boards-reporting, boards, o.Hardware, o.Channel)
 	}
 	return err
+}
+
+// offerNow is what a channel offers to a hardware now; the zero Offer for nothing.
+func (s *session) offerNow(hardware, channel string) (fleet.Offer, error) {
+	offers, err := s.fleet.Offers(s.ctx())
+	for _, o := range offers {
+		if o.Hardware == hardware && o.Channel == channel {
+			return o, err
+		}
+	}
+	return fleet.Offer{}, err
 }
 
 // tryPublish lists the boards that would move.
@@ -169,17 +204,21 @@ func (s *session) tryPublish(found []*release.Release, wanted fleet.Offer) error
 		if err != nil {
 			return err
 		}
+		last, err := s.offerNow(o.Hardware, o.Channel)
+		if err != nil {
+			return err
+		}
 		after := now
 		if r == nil {
-			last, err := s.fleet.Published(s.ctx(), o.Hardware, o.Channel)
+			highest, err := s.fleet.Published(s.ctx(), o.Hardware, o.Channel)
 			if err != nil {
 				return err
 			}
-			r = supposed(statements[0], o.Channel, last+1)
+			r = supposed(statements[0], o.Channel, highest+1)
 			after = &goods{release.NewCatalog(append(now.catalog.All(), r)...), now.offers}
 		}
 		o.Manifest, o.Sequence = r.Digest, r.Manifest.Sequences[o.Channel]
-		if err := m.group(s, o.Hardware, o.Channel, now, after.with(o)); err != nil {
+		if err := m.group(s, o.Hardware, o.Channel, now, after.with(release.Follow(last, o))); err != nil {
 			return err
 		}
 	}
@@ -315,10 +354,12 @@ func releasePause(s *session) error {
 func releaseResume(s *session) error {
 	return s.eachOffer("release.resume", "resumed", func(o *fleet.Offer) error {
 		o.Paused, o.Plan.Stopped, o.Reason = false, "", s.cli.String("reason")
-		if release.Stops(o.Plan) {
-			o.Plan.Since = time.Now().UTC()
+		if !release.Stops(o.Plan) {
+			return nil
 		}
-		return nil
+		var err error
+		o.Plan.Since, err = s.since(o.Manifest)
+		return err
 	})
 }
 

@@ -152,10 +152,13 @@ func offeredText(offers []fleet.Offer) string {
 	var parts []string
 	for _, o := range offers {
 		part := o.Channel
-		if o.Percent < 100 {
-			part += fmt.Sprintf(" %d%%", o.Percent)
+		if wave := release.WaveOf(o); wave.Percent < 100 {
+			part += " " + release.WaveText(wave)
 		}
-		if o.Paused {
+		switch {
+		case o.Plan.Stopped != "":
+			part += " (stopped)"
+		case o.Paused:
 			part += " (paused)"
 		}
 		parts = append(parts, part)

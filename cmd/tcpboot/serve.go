@@ -14,7 +14,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/tcpboot/tcpboot/pki/registry"
-	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/server"
 )
 
@@ -70,7 +69,7 @@ func serve(s *session) error {
 	if err != nil {
 		return err
 	}
-	shelf.ledger = &ledger{visits: visits, penalty: release.DefaultPenalty, log: log}
+	shelf.ledger = &ledger{visits: visits, settings: shelf.settings, log: log}
 	w := &watch{shelf: shelf, log: log}
 	w.look(s.ctx(), time.Now())
 	shelf.layout.line = nil // progress is not for a log

@@ -93,6 +93,9 @@ func (s *shelf) tidy(now time.Time, all bool) {
 	offered := map[fleet.Digest]bool{}
 	for _, o := range s.now.Load().offers {
 		offered[o.Manifest] = true
+		if o.Previous != nil {
+			offered[o.Previous.Manifest] = true
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +108,7 @@ func (s *shelf) tidy(now time.Time, all bool) {
 
 // Pick is server.Shelf: what d is to have now.
 func (s *shelf) Pick(ctx context.Context, d fleet.Device) (*server.Blob, error) {
-	choice, err := s.serves(ctx, d)
+	choice, err := s.choose(ctx, d)
 	if err != nil {
 		return nil, err
 	}
@@ -113,18 +116,18 @@ func (s *shelf) Pick(ctx context.Context, d fleet.Device) (*server.Blob, error) 
 	return image.app, err
 }
 
-// serves is choose in a server's words: server.ErrNothing when d gets none.
-func (s *shelf) serves(ctx context.Context, d fleet.Device) (release.Choice, error) {
-	choice, err := s.choose(ctx, d, time.Now())
+// choose decides which release d is to have; server.ErrNothing when none.
+func (s *shelf) choose(ctx context.Context, d fleet.Device) (release.Choice, error) {
+	choice, err := s.decide(ctx, d, time.Now())
 	if errors.Is(err, release.ErrNothing) {
 		err = server.ErrNothing
 	}
 	return choice, err
 }
 
-// choose is which release d is to have, and why: by what is offered, and by what d
+// decide is which release d is to have, and why: by what is offered, and by what d
 // itself reported.
-func (s *shelf) choose(ctx context.Context, d fleet.Device, now time.Time) (release.Choice, error) {
+func (s *shelf) decide(ctx context.Context, d fleet.Device, now time.Time) (release.Choice, error) {
 	have := s.now.Load()
 	return have.catalog.Pick(d, have.offers, s.ledger.boxed(ctx, d, now))
 }

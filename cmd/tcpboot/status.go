@@ -16,6 +16,7 @@ import (
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/registry"
+	"github.com/tcpboot/tcpboot/release"
 )
 
 var statusVerb = &cli.Command{
@@ -396,13 +397,27 @@ func ignoreMissing(err error) error {
 
 func lookAtOffers(s *session, st *siteStatus) error {
 	offers, err := s.fleet.Offers(s.ctx())
-	for _, o := range offers {
-		if o.Paused {
-			st.find(false, finding{
-				Kind: "paused", Text: fmt.Sprintf("release %s for %s on %s is paused at %d%%", o.Version, o.Hardware, o.Channel, o.Percent),
-				Hint: fmt.Sprintf("tcpboot release resume --channel %s --hardware %s", o.Channel, o.Hardware),
-			})
+	if err != nil {
+		return err
+	}
+	l, err := s.readLedger()
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	stops, err := l.stops(s.ctx())
+	for _, o := range release.Held(offers, stops) {
+		if !o.Paused {
+			continue
 		}
+		f := finding{
+			Kind: "paused", Text: fmt.Sprintf("release %s for %s on %s is paused at %s", o.Version, o.Hardware, o.Channel, release.WaveText(release.WaveOf(o))),
+			Hint: fmt.Sprintf("tcpboot release resume --channel %s --hardware %s", o.Channel, o.Hardware),
+		}
+		if o.Plan.Stopped != "" {
+			f.Kind, f.Text = "stopped", fmt.Sprintf("release %s for %s on %s was stopped: %s", o.Version, o.Hardware, o.Channel, o.Plan.Stopped)
+		}
+		st.find(f.Kind == "stopped", f)
 	}
 	return err
 }

@@ -39,7 +39,7 @@ func why(s *session) error {
 	if _, err := shelf.refresh(s.ctx()); err != nil {
 		say(s.cli, "cannot read every release: %v", err)
 	}
-	choice, err := shelf.choose(s.ctx(), d, time.Now())
+	choice, err := shelf.decide(s.ctx(), d, time.Now())
 	if err != nil && !errors.Is(err, release.ErrNothing) {
 		return err
 	}

@@ -92,6 +92,10 @@ type Offer struct {
 	Published time.Time `json:"published"`
 	Plan      Plan      `json:"plan,omitzero"`
 	Reason    string    `json:"reason,omitempty"` // why it was published or held back, where somebody said so
+
+	// Previous is what the channel offered to every board before: it stays for
+	// those that this offer has not reached. It has none itself.
+	Previous *Offer `json:"previous,omitempty"`
 }
 
 // A Visit is one connection of a board to an image server.

@@ -12,7 +12,7 @@ import (
 	"github.com/tcpboot/tcpboot/pki/fleet"
 )
 
-const selectOffer = "SELECT hardware, channel, version, manifest, sequence, percent, paused, published, plan, reason FROM offer"
+const selectOffer = "SELECT hardware, channel, version, manifest, sequence, percent, paused, published, plan, reason, previous FROM offer"
 
 // Offers returns what every channel offers now, ordered by hardware and channel.
 func (f *Fleet) Offers(ctx context.Context) (offers []fleet.Offer, err error) {
@@ -26,30 +26,31 @@ func (f *Fleet) Offers(ctx context.Context) (offers []fleet.Offer, err error) {
 }
 
 func scanOffer(rows *sql.Rows) (o fleet.Offer, err error) {
-	var manifest, published, plan string
-	err = rows.Scan(&o.Hardware, &o.Channel, &o.Version, &manifest, &o.Sequence, &o.Percent, &o.Paused, &published, &plan, &o.Reason)
+	var manifest, published, plan, previous string
+	err = rows.Scan(&o.Hardware, &o.Channel, &o.Version, &manifest, &o.Sequence, &o.Percent, &o.Paused, &published, &plan, &o.Reason, &previous)
 	if err != nil {
 		return o, err
 	}
-	err = errors.Join(parseHex(o.Manifest[:], manifest), parseTime(&o.Published, published), parsePlan(&o.Plan, plan))
+	err = errors.Join(parseHex(o.Manifest[:], manifest), parseTime(&o.Published, published), parseJSON(&o.Plan, plan), parseJSON(&o.Previous, previous))
 	return o, err
 }
 
-// planText is how a plan lies in the database: as JSON; the zero Plan is nothing.
-func planText(p fleet.Plan) (string, error) {
-	if reflect.ValueOf(p).IsZero() {
+// optionalJSON is how a part of an offer lies in the database: as JSON; the zero one
+// is nothing.
+func optionalJSON(v any) (string, error) {
+	if reflect.ValueOf(v).IsZero() {
 		return "", nil
 	}
-	text, err := json.Marshal(p)
+	text, err := json.Marshal(v)
 	return string(text), err
 }
 
-func parsePlan(into *fleet.Plan, text string) error {
+func parseJSON(into any, text string) error {
 	if text == "" {
 		return nil
 	}
 	if err := json.Unmarshal([]byte(text), into); err != nil {
-		return fmt.Errorf("plan of an offer: %w", err)
+		return fmt.Errorf("offer: %w", err)
 	}
 	return nil
 }
@@ -144,16 +145,17 @@ func (w *writer) publish(o fleet.Offer) error {
 
 // put writes the offer, and sees to it that its sequence is not given again.
 func (w *writer) put(o fleet.Offer) error {
-	plan, err := planText(o.Plan)
-	if err != nil {
+	plan, errPlan := optionalJSON(o.Plan)
+	previous, errPrevious := optionalJSON(o.Previous)
+	if err := errors.Join(errPlan, errPrevious); err != nil {
 		return err
 	}
-	_, err = w.exec(`
-		INSERT INTO offer (hardware, channel, version, manifest, sequence, percent, paused, published, plan, reason)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+	_, err := w.exec(`
+		INSERT INTO offer (hardware, channel, version, manifest, sequence, percent, paused, published, plan, reason, previous)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 		ON CONFLICT (hardware, channel) DO UPDATE SET version = $3, manifest = $4, sequence = $5, percent = $6,
-			paused = $7, published = $8, plan = $9, reason = $10, withdrawn = NULL`,
-		o.Hardware, o.Channel, o.Version, o.Manifest.Hex(), int64(o.Sequence), o.Percent, o.Paused, timeText(o.Published), plan, o.Reason)
+			paused = $7, published = $8, plan = $9, reason = $10, previous = $11, withdrawn = NULL`,
+		o.Hardware, o.Channel, o.Version, o.Manifest.Hex(), int64(o.Sequence), o.Percent, o.Paused, timeText(o.Published), plan, o.Reason, previous)
 	if err != nil {
 		return err
 	}

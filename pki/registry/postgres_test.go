@@ -338,6 +338,29 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// TestGrantBringsVisitsForward: both stores of an older program become what this one
+// reads and writes, the visits after what they are granted with.
+func TestGrantBringsVisitsForward(t *testing.T) {
+	p := registrytest.Server(t)
+	url := createOn(t, p)
+	old := []string{"DROP TABLE report, stop, latch, renewal", "UPDATE schema_version SET version = 1 WHERE kind = 'visits'",
+		"ALTER TABLE offer DROP plan, DROP reason, DROP previous", "UPDATE schema_version SET version = 4 WHERE kind = 'fleet'"}
+	if err := p.Run(url, old...); err != nil {
+		t.Fatal(err)
+	}
+	login(t, p, "server_of_old", "tcpboot_serve")
+	server := registrytest.As("server_of_old", url)
+	if err := visit(t, server); !errors.Is(err, registry.ErrDenied) {
+		t.Errorf("before: %v", err)
+	}
+	if _, err := registry.Grant(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	if err := visit(t, server); err != nil {
+		t.Errorf("after: %v", err)
+	}
+}
+
 // What servers keep of boards beside their visits, as their role may.
 func TestLatchesAndRenewalsOnPostgres(t *testing.T) {
 	p := registrytest.Server(t)

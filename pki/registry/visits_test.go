@@ -102,6 +102,23 @@ func TestVisitsOpenedAtOnce(t *testing.T) {
 	}
 }
 
+// TestReports runs the contract on both databases.
+func TestReports(t *testing.T) {
+	for name, path := range map[string]func(t *testing.T) string{
+		"SQLite":     func(t *testing.T) string { return filepath.Join(t.TempDir(), "visits.db") },
+		"PostgreSQL": func(t *testing.T) string { return createOn(t, registrytest.Server(t)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, err := registry.OpenVisits(t.Context(), path(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer v.Close()
+			registrytest.RunReports(t, v)
+		})
+	}
+}
+
 func TestLatch(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "visits.db")
 	v, err := registry.OpenVisits(t.Context(), name)
@@ -189,21 +206,4 @@ func renewals(t *testing.T, v *registry.Visits) {
 	holds(other)
 	ok(v.EndRenewal(ctx, other))
 	holds()
-}
-
-// TestReports runs the contract on both databases.
-func TestReports(t *testing.T) {
-	for name, path := range map[string]func(t *testing.T) string{
-		"SQLite":     func(t *testing.T) string { return filepath.Join(t.TempDir(), "visits.db") },
-		"PostgreSQL": func(t *testing.T) string { return createOn(t, registrytest.Server(t)) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			v, err := registry.OpenVisits(t.Context(), path(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer v.Close()
-			registrytest.RunReports(t, v)
-		})
-	}
 }

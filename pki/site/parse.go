@@ -80,6 +80,7 @@ func (p parser) notYAML(err error) error {
 func (p parser) settings(n *yaml.Node, s *Settings) error {
 	keys := p.texts(s.fields())
 	keys["radius"] = func(n *yaml.Node) error { return p.radius(n, &s.RADIUS) }
+	keys["penalty"] = func(n *yaml.Node) error { return p.mapping(n, p.texts(s.Penalty.fields())) }
 	keys["hardware"] = func(n *yaml.Node) error {
 		return p.named(n, checkName, func(name string, n *yaml.Node) error { return p.hardware(n, name, s) })
 	}

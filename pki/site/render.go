@@ -46,6 +46,7 @@ credentials: %s
 	s.RADIUS.render(&b)
 	s.renderHardware(&b)
 	s.renderKeys(&b)
+	s.Penalty.render(&b)
 	return []byte(b.String())
 }
 

@@ -41,6 +41,8 @@ type Settings struct {
 	// Keys says where private keys are, by name: a file inside the site or a
 	// URI. See Key for those that are not listed; nil when none is.
 	Keys map[string]string
+	// Penalty is of boards that fail at a release again and again.
+	Penalty Penalty
 }
 
 // RADIUS is the RADIUS server that "radius export" writes files for.
@@ -154,6 +156,9 @@ func (s Settings) Check() error {
 		return err
 	}
 	if err := checkAll("radius.", s.RADIUS.fields()); err != nil {
+		return err
+	}
+	if err := checkAll("penalty.", s.Penalty.fields()); err != nil {
 		return err
 	}
 	if err := checkPair(s.Database, s.RADIUS.Database); err != nil {

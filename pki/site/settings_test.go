@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -30,7 +31,8 @@ func campus() Settings {
 			"gate": {Chip: "esp32c3", MinRevision: "0.4", Flash: "8MB", Loader: "0xF0000", Slot: "3145728", Signature: "rsa3072", Project: "gate: #2"},
 			"true": {Chip: "esp32", MinRevision: "3.0", Flash: "4MB", Loader: "0xF0000", Slot: "0x300000", Signature: "v1"},
 		},
-		Keys: map[string]string{"release": "pkcs11:token=fleet;object=release", "boards-root": "keys/offline.pem"},
+		Keys:    map[string]string{"release": "pkcs11:token=fleet;object=release", "boards-root": "keys/offline.pem"},
+		Penalty: Penalty{Failures: "0", Burst: "16", Lasts: "1h30m"},
 	}
 }
 
@@ -89,11 +91,13 @@ func TestParseRefuses(t *testing.T) {
 		{"not YAML", "a: [\n", "f:1: not YAML: did not find expected node content"},
 		{"a second document", minimal + "---\nname: b\n", "f:7:1: a second document"},
 		{"rubbish behind", minimal + "---\n\t[", "f:8: not YAML: found character that cannot start any token"},
-		{"unknown key", minimal + "sid: x\n", `f:7:1: unknown key "sid"; the keys here are channel, credentials, database, hardware, keys, listen, name, radius, releases, server, ssid`},
+		{"unknown key", minimal + "sid: x\n", `f:7:1: unknown key "sid"; the keys here are channel, credentials, database, hardware, keys, listen, name, penalty, radius, releases, server, ssid`},
 		{"unknown key inside", minimal + "radius:\n  kinds: x\n", `f:8:3: radius: unknown key "kinds"; the keys here are clients, database, eap, kind, listen`},
+		{"too many failures", minimal + "penalty: {failures: 17}\n", `f:7:21: penalty.failures: "17": want 0 to 16`},
+		{"no time", minimal + "penalty: {lasts: 10ms}\n", `f:7:18: penalty.lasts: "10ms": want a second or more, as in 180s or 24h`},
 		{"twice", minimal + "ssid: x\n", `f:7:1: key "ssid" is on line 2 already`},
 		{"hardware twice", minimal + "  d:\n    chip: esp32\n", `f:7:3: hardware: key "d" is on line 5 already`},
-		{"merge", minimal + "<<: {name: x}\n", `f:7:1: unknown key "<<"; the keys here are channel, credentials, database, hardware, keys, listen, name, radius, releases, server, ssid`},
+		{"merge", minimal + "<<: {name: x}\n", `f:7:1: unknown key "<<"; the keys here are channel, credentials, database, hardware, keys, listen, name, penalty, radius, releases, server, ssid`},
 		{"alias", "name: &n a\nssid: *n\n", "f:1:7: name: want a text"},
 		{"alias of a mapping", minimal + "radius: &r {}\nkeys: *r\n", "f:7:9: radius: want keys with values"},
 		{"missing", "name: a\nserver: c:1\nhardware: {d: {chip: esp32}}\n", "f:1:1: ssid is missing"},
@@ -348,4 +352,12 @@ func indentOf(text string) int {
 		}
 	}
 	return -1
+}
+
+func TestPenalty(t *testing.T) {
+	failures, burst, within, lasts := 3, 5, 180*time.Second, 24*time.Hour
+	campus().Penalty.Change(&failures, &burst, &within, &lasts)
+	if failures != 0 || burst != 16 || within != 180*time.Second || lasts != 90*time.Minute {
+		t.Errorf("got %d, %d, %s, %s", failures, burst, within, lasts)
+	}
 }

@@ -41,7 +41,7 @@ func offers(h *harness) {
 	h.ok(h.Publish(ctx, two))
 	list("paused", beta, two)
 
-	two.Reason = "as a trial"
+	two.Reason, two.Previous = "as a trial", &one
 	two.Plan = fleet.Plan{Waves: []fleet.Wave{{Count: 5, Below: 1 << 32}, {Percent: 100}}, Since: h.clock.Now(), Advance: 95, Within: 3600, Stopped: "5 failed"}
 	h.ok(h.Publish(ctx, two))
 	list("planned", beta, two)

@@ -52,6 +52,12 @@ func summary(h *harness) {
 	leveled := Entry(2)
 	leveled.Device.Loader.Level = 1
 	Enrol(h, h.Fleet, Entry(1), leveled, Entry(3), Entry(4), Entry(5), Entry(6))
+	loaders, err := h.Loaders(ctx, "esp32", "stable")
+	h.ok(err)
+	equal(h, "loaders", loaders, map[fleet.Loader]int{{}: 5, {Level: 1}: 1})
+	loaders, err = h.Loaders(ctx, "esp32", "beta")
+	h.ok(err)
+	equal(h, "loaders of no board", loaders, map[fleet.Loader]int{})
 	h.clock.Add(time.Hour)
 	h.ok(h.Add(ctx, []registry.Entry{Entry(7)})) // pending
 	h.ok(h.Revoke(ctx, []fleet.MAC{MAC(3)}, "lost"))
