@@ -61,11 +61,11 @@ func twoKeys(t *testing.T, first, second byte) func(*Request) {
 	}
 }
 
-func hardware(t *testing.T, chip fleet.Chip, revision uint16, scheme espimage.Scheme, key sign.App) func(*Request) {
+func hardware(t *testing.T, chip fleet.Chip, revision uint16, scheme espimage.Scheme, keys ...sign.App) func(*Request) {
 	return func(q *Request) {
 		q.Hardware.Chip, q.Hardware.MinRevision, q.Hardware.Scheme = chip, revision, scheme
 		q.Image = espimage.Build(espimage.Spec{Chip: chip, MinRevision: revision, Version: q.Version, Size: 9000})
-		q.App = []sign.App{key}
+		q.App = keys
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tcpboot/tcpboot/release/espimage"
 	"github.com/tcpboot/tcpboot/release/mcuboot"
 	"github.com/tcpboot/tcpboot/release/sign"
 )
@@ -102,9 +103,7 @@ func TestCheckOthers(t *testing.T) {
 // TestBlocks: behind block 0 a signature counts for no board that checks in software,
 // and is told of.
 func TestBlocks(t *testing.T) {
-	three := mustCut(t, func(q *Request) {
-		q.App = []sign.App{appKey(t, p256(21)), appKey(t, p256(23)), appKey(t, p256(24))}
-	})
+	three := mustCut(t, hardware(t, "esp32c6", 0, espimage.P256, appKey(t, p256(21)), appKey(t, p256(23)), appKey(t, p256(24))))
 	held := trust(t)
 	held.App = append(held.App, keyDigest(t, p256(23)))
 	report, err := Verify(three, held)
@@ -126,7 +125,7 @@ func TestCutAsksEveryKey(t *testing.T) {
 		return absent{p256(n).Public(), func() { asked = append(asked, name) }}
 	}
 	q := request(t)
-	q.App = []sign.App{appKey(t, away("one", 21)), appKey(t, away("two", 23))}
+	hardware(t, "esp32c6", 0, espimage.P256, appKey(t, away("one", 21)), appKey(t, away("two", 23)))(&q)
 	q.Others = map[string][]byte{"motor": other(t, nil)}
 	q.MCU = map[string]sign.MCU{"motor": {Signer: away("motor", 31)}}
 	_, err := Cut(q)

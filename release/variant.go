@@ -70,8 +70,7 @@ func (p *picker) variant(r *Release) (v *Release, reason string) {
 	return nil, fmt.Sprintf("is signed with app key %.16s, the board's loader trusts %.16s", r.AppKey.Hex(), p.device.Loader.Key.Hex())
 }
 
-// narrowed is t with no app key but the one that r was signed with, where that is
-// written down.
+// narrowed is t for an image that r's app key has signed, where that is written down.
 func (t Trust) narrowed(r *Release) (Trust, error) {
 	if r.AppKey == (fleet.Digest{}) || len(t.App) == 0 {
 		return t, nil
@@ -79,7 +78,7 @@ func (t Trust) narrowed(r *Release) (Trust, error) {
 	if !slices.Contains(t.App, r.AppKey) {
 		return t, badImage(fmt.Errorf("app key %v is not one of the site's", r.AppKey))
 	}
-	t.App = []fleet.Digest{r.AppKey}
+	t.first = r.AppKey
 	t.AppV1 = slices.DeleteFunc(slices.Clone(t.AppV1), func(k *ecdsa.PublicKey) bool {
 		d, err := espimage.KeyDigest(k)
 		return err != nil || d != r.AppKey

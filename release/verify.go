@@ -24,6 +24,8 @@ type Trust struct {
 	App   []fleet.Digest     // Secure Boot V2 keys of images, as espimage.KeyDigest has them
 	AppV1 []*ecdsa.PublicKey // Secure Boot V1 keys: a V1 signature does not name its key
 	MCU   []crypto.PublicKey // of images for chips behind the board; none: who signed these is left open
+
+	first fleet.Digest // the one of App that signed block 0; zero: any of them
 }
 
 // Verify proves what can be proved of r and refuses it where something is wrong:
@@ -173,12 +175,12 @@ func (r *Report) program(im *espimage.Image, image []byte, trust Trust) error {
 	if len(image) == espimage.SignedSize(im.Length, espimage.V1) {
 		return r.signatureV1(image, trust.AppV1)
 	}
-	return r.signature(im, image, trust.App)
+	return r.signature(im, image, trust)
 }
 
 // signature proves a Secure Boot V2 signature, as a board does that looks at
 // block 0 alone.
-func (r *Report) signature(im *espimage.Image, image []byte, keys []fleet.Digest) error {
+func (r *Report) signature(im *espimage.Image, image []byte, trust Trust) error {
 	found, err := im.Inspect(image)
 	if err != nil {
 		return badImage(err)
@@ -190,15 +192,18 @@ func (r *Report) signature(im *espimage.Image, image []byte, keys []fleet.Digest
 	if first.Err != nil {
 		return badImage(fmt.Errorf("signature block 0: %w", first.Err))
 	}
-	if len(keys) == 0 {
+	if len(trust.App) == 0 {
 		r.open("app: signature", "good, by app key %v, and no app key to compare that with", first.Key)
 		return nil
 	}
-	if err := found.Accepts(espimage.Trust{Keys: keys}); err != nil {
+	if err := found.Accepts(espimage.Trust{Keys: trust.App}); err != nil {
 		return badImage(err)
 	}
+	if trust.first != (fleet.Digest{}) && first.Key != trust.first {
+		return badImage(fmt.Errorf("signature block 0: by app key %v, where it is said to be by %v", first.Key, trust.first))
+	}
 	r.proved("app: signature", "%s, by app key %v", first.Scheme, first.Key)
-	r.blocks(found.Blocks[1:], keys)
+	r.blocks(found.Blocks[1:], trust.App)
 	return nil
 }
 

@@ -14,7 +14,7 @@ import (
 type gift struct {
 	*release.Release
 	channel string
-	offer   *fleet.Offer // nil: by pins alone
+	offer   *fleet.Offer // nil: by pins alone, or to boards that the rollout of another has not reached
 	former  bool         // a release key from before stated it
 	fault   error        // why it does not hold, so that nobody gets it after all
 }
@@ -42,6 +42,12 @@ func (s *session) given() (all []gift, err error) {
 	for _, o := range offers {
 		if r, known := catalog.Release(o.Manifest); known {
 			all = append(all, gift{Release: r, channel: o.Channel, offer: &o})
+		}
+		if o.Previous == nil {
+			continue
+		}
+		if r, known := catalog.Release(o.Previous.Manifest); known {
+			all = append(all, gift{Release: r, channel: o.Channel})
 		}
 	}
 	all, err = s.judgedGifts(withPinned(all, catalog, groups))

@@ -19,6 +19,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -196,6 +197,7 @@ func cmdDrain(ts *testscript.TestScript, neg bool, args []string) {
 	header := make([]byte, 24)
 	_, err = io.ReadFull(conn, header)
 	ts.Check(err)
+	terminated.Store(running(ts).pid, true)
 	ts.Check(running(ts).pid.Signal(syscall.SIGTERM))
 	ts.Check(conn.(*net.TCPConn).SetReadBuffer(1 << 20)) // so small a window takes minutes
 	image := make([]byte, binary.LittleEndian.Uint32(header))
@@ -336,6 +338,10 @@ func background(ts *testscript.TestScript, cmd *exec.Cmd, ready string) (end fun
 	return end
 }
 
+// terminated are processes that were sent TERM already: a second one tells a server
+// to hurry.
+var terminated sync.Map
+
 // start starts cmd and waits until it prints ready. end stops it by TERM and
 // returns all that it said.
 func start(cmd *exec.Cmd, ready string) (end func() (said string, err error), err error) {
@@ -363,7 +369,9 @@ func start(cmd *exec.Cmd, ready string) (end func() (said string, err error), er
 	}()
 	w.Close() // cmd has its own: the lines end when it does
 	end = func() (string, error) {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if _, already := terminated.LoadAndDelete(cmd.Process); !already {
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+		}
 		<-ended
 		return said.String(), cmd.Wait()
 	}

@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/release"
 )
 
 var restateVerb = &cli.Command{
@@ -33,31 +35,83 @@ func releaseRestate(s *session) error {
 	if err != nil {
 		return err
 	}
-	out := []restated{}
+	r := &restater{session: s, given: given, out: []restated{}}
 	for _, g := range given {
-		if !g.former {
-			continue
-		}
-		again, err := s.restate(g.Release, g.channel)
-		if err != nil {
-			return err
-		}
-		sequence := again.Manifest.Sequences[g.channel]
 		if g.offer != nil {
-			o := *g.offer
-			o.Manifest, o.Sequence = again.Digest, sequence
-			if err := s.fleet.Publish(s.ctx(), o); err != nil { // now that is offered
+			if err := r.offer(*g.offer); err != nil {
 				return err
 			}
 		}
-		out = append(out, restated{again.Manifest.Version, again.Manifest.Hardware, g.channel, sequence, again.Digest, g.offer != nil})
 	}
-	return answer(s.cli, out, func(w io.Writer) {
-		for _, r := range out {
+	for _, g := range given { // what is left, boards are pinned to
+		if g.former && !r.has(g) {
+			if _, err := r.again(g.Digest, g.channel, false); err != nil {
+				return err
+			}
+		}
+	}
+	return answer(s.cli, r.out, func(w io.Writer) {
+		for _, r := range r.out {
 			fmt.Fprintf(w, "%s for %s on %s is stated by the present key, sequence %d\n", r.Version, r.Hardware, r.Channel, r.Sequence)
 		}
-		if len(out) == 0 {
+		if len(r.out) == 0 {
 			fmt.Fprintln(w, "all that boards get is stated by the present key")
 		}
 	})
+}
+
+// A restater states again what a key from before has stated.
+type restater struct {
+	*session
+	given []gift
+	done  []gift
+	out   []restated
+}
+
+func (r *restater) has(g gift) bool {
+	return slices.ContainsFunc(r.done, func(d gift) bool { return d.Digest == g.Digest && d.channel == g.channel })
+}
+
+func (r *restater) former(manifest fleet.Digest) bool {
+	return slices.ContainsFunc(r.given, func(g gift) bool { return g.former && g.Digest == manifest })
+}
+
+// offer restates what o offers, and before that what it follows: boards that both
+// are for go by the higher sequence.
+func (r *restater) offer(o fleet.Offer) (err error) {
+	followed := o.Previous != nil && r.former(o.Previous.Manifest)
+	if !followed && !r.former(o.Manifest) {
+		return nil
+	}
+	if followed {
+		p := *o.Previous
+		if p, err = r.restated(p); err != nil {
+			return err
+		}
+		o.Previous = &p
+	}
+	if o, err = r.restated(o); err != nil {
+		return err
+	}
+	return r.fleet.Publish(r.ctx(), o) // now that is offered
+}
+
+func (r *restater) restated(o fleet.Offer) (fleet.Offer, error) {
+	again, err := r.again(o.Manifest, o.Channel, true)
+	if err != nil {
+		return o, err
+	}
+	o.Manifest, o.Sequence = again.Digest, again.Manifest.Sequences[o.Channel]
+	return o, nil
+}
+
+func (r *restater) again(manifest fleet.Digest, channel string, offered bool) (*release.Release, error) {
+	i := slices.IndexFunc(r.given, func(g gift) bool { return g.Digest == manifest && g.channel == channel })
+	again, err := r.restate(r.given[i].Release, channel)
+	if err != nil {
+		return nil, err
+	}
+	r.done = append(r.done, r.given[i])
+	r.out = append(r.out, restated{again.Manifest.Version, again.Manifest.Hardware, channel, again.Manifest.Sequences[channel], again.Digest, offered})
+	return again, nil
 }

@@ -39,7 +39,7 @@ type Judgement struct {
 }
 
 // Judge holds what is attached to r against keys: those whose signature on r would
-// count. What d names is the image manifest that packs r.
+// count. What d names is the image manifest that packs r; zero: it is not at hand.
 //
 // It refuses what one of the keys has signed and what says something else all the
 // same: a signature that is not right, a statement about another release, an SBOM
@@ -142,7 +142,17 @@ func (j *judge) annotated(f Attachment, b *attest.Bundle) error {
 // statement judges what is said of the release.
 func (j *judge) statement(f Attachment, b *attest.Bundle) error {
 	s := b.Statement
-	if !slices.ContainsFunc(s.Subjects, func(about attest.Subject) bool { return about.Digest == j.subjects[0].Digest }) {
+	about := j.subjects[0]
+	if about.Digest == (fleet.Digest{}) {
+		about = j.subjects[1] // the manifest that it packs
+	}
+	if !slices.ContainsFunc(s.Subjects, func(is attest.Subject) bool { return is.Digest == about.Digest }) {
+		if s.PredicateType == attest.Signed && about == j.subjects[1] {
+			j.keep(f, signedFile)
+			j.signed = true
+			j.open("release: bundle", "of an image manifest that is not at hand: %s", packedFile)
+			return nil
+		}
 		return fmt.Errorf("is about another release, %.80q: %w", s.Subjects[0].Name, release.Mismatch)
 	}
 	var err error
