@@ -269,23 +269,35 @@ enum tb_phase {
 	TB_CONFIRMED, /* it ran, and said that it works */
 };
 
-/* What a report says, in the numbers of the protocol. */
+/* What a report says. These numbers are those of the protocol, and stored too. */
 enum tb_outcome { TB_SAYS_NOTHING, TB_SAYS_ACTIVATED, TB_SAYS_CONFIRMED, TB_SAYS_FAILED };
+enum tb_cause {
+	TB_CAUSE_NONE,
+	TB_CAUSE_REFUSED,
+	TB_CAUSE_NETWORK,
+	TB_CAUSE_CORRUPT,
+	TB_CAUSE_FLASH,
+	TB_CAUSE_INVALID,
+	TB_CAUSE_UNCONFIRMED,
+	TB_CAUSE_COMPONENT,
+};
 
 /* What the store remembers beside documents. */
 struct tb_state {
-	uint32_t serial;               /* of the record, 0: none was ever written */
+	uint32_t serial;               /* of the record; 0: none was ever written */
 	uint64_t proven;               /* epoch of the newest document that led to the server */
 	struct tb_counter counter;     /* the highest of what was installed */
 	uint64_t sequence;             /* of what was installed last, in channel */
 	uint8_t channel[TB_MAX_NAME + 1];
-	uint8_t manifest[TB_DIGEST];   /* of what is in the slot, or on its way there */
 	uint8_t phase;                 /* enum tb_phase, of the slot */
 	uint8_t starts;                /* without being confirmed */
-	uint8_t failures;              /* of manifest */
-	uint8_t outcome;               /* enum tb_outcome, still to be reported */
-	uint8_t cause;
-	uint8_t reported[TB_DIGEST];   /* the manifest that the report is about */
+	uint8_t manifest[TB_DIGEST];   /* of what is in the slot, or on its way there */
+	uint8_t tried[TB_DIGEST];      /* the manifest that failed last */
+	uint8_t failures;              /* of it */
+	uint8_t about[TB_DIGEST];      /* the manifest that the last report is about */
+	uint8_t outcome;               /* enum tb_outcome */
+	uint8_t cause;                 /* enum tb_cause */
+	bool owed;                     /* the report is still to be made */
 };
 
 /* The stream of HTTP answers: what was read of it and not yet used. */
@@ -327,12 +339,12 @@ struct tb_board {
 	struct tb_state state;
 	struct tb_document document[2];
 	uint8_t held;        /* which document is in use */
-	uint8_t skipped;     /* documents on trial that did not lead to the server */
+	uint64_t ceiling;    /* no document of this epoch or above led to the server; 0: none was tried */
 	uint8_t manifest[TB_MAX_MANIFEST];
 	size_t manifest_size;
 	struct tb_stream stream;
 	uint32_t visits;     /* in a row that failed */
-	uint32_t later;      /* seconds the server asked for */
+	uint32_t misses;     /* of them, that did not reach the server by the document in use */
 };
 
 /* What to do after a round. */

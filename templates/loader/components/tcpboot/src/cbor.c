@@ -125,7 +125,7 @@ size_t cbor_put_head(uint8_t to[9], uint8_t major, uint64_t value) {
 	size_t size = value < 24 ? 0 : value < 0x100 ? 1 : value < 0x10000 ? 2 : value < 0x100000000 ? 4 : 8;
 	static const uint8_t info[] = {[1] = 24, [2] = 25, [4] = 26, [8] = 27};
 
-	to[0] = (uint8_t)(major << 5 | (size == 0 ? value : info[size]));
+	to[0] = (uint8_t)((uint64_t)major << 5 | (size == 0 ? value : info[size]));
 	for (size_t i = size; i > 0; i--, value >>= 8)
 		to[i] = (uint8_t)value;
 	return 1 + size;
