@@ -311,6 +311,8 @@ void world_wire(struct world *w) {
 	b->network = (struct tb_network){w, join, connect_to, read_some, write_some, close_stream};
 	b->slot = nor_slot(&w->nor);
 	b->store = nor_store(&w->nor);
+	if (w->no_store)
+		b->store.size = 0;
 	b->boot = (struct tb_boot){w, check, activate, deactivate};
 	b->crypto = desk;
 	b->crypto.point = point;
@@ -318,7 +320,7 @@ void world_wire(struct world *w) {
 	b->clock = (struct tb_clock){w, now, sleep_for, random_bits};
 	b->log = (struct tb_log){w, note};
 	b->chunk = w->chunk;
-	b->chunk_size = sizeof w->chunk;
+	b->chunk_size = w->chunk_room;
 	b->list = w->list;
 	b->list_size = sizeof w->list;
 }
@@ -326,6 +328,7 @@ void world_wire(struct world *w) {
 void world_init(struct world *w) {
 	memset(w, 0, sizeof *w);
 	nor_blank(&w->nor);
+	w->chunk_room = sizeof w->chunk;
 	world_wire(w);
 	w->built = make_site(&first_site);
 	w->board.build = (struct tb_build){

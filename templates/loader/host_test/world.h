@@ -47,6 +47,8 @@ struct world {
 	uint32_t seed;
 	bool refuses;             /* the chip does not start what is in the slot */
 	bool no_access_point;
+	bool no_store;            /* a board with the partition table of 2017 */
+	size_t chunk_room;        /* bytes for a chunk */
 
 	/* the one connection */
 	bool open;

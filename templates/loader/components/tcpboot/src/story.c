@@ -18,7 +18,8 @@ enum {
 	TRIES = 3,              /* failed installs of one release */
 	STARTS = 3,             /* of an application that does not confirm itself */
 	BOOT_MOST = 15 * TB_MAX_DOCUMENT + TB_MAX_MANIFEST, /* bytes of an answer to a hello */
-	TARGET = 512,
+	TARGET = 512,           /* bytes of a request's target */
+	REPORT = 4 + TB_DIGEST + 4,
 };
 
 static void say(struct tb_board *board, enum tb_event event, enum tb_result why, uint64_t number) {
@@ -83,25 +84,31 @@ static struct tb_bytes manifest_bytes(const struct tb_board *board) {
 	return (struct tb_bytes){board->manifest, board->manifest_size};
 }
 
-/* Reads a stored manifest and its digest. */
-static bool read_stored(struct tb_board *board, unsigned which, struct manifest *m, uint8_t digest[TB_DIGEST]) {
+/* Reads the manifest at hand, and takes its digest. */
+static bool read_manifest(struct tb_board *board, struct manifest *m, uint8_t digest[TB_DIGEST]) {
 	struct cose_message message;
 
-	board->manifest_size = store_manifest(&board->store, which, board->manifest);
 	if (board->manifest_size == 0 || manifest_read(manifest_bytes(board), &message, m) != TB_OK)
 		return false;
 	sha256(&board->crypto, board->manifest, board->manifest_size, digest);
 	return true;
 }
 
-/* Reads the stored manifest that the state names. */
-static bool stored_manifest(struct tb_board *board, struct manifest *m) {
+static bool is_named(struct tb_board *board, struct manifest *m) {
 	uint8_t digest[TB_DIGEST];
 
-	for (unsigned i = 0; i < STORE_MANIFESTS; i++)
-		if (read_stored(board, i, m, digest) && memcmp(digest, board->state.manifest, TB_DIGEST) == 0)
-			return true;
-	return false;
+	return read_manifest(board, m, digest) && memcmp(digest, board->state.manifest, TB_DIGEST) == 0;
+}
+
+/* Reads the manifest that the state names: it is at hand, or stored. */
+static bool named_manifest(struct tb_board *board, struct manifest *m) {
+	bool found = is_named(board, m);
+
+	for (unsigned i = 0; i < STORE_MANIFESTS && !found; i++) {
+		board->manifest_size = store_manifest(&board->store, i, board->manifest);
+		found = is_named(board, m);
+	}
+	return found;
 }
 
 static bool may_start(const struct tb_board *board) {
@@ -141,8 +148,8 @@ static bool owe(struct tb_board *board, const uint8_t manifest[TB_DIGEST], enum 
 	return true;
 }
 
-/* {1: manifest, 2: outcome, ? 3: cause}, of 42 bytes at most: the numbers are small. */
-static size_t put_report(const struct tb_state *s, uint8_t to[TARGET]) {
+/* {1: manifest, 2: outcome, ? 3: cause}; the numbers are small. */
+static size_t put_report(const struct tb_state *s, uint8_t to[REPORT]) {
 	static const uint8_t head[] = {0xa2, 0x01, 0x58, TB_DIGEST};
 	size_t n = sizeof head;
 
@@ -161,15 +168,17 @@ static size_t put_report(const struct tb_state *s, uint8_t to[TARGET]) {
 
 /* Makes the report that is owed. What the server did not take is still owed. */
 static void report(struct tb_board *board) {
-	uint8_t body[TARGET];
+	struct tb_bytes path = text_of("/v2/report");
+	uint8_t body[REPORT];
 	struct http_head h;
 	struct address a;
+	size_t size;
 
 	if (!board->state.owed)
 		return;
+	size = put_report(&board->state, body);
 	server_address(board, &a);
-	if (http_ask(board, &a.peer, &(struct http_request){
-	        "POST", text_of("/v2/report"), 0, {body, put_report(&board->state, body)}}, &h) != TB_OK)
+	if (http_ask(board, &a.peer, &(struct http_request){"POST", path, 0, {body, size}}, &h) != TB_OK)
 		return;
 	board->state.owed = false;
 	(void)save(board); /* if it is lost, the server hears the same again */
@@ -221,7 +230,7 @@ static void write_hello(struct tb_board *board, struct writer *w) {
 	write_number(w, counter.count);
 	write_text(w, "&sequence=");
 	write_number(w, sequence(board));
-	if (board->state.phase != TB_EMPTY && stored_manifest(board, &running)) {
+	if (board->state.phase != TB_EMPTY && named_manifest(board, &running)) {
 		write_text(w, "&version=");
 		write_bytes(w, running.version);
 	}
@@ -513,7 +522,7 @@ static enum tb_result look_at_slot(struct tb_board *board) {
 		return TB_NOTHING;
 	if (!may_start(board))
 		return TB_UNCONFIRMED;
-	if (!stored_manifest(board, &m) || !slot_holds(board, &m.image))
+	if (!named_manifest(board, &m) || !slot_holds(board, &m.image))
 		return TB_MISMATCH;
 	return board->boot.check(board->boot.context);
 }
@@ -607,7 +616,8 @@ static void recover(struct tb_board *board) {
 	for (unsigned i = 0; i < STORE_MANIFESTS; i++) {
 		uint64_t sequence;
 
-		if (!read_stored(board, i, &m, digest))
+		board->manifest_size = store_manifest(&board->store, i, board->manifest);
+		if (!read_manifest(board, &m, digest))
 			continue;
 		sequence = manifest_sequence(&m, text_of(board->build.channel));
 		s->counter = higher(s->counter, m.counter);
@@ -627,6 +637,7 @@ enum tb_result tb_open(struct tb_board *board) {
 	board->held = 0;
 	board->ceiling = 0;
 	board->visits = board->misses = 0;
+	board->manifest_size = 0;
 	memset(&board->stream, 0, sizeof board->stream);
 	r = sites_pick(board);
 	if (r != TB_OK)
