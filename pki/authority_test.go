@@ -154,6 +154,31 @@ func TestIssueRefuses(t *testing.T) {
 	}
 }
 
+// A board's own key gets what a key that we made would.
+func TestCertifyBoard(t *testing.T) {
+	for _, kind := range []custody.Kind{custody.P256, custody.RSA2048} {
+		a := newTestAuthority(t, Boards, kind)
+		own := testKey(t, kind)
+		c, err := a.CertifyBoard(testMAC, own.Public())
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := a.IssueBoard(testMAC, testNow)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := boardShape(testMAC.String()).checkIssued(c); err != nil || c.CheckSignatureFrom(a.CA) != nil ||
+			!samePublic(c.PublicKey, own.Public()) || c.Subject.String() != made.Certificate.Subject.String() || SerialOf(c) == SerialOf(made.Certificate) {
+			t.Errorf("%s: %v: %s", kind, err, c.Subject)
+		}
+		other := map[custody.Kind]custody.Kind{custody.P256: custody.RSA2048, custody.RSA2048: custody.P256}[kind]
+		_, err = a.CertifyBoard(testMAC, testKey(t, other).Public())
+		wantError(t, err, "a key of another kind, want "+string(kind))
+		_, err = a.CertifyBoard(fleet.MAC{}, own.Public())
+		wantError(t, err, "zero MAC")
+	}
+}
+
 // A signer that is not in this process may be wrong; no board gets what it made.
 func TestIssueBoardDistrustsOtherSigners(t *testing.T) {
 	root, ca := testKeys(t, custody.P256)

@@ -2,6 +2,7 @@ package pki
 
 import (
 	"crypto"
+	"crypto/x509"
 	"reflect"
 	"time"
 
@@ -12,16 +13,7 @@ import (
 // IssueBoard makes a new credential for m: a password, a key and its certificate.
 // The key is P-256, or RSA-2048 where that of the CA is. Nothing is stored. Only the boards hierarchy has boards.
 func (a *Authority) IssueBoard(m fleet.MAC, now time.Time) (*Credential, error) {
-	if a.hierarchy != Boards {
-		return nil, a.errorf("issues no board certificates")
-	}
-	if m == (fleet.MAC{}) {
-		return nil, a.errorf("the zero MAC names no board")
-	}
-	if a.key == nil {
-		return nil, a.errorf("%w", errNoKey)
-	}
-	mold, err := a.mold()
+	mold, err := a.boardMold(m)
 	if err != nil {
 		return nil, err
 	}
@@ -34,6 +26,36 @@ func (a *Authority) IssueBoard(m fleet.MAC, now time.Time) (*Credential, error) 
 		return nil, a.errorf("%s: %w", m, err)
 	}
 	return &Credential{MAC: m, Password: NewPassword(), Key: key, Certificate: c, Issuer: IssuerOf(a.CA), Issued: now}, nil
+}
+
+// CertifyBoard certifies a key that the board m has made, of the kind that
+// IssueBoard would make.
+func (a *Authority) CertifyBoard(m fleet.MAC, pub crypto.PublicKey) (*x509.Certificate, error) {
+	mold, err := a.boardMold(m)
+	if err != nil {
+		return nil, err
+	}
+	if kind, err := custody.KindOf(pub); err != nil || kind != boardKind(a.CA.PublicKey) {
+		return nil, a.errorf("%s: a key of another kind, want %s", m, boardKind(a.CA.PublicKey))
+	}
+	c, err := mold.cast(m, pub)
+	if err != nil {
+		return nil, a.errorf("%s: %w", m, err)
+	}
+	return c, nil
+}
+
+// boardMold is what m's certificate is cast in.
+func (a *Authority) boardMold(m fleet.MAC) (*mold, error) {
+	switch {
+	case a.hierarchy != Boards:
+		return nil, a.errorf("issues no board certificates")
+	case m == fleet.MAC{}:
+		return nil, a.errorf("the zero MAC names no board")
+	case a.key == nil:
+		return nil, a.errorf("%w", errNoKey)
+	}
+	return a.mold()
 }
 
 // boardKind is the kind of key that boards get from a CA with the key ca. A

@@ -51,8 +51,8 @@ func (c Component) checkImage(image []byte) error {
 	return nil
 }
 
-// checkList says why list is not the chunk list that c states.
-func (c Component) checkList(list []byte) error {
+// CheckList says why list is not the chunk list that c states.
+func (c Component) CheckList(list []byte) error {
 	if got := fleet.Sum(list); got != c.Chunks {
 		return fmt.Errorf("component %s: chunk list is %v, the manifest states %v: %w", c.Name, got, c.Chunks, Mismatch)
 	}

@@ -102,7 +102,7 @@ func (r *Report) component(c Component, image, list []byte) error {
 	if err := r.stated(c.Name, "image", image, c.checkImage); err != nil {
 		return err
 	}
-	if err := r.stated(c.Name, "chunk list", list, c.checkList); err != nil {
+	if err := r.stated(c.Name, "chunk list", list, c.CheckList); err != nil {
 		return err
 	}
 	if image == nil || list == nil {

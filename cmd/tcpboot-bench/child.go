@@ -45,15 +45,19 @@ func serveChild(args []string) error {
 	if err != nil {
 		return err
 	}
+	all := everybody{blob}
+	return serveUntilEOF(&server.Server{Registry: all, Shelf: all, Limits: server.Limits{
+		Connections: *clients + 128, Downloads: *clients + 64, PerSource: *clients + 64, Parked: 64,
+	}})
+}
+
+// serveUntilEOF prints the address of s, and ends with the standard input.
+func serveUntilEOF(s *server.Server) error {
 	quiet := net.ListenConfig{KeepAlive: -1} // the server arms it itself
 	ln, err := quiet.Listen(context.Background(), "tcp4", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	all := everybody{blob}
-	s := &server.Server{Registry: all, Shelf: all, Limits: server.Limits{
-		Connections: *clients + 128, Downloads: *clients + 64, PerSource: *clients + 64, Parked: 64,
-	}}
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
 		ctx, cancel := context.WithCancel(context.Background())

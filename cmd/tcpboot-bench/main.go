@@ -26,6 +26,7 @@ type job struct {
 
 var jobs = []job{
 	{"serve", serveJob},
+	{"storm", stormJob},
 	{"enroll", enrollJob},
 	{"fleet", fleetJob},
 	{"revoke", revokeJob},
@@ -38,10 +39,12 @@ var jobs = []job{
 // parts are what jobs start in a process of its own: this program, with one of
 // these words as its first argument.
 var parts = map[string]func(args []string) error{
-	"-serve-v1":  serveChild,
-	"-load":      loadChild,
-	"-enrolment": enrollChild,
-	"-fleet":     fleetChild,
+	"-serve-v1":    serveChild,
+	"-serve-storm": stormServer,
+	"-storm":       stormChild,
+	"-load":        loadChild,
+	"-enrolment":   enrollChild,
+	"-fleet":       fleetChild,
 }
 
 // options are how much work the jobs do.
@@ -49,6 +52,7 @@ type options struct {
 	only    string
 	seconds float64
 	slow    int
+	storm   int
 	hold    float64
 	boards  int
 	fleet   int
@@ -92,6 +96,7 @@ func parse(args []string) (o options, err error) {
 	flags.StringVar(&o.only, "job", "", "run this `JOB` alone: "+names())
 	flags.Float64Var(&o.seconds, "seconds", 3, "serve: length of each of the 8 measurements at full speed")
 	flags.IntVar(&o.slow, "slow", 5000, "serve: slow clients; 0: none")
+	flags.IntVar(&o.storm, "storm", 10_000, "storm: boards at once, a fifth of them on version 2")
 	flags.Float64Var(&o.hold, "hold", 15, "serve: seconds to measure the slow clients")
 	flags.IntVar(&o.boards, "boards", 40_000, "enroll: how many")
 	flags.IntVar(&o.fleet, "fleet", 100_000, "fleet: how many boards")

@@ -12,18 +12,23 @@ import (
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/site"
 	"github.com/tcpboot/tcpboot/release/client"
+	"github.com/tcpboot/tcpboot/release/server"
 )
 
 var fetchVerb = &cli.Command{
 	Name:  "fetch",
 	Usage: "a board without the board: what would this MAC get?",
-	Description: "Says who it is, downloads as the loader of 2017 does, checks SHA-1, image and\n" +
+	Description: "Says who it is, downloads as the board's loader does, checks SHA-1, image and\n" +
 		"signature with the site's keys, and says what the board would boot. A server that\n" +
-		"stays silent has nothing for that MAC, or does not know it.",
+		"stays silent has nothing for that MAC, or does not know it.\n\n" +
+		"A board with our loader (level 2) proves itself with the credential in its delivery.\n" +
+		"A download to FILE that was cut off goes on from FILE.part.",
 	Flags: []cli.Flag{
 		&cli.StringFlag{Name: "server", Usage: "ask the server at `HOST:PORT` (default: server of tcpboot.yaml)"},
 		&cli.StringFlag{Name: "mac", Usage: "be the board `MAC`"},
 		&cli.PathFlag{Name: "out", Usage: "keep the image in `FILE`"},
+		&cli.PathFlag{Name: "credentials", Usage: "of a board with our loader, the delivery is in `DIR` (default: in boards/)"},
+		&cli.PathFlag{Name: "renew", Usage: "of a board with our loader, ask for a certificate of a new key, and put both in `DIR`"},
 		&cli.DurationFlag{Name: "timeout", Usage: "take silence of `DURATION` for an answer", Value: 10 * time.Second},
 	},
 	Action: readingSite(fetch),
@@ -40,6 +45,9 @@ func fetch(s *session) error {
 	address := s.cli.String("server")
 	if address == "" {
 		address = s.site.Settings.Server
+	}
+	if d, err := s.fleet.Device(s.ctx(), m); err == nil && !server.SpeaksV1(d) || s.cli.IsSet("credentials") || s.cli.IsSet("renew") {
+		return errors.Join(err, s.fetchSecure(d, address))
 	}
 	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(s.ctx(), "tcp", address)
 	if err != nil {

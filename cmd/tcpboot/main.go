@@ -62,7 +62,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		Commands: []*cli.Command{
 			initVerb, enrollVerb, rotateVerb, revokeVerb, replaceVerb, deviceVerb,
 			radiusVerb, databaseVerb, loaderVerb, crlVerb, ocspVerb,
-			releaseVerb, serveVerb, fetchVerb, whyVerb,
+			releaseVerb, serveVerb, issueVerb, fetchVerb, whyVerb,
 			keyVerb, auditVerb, statusVerb, backupVerb, restoreVerb, completionVerb,
 		},
 	}

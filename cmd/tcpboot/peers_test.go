@@ -117,9 +117,20 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	port := freePort(ts, "tcp")
 	cmd := exec.Command("tcpboot", append([]string{"serve", "--listen", "127.0.0.1:" + port}, args...)...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "TCPBOOT_PASSPHRASE_FILE=", "PGUSER="+ts.Getenv("PGUSER"))
+	cmd.Env = append(os.Environ(), "TCPBOOT_PASSPHRASE_FILE="+serverPassphrase(ts), "PGUSER="+ts.Getenv("PGUSER"))
 	p.server, p.pid = background(ts, cmd, "listening"), cmd.Process
 	ts.Setenv("SERVER", "127.0.0.1:"+port)
+}
+
+// serverPassphrase makes a passphrase file for the server's key alone, in a script
+// that has not taken its own away.
+func serverPassphrase(ts *testscript.TestScript) (file string) {
+	if ts.Getenv("TCPBOOT_PASSPHRASE_FILE") == "" {
+		return ""
+	}
+	file = ts.MkAbs(".servers.pass")
+	ts.Check(os.WriteFile(file, []byte("servers: "+readyPassphrase+"\n"), 0o600))
+	return file
 }
 
 // cmdOCSP starts `tcpboot ocsp` on a port of the system's choice, with a passphrase
@@ -139,8 +150,7 @@ func cmdOCSP(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: ocsp | ocsp stop")
 	}
-	only := ts.MkAbs(".ocsp.pass")
-	ts.Check(os.WriteFile(only, []byte("servers: "+readyPassphrase+"\n"), 0o600))
+	only := serverPassphrase(ts)
 	address := "127.0.0.1:" + freePort(ts, "tcp")
 	cmd := exec.Command("tcpboot", "ocsp", "--listen", address, "--passphrase-file", only)
 	cmd.Dir = ts.MkAbs(".")

@@ -21,17 +21,18 @@ import (
 var serveVerb = &cli.Command{
 	Name:  "serve",
 	Usage: "answer boards over TCP",
-	Description: "Serves the unmodified loader of 2017. Boards that are unknown, revoked or have\n" +
-		"nothing published are kept waiting in silence: a closed connection would make\n" +
-		"them erase their flash again and again. Ctrl-C lets running downloads finish,\n" +
-		"a second one ends them.\n\n" +
+	Description: "Serves our loader over mutual TLS, and the unmodified one of 2017, on one port. Of\n" +
+		"the latter, boards that are unknown, revoked or have nothing published are kept\n" +
+		"waiting in silence: a closed connection would make them erase their flash again and\n" +
+		"again. Ctrl-C lets running downloads finish, a second one ends them.\n\n" +
 		"A release that is published, a board or a kind of hardware that is added is\n" +
 		"served without a restart. What cannot be read for a while leaves what was read\n" +
 		"before.\n\n" +
 		"The server writes nothing but its visits. A user who cannot write to the site may\n" +
 		"run it, when the site belongs to root, and the user can read tcpboot.yaml, certs/,\n" +
-		"sitedocs/, the releases and the database with its -wal and -shm, needs no key, and\n" +
-		"has --visits in a folder of its own. Images lie without a name in TMPDIR, or in\n" +
+		"sitedocs/, the releases and the database with its -wal and -shm, and has --visits in\n" +
+		"a folder of its own. The one key it needs is the server's; without that, or its\n" +
+		"passphrase, boards with our loader are not served. Images lie without a name in TMPDIR, or in\n" +
 		"memory when that is full.\n\n" +
 		"On PostgreSQL a role of tcpboot_serve is enough (PGUSER, where the URL names none).",
 	Flags: []cli.Flag{
@@ -75,6 +76,9 @@ func serve(s *session) error {
 	}
 	book := newVisitBook(visits, log)
 	srv := &server.Server{Registry: s.fleet, Shelf: shelf, Log: log, Visits: book.add}
+	if srv.Secure, err = s.secure(shelf, visits, log); err != nil {
+		return errors.Join(err, book.close(), visits.Close())
+	}
 	shelf.arrived = srv.Recheck
 	err = s.listen(srv, w)
 	return errors.Join(err, book.close(), visits.Close())

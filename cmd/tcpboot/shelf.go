@@ -22,18 +22,24 @@ type shelf struct {
 	arrived func() // is called when an image that boards wait for has come, or failed
 	again   time.Duration
 
-	turns  chan struct{} // of reading: what is read lies in memory twice
-	mu     sync.Mutex    // never held while anything is read
-	images map[fleet.Digest]*shelved
+	turns chan struct{} // of reading: what is read lies in memory twice
+	mu    sync.Mutex    // never held while anything is read
+	held  map[fleet.Digest]*shelved
 }
 
-// A shelved is the image of one release, by the release's digest.
+// A shelved is what one release names, by the release's digest.
 type shelved struct {
-	blob    *server.Blob
+	images
 	err     error // of the last try; what failed is not tried again for every board
 	reading bool
 	tried   time.Time
 	wanted  time.Time
+}
+
+// images are those of one release, as boards get them.
+type images struct {
+	app   *server.Blob
+	parts map[fleet.Digest]*server.Blob // all of them, that one too, and their chunk lists
 }
 
 const (
@@ -57,7 +63,7 @@ func (s *session) shelf() (*shelf, error) {
 		arrived: func() {},
 		again:   tryAgain,
 		turns:   make(chan struct{}, readers),
-		images:  map[fleet.Digest]*shelved{},
+		held:    map[fleet.Digest]*shelved{},
 	}
 	sh.now.Store(&goods{catalog: release.NewCatalog()})
 	return sh, nil
@@ -90,69 +96,91 @@ func (s *shelf) tidy(now time.Time, all bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for d, image := range s.images {
+	for d, image := range s.held {
 		if all || !offered[d] && now.Sub(image.wanted) > unwanted {
-			delete(s.images, d)
+			delete(s.held, d)
 		}
 	}
 }
 
 // Pick is server.Shelf: what d is to have now.
 func (s *shelf) Pick(ctx context.Context, d fleet.Device) (*server.Blob, error) {
-	have := s.now.Load()
-	choice, err := have.catalog.Pick(d, have.offers)
-	if errors.Is(err, release.ErrNothing) {
-		return nil, server.ErrNothing
-	}
+	choice, err := s.choose(d)
 	if err != nil {
 		return nil, err
 	}
-	return s.take(context.WithoutCancel(ctx), choice.Release.Digest, time.Now())
+	image, err := s.take(context.WithoutCancel(ctx), choice.Release.Digest, time.Now())
+	return image.app, err
+}
+
+// choose decides which release d is to have; server.ErrNothing when none.
+func (s *shelf) choose(d fleet.Device) (release.Choice, error) {
+	have := s.now.Load()
+	choice, err := have.catalog.Pick(d, have.offers)
+	if errors.Is(err, release.ErrNothing) {
+		err = server.ErrNothing
+	}
+	return choice, err
 }
 
 // take returns an image, the fault of the last try, or server.ErrNotYet; it sees
 // to it that the image is read.
-func (s *shelf) take(ctx context.Context, manifest fleet.Digest, now time.Time) (*server.Blob, error) {
+func (s *shelf) take(ctx context.Context, manifest fleet.Digest, now time.Time) (images, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	image := s.images[manifest]
+	image := s.held[manifest]
 	if image == nil {
 		image = &shelved{}
-		s.images[manifest] = image
+		s.held[manifest] = image
 	}
 	image.wanted = now
-	if image.blob == nil && !image.reading && (image.err == nil || now.Sub(image.tried) >= s.again) {
+	if image.app == nil && !image.reading && (image.err == nil || now.Sub(image.tried) >= s.again) {
 		image.reading = true
 		go s.fetch(ctx, manifest, image)
 	}
-	if image.blob == nil && image.err == nil {
-		return nil, server.ErrNotYet
+	if image.app == nil && image.err == nil {
+		return images{}, server.ErrNotYet
 	}
-	return image.blob, image.err
+	return image.images, image.err
 }
 
 // fetch reads an image for those who wait for it.
 func (s *shelf) fetch(ctx context.Context, manifest fleet.Digest, image *shelved) {
 	s.turns <- struct{}{}
-	blob, err := s.load(ctx, manifest)
+	loaded, err := s.load(ctx, manifest)
 	<-s.turns
 	s.mu.Lock()
 	news := err == nil || image.err == nil
-	image.blob, image.err, image.reading, image.tried = blob, err, false, time.Now()
+	image.images, image.err, image.reading, image.tried = loaded, err, false, time.Now()
 	s.mu.Unlock()
 	if news {
 		s.arrived()
 	}
 }
 
-func (s *shelf) load(ctx context.Context, manifest fleet.Digest) (*server.Blob, error) {
+func (s *shelf) load(ctx context.Context, manifest fleet.Digest) (i images, err error) {
 	r, err := s.layout.Load(ctx, manifest)
 	if err != nil {
-		return nil, err
+		return i, err
 	}
 	m := r.Manifest
 	if err := s.verify(r); err != nil {
-		return nil, fmt.Errorf("release %s for %s: %w", m.Version, m.Hardware, err)
+		return i, fmt.Errorf("release %s for %s: %w", m.Version, m.Hardware, err)
 	}
-	return server.NewBlob(r.Images[release.AppComponent], m.Version, s.settings.slot(m.Hardware))
+	app, err := server.NewBlob(r.Images[release.AppComponent], m.Version, s.settings.slot(m.Hardware))
+	if err != nil {
+		return i, err
+	}
+	parts := map[fleet.Digest]*server.Blob{m.Image.Digest: app}
+	for _, c := range m.Components() {
+		for digest, data := range map[fleet.Digest][]byte{c.Digest: r.Images[c.Name], c.Chunks: r.Chunks[c.Name]} {
+			if parts[digest] != nil {
+				continue
+			}
+			if parts[digest], err = server.NewPart(data, m.Version); err != nil {
+				return i, err
+			}
+		}
+	}
+	return images{app, parts}, nil
 }

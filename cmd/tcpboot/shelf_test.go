@@ -313,15 +313,15 @@ func TestImagesAreKeptWhileInUse(t *testing.T) {
 	h.gets(esp32Board, "1.0")
 	h.gets(pinned, "2.0")
 	h.tidy(time.Now().Add(unwanted/2), false)
-	if n := len(h.images); n != 2 {
+	if n := len(h.held); n != 2 {
 		t.Errorf("%d images, want 2", n)
 	}
 	h.tidy(time.Now().Add(2*unwanted), false)
-	if n := len(h.images); n != 1 {
+	if n := len(h.held); n != 1 {
 		t.Errorf("%d images after a long time, want the one that is offered", n)
 	}
 	h.tidy(time.Now(), true)
-	if n := len(h.images); n != 0 {
+	if n := len(h.held); n != 0 {
 		t.Errorf("%d images after new settings, want none", n)
 	}
 }

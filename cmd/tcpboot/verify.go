@@ -103,11 +103,7 @@ func (s *session) verifyWhole(r *release.Release) error {
 // trust is what releases are held against: the newest site document, proved
 // from the release root on, and the public halves of the image keys.
 func (s *session) trust() (t release.Trust, err error) {
-	root, err := s.public("release-root")
-	if err != nil {
-		return t, err
-	}
-	key, err := cose.KeyOf(root)
+	roots, err := s.releaseRoots()
 	if err != nil {
 		return t, err
 	}
@@ -115,11 +111,21 @@ func (s *session) trust() (t release.Trust, err error) {
 	if err != nil {
 		return t, err
 	}
-	if t.Site, err = sitedoc.Chain(sitedoc.Roots{Keys: []cose.Key{key}, Threshold: 1}, signed...); err != nil {
+	if t.Site, err = sitedoc.Chain(roots, signed...); err != nil {
 		return t, err
 	}
 	t.App, t.AppV1, err = s.appTrust()
 	return t, err
+}
+
+// releaseRoots are those that a new board trusts.
+func (s *session) releaseRoots() (r sitedoc.Roots, err error) {
+	root, err := s.public("release-root")
+	if err != nil {
+		return r, err
+	}
+	key, err := cose.KeyOf(root)
+	return sitedoc.Roots{Keys: []cose.Key{key}, Threshold: 1}, err
 }
 
 func (s *session) appTrust() (v2 []fleet.Digest, v1 []*ecdsa.PublicKey, err error) {

@@ -16,7 +16,8 @@ import (
 // Why a credential ended, where nobody gave a reason.
 const (
 	rotated  = "rotated"
-	replaced = "replaced" // while its board was Pending
+	replaced = "replaced" // while its board was Pending, or before it was ever used
+	renewed  = "renewed"  // by the board itself
 )
 
 // Rotate gives an Active board a new credential. The one it had ends at once,

@@ -84,10 +84,10 @@ var inPostgres = &dialect{
 // one, so visits are spared the wait for the disk at each commit.
 var (
 	fleetStore  = store{inSQLite, "fleet", scriptsOf("sqlite/fleet", 4), "FULL"}
-	visitsStore = store{inSQLite, "visits", scriptsOf("sqlite/visits", 1), "NORMAL"}
+	visitsStore = store{inSQLite, "visits", scriptsOf("sqlite/visits", 2), "NORMAL"}
 
 	postgresFleet  = store{inPostgres, "fleet", scriptsOf("postgres/fleet", 4), ""}
-	postgresVisits = store{inPostgres, "visits", scriptsOf("postgres/visits", 1), ""}
+	postgresVisits = store{inPostgres, "visits", scriptsOf("postgres/visits", 2), ""}
 )
 
 // in is a term that holds when column is one of the texts that list made.

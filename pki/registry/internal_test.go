@@ -26,14 +26,20 @@ func TestMigrationsStay(t *testing.T) {
 			"29c7fce86b505ede0215241bcc40d9296224919db0507468b32fa5cbfb029398",
 			"487425db7bb00fc07b2a44ddc63f3af14208fbcb8cbfaabc3b958b8fb5d1a766",
 		}},
-		{visitsStore, []string{"dbbae015fbfa118d15926e842761d9876f3b1dd1790aab93211b565f4c68702b"}},
+		{visitsStore, []string{
+			"dbbae015fbfa118d15926e842761d9876f3b1dd1790aab93211b565f4c68702b",
+			"5a89d7330c8d428be404dcf9799ab3283b03a56b3028e41d9d6c5e22c8bf4e5f",
+		}},
 		{postgresFleet, []string{
 			"3bdf33d93ae7a79fba2b12163d50e6cfa5395473504ae82e76ae581e9ae59015",
 			"a388d356ff1fd3ecd4e10c7d20bc035d819e15bd90e9462f4c8d9862a80b02e9",
 			"e6799e92528a02b4833e8a09c858bff402ad6420e3ba8d5b3b14871254548ad0",
 			"951f6d710c98e845511b1a1dea82425f70ae2f74fcb651be0ae97412e0dc70de",
 		}},
-		{postgresVisits, []string{"ff492ed1e041886d899672dc9dc415f75c89cf344990f59efb7345fd7e8f0db7"}},
+		{postgresVisits, []string{
+			"ff492ed1e041886d899672dc9dc415f75c89cf344990f59efb7345fd7e8f0db7",
+			"4bccb62ca0dd1f1c4192a7a1bcbe117c5df7503f81d3b12c3752b21015461213",
+		}},
 	} {
 		var got []string
 		for _, m := range row.store.migrations {

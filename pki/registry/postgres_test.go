@@ -338,6 +338,18 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// What servers keep of boards beside their visits, as their role may.
+func TestLatchesAndRenewalsOnPostgres(t *testing.T) {
+	p := registrytest.Server(t)
+	v, err := registry.OpenVisits(t.Context(), createOn(t, p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	latch(t, v)
+	renewals(t, v)
+}
+
 func firstRow(t *testing.T, f *registry.Fleet) registry.Head {
 	t.Helper()
 	for r, err := range f.Audit(t.Context()) {

@@ -1,10 +1,12 @@
 package registry_test
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -98,4 +100,93 @@ func TestVisitsOpenedAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+func TestLatch(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "visits.db")
+	v, err := registry.OpenVisits(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	latch(t, v)
+}
+
+// latch holds v to its promise, on either database.
+func latch(t *testing.T, v *registry.Visits) {
+	t.Helper()
+	mac, other, first := registrytest.MAC(1), registrytest.MAC(2), registrytest.NewClock().Now()
+	for _, now := range []time.Time{first, first.Add(time.Hour)} {
+		if err := v.Latch(t.Context(), mac, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for m, want := range map[fleet.MAC]time.Time{mac: first, other: {}} {
+		if got, err := v.Latched(t.Context(), m); err != nil || !got.Equal(want) {
+			t.Errorf("%s: latched %v, %v; want %v", m, got, err, want)
+		}
+	}
+}
+
+func TestRenewals(t *testing.T) {
+	v, err := registry.OpenVisits(t.Context(), filepath.Join(t.TempDir(), "visits.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	renewals(t, v)
+}
+
+// renewals holds v to its promise, on either database.
+func renewals(t *testing.T, v *registry.Visits) {
+	t.Helper()
+	ctx, now := t.Context(), registrytest.NewClock().Now()
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	holds := func(want ...registry.Renewal) {
+		t.Helper()
+		var got []registry.Renewal
+		for r, err := range v.Renewals(ctx) {
+			ok(err)
+			got = append(got, r)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	asks := func(r registry.Renewal, want []byte) {
+		t.Helper()
+		if got, err := v.AskRenewal(ctx, r); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("got %q, %v; want %q", got, err, want)
+		}
+	}
+	first := registry.Renewal{MAC: registrytest.MAC(1), Asked: now, Key: fleet.Digest{1}, Proved: fleet.Digest{9}, Request: []byte("first")}
+	asks(first, nil)
+	again := first
+	again.Request, again.Asked = []byte("the same key, signed anew"), now.Add(time.Second)
+	asks(again, nil)
+	holds(first)
+
+	first.Certificate = []byte("certificate")
+	ok(v.AnswerRenewal(ctx, first))
+	asks(again, first.Certificate)
+	ok(v.JoinRenewal(ctx, first.MAC, []byte("the old certificate"), now))
+	holds(first)
+	first.Joined = now.Add(time.Minute)
+	ok(v.JoinRenewal(ctx, first.MAC, first.Certificate, first.Joined))
+	ok(v.JoinRenewal(ctx, first.MAC, first.Certificate, now.Add(time.Hour)))
+	holds(first)
+
+	other := again
+	other.Key = fleet.Digest{2}
+	asks(other, nil)
+	ok(v.AnswerRenewal(ctx, first)) // too late
+	ok(v.EndRenewal(ctx, first))
+	holds(other)
+	ok(v.EndRenewal(ctx, other))
+	holds()
 }

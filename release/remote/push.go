@@ -13,6 +13,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/registry/remote/errcode"
 
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/bundle"
@@ -24,6 +25,10 @@ const ownTag = "tcpboot."
 // settleTries is how often an index is written again because somebody else wrote
 // it meanwhile.
 const settleTries = 30
+
+// putTries is how often a manifest is sent to a registry that denies a blob which
+// was sent before it.
+const putTries = 5
 
 // ErrBusy says that others wrote the same index again and again.
 var ErrBusy = errors.New("others keep writing it")
@@ -163,10 +168,28 @@ func (p *pusher) blob(ctx context.Context, d ocispec.Descriptor) error {
 	return nil
 }
 
-func (p *pusher) put(ctx context.Context, tag string, d ocispec.Descriptor, text []byte) error {
+// put sends a manifest under a tag. A registry may deny for a moment what it has:
+// one that keeps files writes a link anew when somebody else sends the same blob,
+// and for that moment the link is empty.
+func (p *pusher) put(ctx context.Context, tag string, d ocispec.Descriptor, text []byte) (err error) {
 	p.wrote = true
 	d.Annotations = nil // what a list says of it
-	return p.repo.fault(tag, p.repo.repo.Manifests().PushReference(ctx, d, bytes.NewReader(text), tag))
+	for range putTries {
+		err = p.repo.repo.Manifests().PushReference(ctx, d, bytes.NewReader(text), tag)
+		if !denies(err) {
+			break
+		}
+	}
+	return p.repo.fault(tag, err)
+}
+
+// denies reports whether a registry says that it does not have what a manifest
+// is made of.
+func denies(err error) bool {
+	answer := new(errcode.ErrorResponse)
+	return errors.As(err, &answer) && slices.ContainsFunc(answer.Errors, func(e errcode.Error) bool {
+		return e.Code == errcode.ErrorCodeManifestBlobUnknown || e.Code == errcode.ErrorCodeBlobUnknown
+	})
 }
 
 // settle writes the version's index until it lists every manifest that has a tag

@@ -248,3 +248,27 @@ func TestPushRefuses(t *testing.T) {
 		}
 	})
 }
+
+// A registry that keeps files denies for a moment what it is just writing again.
+func TestDeniedForAMoment(t *testing.T) {
+	const denial = `{"errors":[{"code":"DIGEST_INVALID"},{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]}`
+	for times, want := range map[int64]bool{1: true, putTries - 1: true, putTries: false} {
+		var left atomic.Int64
+		left.Store(times)
+		host := inMemory(t, true, func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				if req.Method != http.MethodPut || !strings.Contains(req.URL.Path, "/manifests/") || left.Add(-1) < 0 {
+					next.ServeHTTP(w, req)
+					return
+				}
+				w.WriteHeader(http.StatusBadRequest)
+				w.Write([]byte(denial))
+			})
+		})
+		s := newShelf(t, cut(t, "1.0", "esp32", 1))
+		_, err := s.tryPush(t, host, "1.0", "")
+		if (err == nil) != want {
+			t.Errorf("denied %d times: %v", times, err)
+		}
+	}
+}

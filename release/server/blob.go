@@ -32,7 +32,17 @@ func NewBlob(image []byte, version string, slot int64) (*Blob, error) {
 	if image[0] != wire.ImageMagic {
 		return nil, fmt.Errorf("image %s: first byte %#02x, want %#02x", version, image[0], wire.ImageMagic)
 	}
-	f, err := memory(image)
+	return newBlob(h, image, version)
+}
+
+// NewPart makes a Blob of what only version 2 serves: a chunk list, or the image of
+// a chip behind the board.
+func NewPart(data []byte, version string) (*Blob, error) {
+	return newBlob(wire.Header{Size: uint32(len(data))}, data, version)
+}
+
+func newBlob(h wire.Header, data []byte, version string) (*Blob, error) {
+	f, err := memory(data)
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", version, err)
 	}

@@ -48,7 +48,11 @@ func (c *caller) gone(err error) bool {
 // step looks once at what the client is to have, and gives it that or parks it.
 // It reports whether there is more to do.
 func (c *caller) step() bool {
-	if p := c.request.Protocol(); p == wire.V2 || p == wire.Foreign {
+	switch p := c.request.Protocol(); {
+	case p == wire.V2 && c.Secure != nil:
+		c.secure()
+		return false
+	case p == wire.V2 || p == wire.Foreign:
 		c.turnAway()
 		return false
 	}
@@ -106,6 +110,15 @@ func (c *caller) choose() answer {
 		return answer{device: d, why: "pending", known: true}
 	case !SpeaksV1(d):
 		return answer{device: d, why: "imposter"}
+	}
+	if c.Secure != nil && c.Secure.Latches != nil {
+		latched, err := c.Secure.Latches.Latched(c.ctx, d.MAC)
+		if err != nil {
+			return c.trouble(answer{device: d, known: true}, "latches", err)
+		}
+		if latched {
+			return answer{device: d, why: "imposter"}
+		}
 	}
 	return c.pick(answer{device: d, known: true})
 }

@@ -43,6 +43,15 @@
 //
 // A stop finishes the downloads, then resets what is parked: the boards reboot
 // and find the next server, where a FIN or a silent end would lose them.
+//
+// # Version 2
+//
+// Who begins with a TLS handshake is served by Secure. Such a connection holds a
+// download's place for as long as it is open; it proves within a handshake which
+// board it is, and the registry is asked again at every request, every 4 MiB of a
+// long answer, and when a TLS session is resumed. So a revocation, or the end of a
+// grace, ends whatever is open, and no ticket outlives it. A board that was heard
+// on version 2 is not served on version 1 any more: see Latches.
 package server
 
 import (
@@ -50,6 +59,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
@@ -87,12 +97,16 @@ type Server struct {
 	Visits   func(fleet.Visit) // gets the visits of enrolled MACs, strangers' never; may be called at any time from anywhere; nil: nobody
 	Now      func() time.Time  // nil: time.Now
 	Limits   Limits            // zero fields take their defaults
+	Secure   *Secure           // what version 2 needs; nil: version 1 alone
 
 	once    sync.Once
 	pool    *pool
 	returns *returns
 	asking  desk
 	telling desk // apart, so that a slow log keeps no board from its answer
+	lobby   *lobby
+	web     *http.Server
+	pace    pace
 
 	mu        sync.Mutex
 	listeners []net.Listener
@@ -111,6 +125,9 @@ func (s *Server) prepare() {
 		s.pool = newPool(s.Limits)
 		s.returns = newReturns(s.Limits, s.Now)
 		s.asking, s.telling = newDesk(), newDesk()
+		if s.Secure != nil {
+			s.openLobby()
+		}
 	})
 }
 
@@ -190,6 +207,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		ln.Close()
 	}
 	s.mu.Unlock()
+	if s.web != nil {
+		go s.web.Shutdown(ctx) // ends who is between two requests
+	}
 	err := s.pool.drain(ctx)
 	s.pool.finish()
 	return err

@@ -1,7 +1,12 @@
-// Package wire is version 1 of the boot protocol, which the loader of 2017
-// speaks: bytes to values and back. It opens, dials and times nothing.
+// Package wire is the boot protocol: version 1, which the loader of 2017 speaks,
+// and version 2, which ours does. It turns bytes into values and back; it opens,
+// dials and times nothing.
 //
-// # The protocol
+// One port carries both, and the client's first byte decides: a hex digit is
+// version 1, 0x16 (a TLS handshake record) is version 2, anything else is no
+// board. See Request.
+//
+// # Version 1
 //
 // The board connects and sends its MAC: 12 hex digits, nothing before, between
 // or after. The server answers with a header of 24 bytes and the payload:
@@ -21,11 +26,7 @@
 // greeting. The MAC is a claim: nothing proves it. The SHA-1 finds accidents,
 // not attackers.
 //
-// One port carries more than this protocol, and the client's first byte
-// decides: a hex digit is version 1, 0x16 (a TLS handshake record) is version 2,
-// anything else is no board. See Request.
-//
-// # What the loader does, and what that asks of a server
+// # What the loader of 2017 does, and what that asks of a server
 //
 // Those loaders are in the field and do not change, so their faults bind every
 // server. By the word "panic" read: reboot, and the same again at once.
@@ -60,6 +61,98 @@
 //     is not complete within HelloLimit is parked, and may still be completed.
 //   - What it does next tells how it fared: a return after about 30 seconds is a
 //     wrong SHA-1, within seconds a panic, none a boot.
+//
+// # Version 2
+//
+// Our own loader speaks HTTP/1.1 over TLS 1.2 or 1.3, and both sides prove
+// themselves: the server by the update name of the site document, the board by
+// its own certificate, from which alone its MAC is taken. So no request says who
+// asks, and a lost board is refused in the handshake.
+//
+//	GET  /v2/boot?…                 is there something for me?
+//	GET  /v2/blobs/sha256:<64 hex>  a part of the release that I am to have
+//	POST /v2/report                 how I fared with a release
+//	POST /v2/renew                  a certificate for a new key of mine
+//
+// Requests go one after another on one connection. Every answer has a
+// Content-Length and no transfer coding, and its status line and header fields
+// are HeaderLimit bytes at most, so that a reader fits in a boot loader.
+//
+// # Boot
+//
+// The query says what the board has; see Hello:
+//
+//	chip=esp32c3      what it is
+//	loader=2.0.1      the version of its loader
+//	channel=stable    the channel that it follows
+//	epoch=5           of the site document that it trusts, from 1
+//	counter=0.12      generation.count, the highest that it has seen
+//	sequence=7        of the release that it installed from that channel; 0: none
+//	version=1.4.0     of the release that it runs; absent when there is none
+//
+// A server does not mind keys that it does not know: a loader may be newer than
+// its server, and must be able to get past that. The answers are
+//
+//	200  application/cbor-seq: documents
+//	204  nothing to learn, nothing to install
+//
+// Documents are a CBOR sequence (RFC 8742): the signed site documents behind the
+// board's epoch, each the successor of the one before, MaxDocuments at most; then,
+// if that was all of them and there is something to install, its signed manifest.
+// The tag of each tells what it is. A board that learned new documents and got no
+// manifest asks once more from where it stands. Documents are sent also when there
+// is nothing to install.
+//
+// # Blobs
+//
+// A blob is the image of the manifest that the board was just given, its list of
+// chunks, or those of its other components, each by the SHA-256 of its bytes.
+//
+//	Range: bytes=<first>-[<last>]
+//
+//	200  application/octet-stream: all of it
+//	206  application/octet-stream: from first on
+//	404  it is no part of a release that this board may have
+//	410  it was, and is not any more: forget what you have of it
+//	416  first is at its end or behind
+//	503  not at hand yet: ask again after Retry-After seconds
+//
+// No TLS record of an answer carries more than 4096 bytes, so that a board's input
+// buffer need not hold more; a board may ask for another limit in any request, from
+// RecordMin to RecordMax:
+//
+//	Tcpboot-Record: 1024
+//
+// # Report
+//
+// The body is application/cbor, deterministic, ReportLimit bytes at most:
+//
+//	report = {
+//	   1: digest,    of the signed manifest, bstr of 32 bytes
+//	   2: outcome,   1 activated, 2 confirmed, 3 failed
+//	 ? 3: cause      of a failure: 1 refused, 2 network, 3 corrupt, 4 flash,
+//	                 5 invalid, 6 unconfirmed, 7 component
+//	}
+//
+//	204  taken
+//	400  not a report
+//	429  too often: ask again after Retry-After seconds
+//
+// # Renew
+//
+// The body is a PKCS #10 request in DER, RequestLimit bytes at most, whose common
+// name is the board's MAC and which the new key has signed. The certificate by
+// which the board asks stays good until it is seen with the new one.
+//
+//	200  application/pkix-cert: the certificate, in DER
+//	202  it will be made: ask again for the same key after Retry-After seconds
+//	400  not such a request
+//
+// # Other answers
+//
+// 400 says that a request cannot be read, 404 that there is no such place, 503
+// that the server cannot answer now. A board whose certificate is not in force
+// gets no answer at all: the handshake fails, or the connection ends.
 package wire
 
 import (
@@ -69,7 +162,7 @@ import (
 	"time"
 )
 
-// The bounds of the protocol.
+// The bounds of version 1.
 const (
 	MACDigits  = 12
 	HeaderSize = 4 + sha1.Size

@@ -30,7 +30,7 @@ BEGIN
 	FOR duty, may IN VALUES
 		-- Everything but the schema, which is its owner's.
 		('admin', 'SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA tcpboot'),
-		('admin', 'DELETE ON visit'),
+		('admin', 'DELETE ON visit, renewal'),
 
 		-- Boards and their credentials, and the CRL.
 		('enrol', 'SELECT ON ALL TABLES IN SCHEMA tcpboot'),
@@ -38,6 +38,7 @@ BEGIN
 		('enrol', 'UPDATE (fresh) ON login'),
 		('enrol', 'INSERT ON audit, crl'),
 		('enrol', 'UPDATE ON audit_head'),
+		('enrol', 'UPDATE (certificate), DELETE ON renewal'),
 
 		-- Releases. Of credentials what is public.
 		('publish', 'SELECT ON schema_version, device, stray, offer, release_sequence, release_counter, crl, audit, audit_head, login, superseded, visit'),
@@ -51,6 +52,9 @@ BEGIN
 		('serve', 'SELECT (sequence, time, action, hash) ON audit'),
 		('serve', 'SELECT (serial, mac, certificate, issuer, issued, until, ended, reason) ON credential'),
 		('serve', 'SELECT, INSERT, UPDATE, DELETE ON visit'),
+		('serve', 'SELECT, INSERT ON latch'),
+		('serve', 'SELECT, INSERT ON renewal'),
+		('serve', 'UPDATE (time, key, proved, request, certificate, joined) ON renewal'),
 
 		-- The RADIUS server: it reads two views, and says who logged in.
 		('radius', 'SELECT ON radcheck, radreply'),

@@ -30,6 +30,7 @@ func Run(t *testing.T, database func(t *testing.T) Opener) {
 		{"rotation", rotation},
 		{"grace", grace},
 		{"grace and revocation", graceRevoked},
+		{"renewal", renewal},
 		{"password hashes", passwordHashes},
 		{"lost boards get no grace", noGrace},
 		{"issuers", issuers},

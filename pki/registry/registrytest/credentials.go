@@ -64,6 +64,38 @@ func grace(h *harness) {
 	equal(h, "swept, then the clock set back", h.device(MAC(1)).Admissions, over)
 }
 
+// renewal keeps the credential by which the board asked, and no other, until the
+// board is seen with the new one.
+func renewal(h *harness) {
+	ctx := h.Context()
+	Enrol(h, h.Fleet, password(1))
+	asked := Admission(1, 0)
+	h.ok(h.Renew(ctx, MAC(1), Admission(1, 1), asked.Certificate, time.Hour))
+	until := h.device(MAC(1)).Admissions[1].Until
+	// The answer never arrived: the board asks anew, by what it has.
+	h.ok(h.Renew(ctx, MAC(1), Admission(1, 2), asked.Certificate, 2*time.Hour))
+	d := h.device(MAC(1))
+	if len(d.Admissions) != 2 || d.Admissions[0].Serial != Admission(1, 2).Serial || d.Admissions[1].Serial != asked.Serial || !d.Admissions[1].Until.After(until) {
+		h.Errorf("renewed twice: %+v", d.Admissions)
+	}
+	equal(h, "the one that never arrived", h.revocations(), map[fleet.Serial]string{Admission(1, 1).Serial: "replaced"})
+	if err := h.refused(func() error {
+		return h.Renew(ctx, MAC(1), Admission(1, 3), Admission(1, 1).Certificate, time.Hour)
+	}); !errors.Is(err, registry.ErrNotInForce) {
+		h.Errorf("asked by a dead one: %v", err)
+	}
+	// Seen with the old one: nothing ends. Seen with the new one: the old one does.
+	h.ok(h.Supersede(ctx, MAC(1), asked.Certificate))
+	equal(h, "seen with the old one", len(h.device(MAC(1)).Admissions), 2)
+	h.ok(h.Supersede(ctx, MAC(1), Admission(1, 2).Certificate))
+	equal(h, "seen with the new one", len(h.device(MAC(1)).Admissions), 1)
+	h.ok(h.Supersede(ctx, MAC(1), Admission(1, 2).Certificate))
+	h.ok(h.Revoke(ctx, []fleet.MAC{MAC(1)}, "lost"))
+	as[*registry.RevokedError](h, h.refused(func() error {
+		return h.Renew(ctx, MAC(1), Admission(1, 4), Admission(1, 2).Certificate, time.Hour)
+	}))
+}
+
 func graceRevoked(h *harness) {
 	ctx := h.Context()
 	Enrol(h, h.Fleet, Entry(1))

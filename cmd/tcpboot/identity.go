@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/registry"
+	"github.com/tcpboot/tcpboot/release/server"
+)
+
+// secure is what serve needs to speak version 2; nil, and said so, where the key
+// of the server cannot be had: the loaders of 2017 need none.
+func (s *session) secure(shelf *shelf, visits *registry.Visits, log *slog.Logger) (*server.Secure, error) {
+	id := &identity{s: s}
+	_, err := id.Certificate()
+	var away *awayError
+	if errors.Is(err, errNoPassphrase) || errors.As(err, &away) {
+		log.Warn("version 2 is not spoken: boards with our loader are not served", "error", err)
+		return nil, nil
+	}
+	s.keys.ask = nil // a person at the terminal is asked once
+	return &server.Secure{Identity: id, Library: shelf, Latches: newLatches(visits, log), Renew: renewFrom(visits)}, err
+}
+
+// An identity is what the image server proves itself with, and who vouches for
+// boards. Both are read again when certs/ has changed: certificates are renewed,
+// and keys replaced, while a server runs.
+type identity struct {
+	s *session
+
+	mu          sync.Mutex
+	stamp       string
+	certificate *tls.Certificate
+	boards      *x509.CertPool
+}
+
+func (i *identity) Certificate() (*tls.Certificate, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	err := i.refresh()
+	return i.certificate, err
+}
+
+func (i *identity) Boards() (*x509.CertPool, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	err := i.refresh()
+	return i.boards, err
+}
+
+// refresh leaves what was read before when there is something wrong with what is
+// there now, so that half a change takes no board its server.
+func (i *identity) refresh() error {
+	stamp, err := i.look()
+	if err == nil && stamp == i.stamp {
+		return nil
+	}
+	if err == nil {
+		err = i.read()
+	}
+	if err != nil && i.certificate != nil {
+		return nil
+	}
+	i.stamp = stamp
+	return err
+}
+
+// look tells one state of certs/ from another.
+func (i *identity) look() (stamp string, err error) {
+	err = filepath.WalkDir(i.s.site.Path("certs"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil {
+			stamp += path + info.ModTime().String()
+		}
+		return err
+	})
+	return stamp, err
+}
+
+func (i *identity) read() error {
+	leaf, err := i.s.certificate("server")
+	if err != nil {
+		return err
+	}
+	ca, err := i.s.certificate("servers-ca")
+	if err != nil {
+		return err
+	}
+	key, err := i.s.serverKey(leaf)
+	if err != nil {
+		return err
+	}
+	cas, err := i.s.boardsCAs()
+	if err != nil {
+		return err
+	}
+	pool := x509.NewCertPool()
+	for _, ca := range cas {
+		pool.AddCert(ca.CA)
+	}
+	i.certificate = &tls.Certificate{Certificate: [][]byte{leaf.Raw, ca.Raw}, PrivateKey: key, Leaf: leaf}
+	i.boards = pool
+	return nil
+}
+
+// serverKey opens the server's key, again when it has been replaced.
+func (s *session) serverKey(leaf *x509.Certificate) (crypto.Signer, error) {
+	for range 2 {
+		key, err := s.keys.open("server")
+		if err != nil {
+			return nil, err
+		}
+		if public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); ok && public.Equal(leaf.PublicKey) {
+			return key, nil
+		}
+		delete(s.keys.opened, "server")
+	}
+	return nil, fmt.Errorf("certs/server.pem: not of the key at %s", s.keys.uri("server"))
+}
+
+// latches are in the visits, for all servers, and in memory for this one.
+type latches struct {
+	visits *registry.Visits
+	log    *slog.Logger
+
+	mu    sync.Mutex
+	known map[fleet.MAC]latched
+}
+
+// A latched is a board that was heard.
+type latched struct {
+	certificate [8]byte // begins the digest of the one that it proved itself with
+	recorded    bool
+}
+
+func newLatches(v *registry.Visits, log *slog.Logger) *latches {
+	return &latches{visits: v, log: log, known: map[fleet.MAC]latched{}}
+}
+
+// Latch is server.Latches. A board is served all the same when it cannot be
+// recorded; this server knows it, and the next visit tries again.
+func (l *latches) Latch(m fleet.MAC, certificate []byte) {
+	digest := fleet.Sum(certificate)
+	now := latched{certificate: [8]byte(digest[:8])}
+	l.mu.Lock()
+	had := l.known[m]
+	if had.certificate == now.certificate {
+		now.recorded = had.recorded
+	}
+	l.known[m] = now
+	l.mu.Unlock()
+	if now.recorded {
+		return
+	}
+	ctx, at := context.Background(), time.Now()
+	if err := errors.Join(l.visits.Latch(ctx, m, at), l.visits.JoinRenewal(ctx, m, certificate, at)); err != nil {
+		l.log.Error("latch not recorded", "mac", m.String(), "error", err)
+		return
+	}
+	now.recorded = true
+	l.mu.Lock()
+	l.known[m] = now
+	l.mu.Unlock()
+}
+
+// Latched is server.Latches.
+func (l *latches) Latched(ctx context.Context, m fleet.MAC) (bool, error) {
+	l.mu.Lock()
+	_, here := l.known[m]
+	l.mu.Unlock()
+	if here {
+		return true, nil
+	}
+	since, err := l.visits.Latched(ctx, m)
+	return !since.IsZero(), err
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tcpboot/tcpboot/pki"
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/registry"
+	"github.com/tcpboot/tcpboot/release/server"
+)
+
+var issueVerb = &cli.Command{
+	Name:  "issue",
+	Usage: "answer boards that ask for new certificates",
+	Description: "A board with our loader makes a new key and asks the image server for a certificate\n" +
+		"of it. The server has no CA key: it keeps the request, and this verb, where that key\n" +
+		"is, answers. The certificate by which the board asked is good until it is seen with\n" +
+		"the new one, or for --grace.",
+	Flags: []cli.Flag{
+		visitsFlag,
+		&cli.DurationFlag{Name: "grace", Usage: "keep a board's old certificate good for `DURATION` at most", Value: 30 * 24 * time.Hour},
+		&cli.BoolFlag{Name: "watch", Usage: "go on, until interrupted"},
+	},
+	Action: withSite(issue),
+}
+
+// issuePoll is how often requests are looked for.
+const issuePoll = 2 * time.Second
+
+// renewPace bounds what one board can fill the registry with: so long a board that
+// has not used its newest certificate gets no other.
+const renewPace = time.Hour
+
+// An issued is what one round did for one board.
+type issued struct {
+	MAC    fleet.MAC    `json:"mac"`
+	Serial fleet.Serial `json:"serial"`
+	Done   string       `json:"done"` // issued, or superseded: the old one ended
+}
+
+func issue(s *session) error {
+	if grace := s.cli.Duration("grace"); grace <= 0 || grace > maxGrace {
+		return usagef("--grace %s: want more than 0, and at most %s", grace, maxGrace)
+	}
+	if err := s.noGrace(); err != nil {
+		return err
+	}
+	visits, err := registry.OpenVisits(s.ctx(), s.visits())
+	if err != nil {
+		return err
+	}
+	defer visits.Close()
+	authority, err := s.authority(pki.Boards, true)
+	if err != nil {
+		return err
+	}
+	i := &issuer{s, visits, authority}
+	if !s.cli.Bool("watch") {
+		done, err := i.round(s.ctx())
+		return errors.Join(err, answer(s.cli, done, func(w io.Writer) { issuedText(w, done) }))
+	}
+	return i.watch()
+}
+
+func issuedText(w io.Writer, done []issued) {
+	for _, d := range done {
+		fmt.Fprintf(w, "%s %s %s\n", d.MAC, d.Done, d.Serial)
+	}
+}
+
+// An issuer answers requests.
+type issuer struct {
+	*session
+	visits *registry.Visits
+	boards *pki.Authority
+}
+
+// watch answers until it is interrupted. A round that failed is tried again.
+func (i *issuer) watch() error {
+	tick := time.NewTicker(issuePoll)
+	defer tick.Stop()
+	for {
+		done, err := i.round(i.ctx())
+		if err != nil && i.ctx().Err() == nil {
+			fmt.Fprintln(i.cli.App.ErrWriter, "tcpboot:", err)
+		}
+		issuedText(i.cli.App.Writer, done)
+		select {
+		case <-i.ctx().Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// round looks at every request once, and renders what changed.
+func (i *issuer) round(ctx context.Context) (done []issued, err error) {
+	done = []issued{} // for JSON
+	var all []registry.Renewal
+	for r, err := range i.visits.Renewals(ctx) {
+		if err != nil {
+			return done, err
+		}
+		all = append(all, r)
+	}
+	var errs []error
+	for _, r := range all {
+		one, err := i.one(ctx, r)
+		if one.Done != "" {
+			done = append(done, one)
+		}
+		errs = append(errs, err)
+	}
+	if len(done) > 0 {
+		errs = append(errs, i.renderAll())
+	}
+	return done, errors.Join(errs...)
+}
+
+// one takes one request as far as it can go now.
+func (i *issuer) one(ctx context.Context, r registry.Renewal) (issued, error) {
+	d, err := i.fleet.Device(ctx, r.MAC)
+	switch {
+	case errors.Is(err, fleet.ErrUnknown), err == nil && d.State != fleet.Active:
+		return issued{}, i.visits.EndRenewal(ctx, r)
+	case err != nil:
+		return issued{}, err
+	case r.Certificate != nil && d.Admissions[0].Certificate == fleet.Sum(r.Certificate):
+		return i.supersede(ctx, d, r)
+	case len(d.Admissions) > 1 && time.Since(d.Admissions[0].Issued) < renewPace:
+		return issued{}, nil
+	}
+	return i.certify(ctx, d, r)
+}
+
+// supersede ends the old credential of a board that was seen with the new one.
+func (i *issuer) supersede(ctx context.Context, d fleet.Device, r registry.Renewal) (issued, error) {
+	if r.Joined.IsZero() {
+		return issued{}, nil
+	}
+	if err := i.fleet.Supersede(ctx, d.MAC, d.Admissions[0].Certificate); err != nil {
+		return issued{}, err
+	}
+	return issued{d.MAC, d.Admissions[0].Serial, "superseded"}, i.visits.EndRenewal(ctx, r)
+}
+
+// certify issues the certificate. It is put beside the request first, where it
+// admits nobody: a run that is cut off before the registry has it goes on with the
+// same one.
+func (i *issuer) certify(ctx context.Context, d fleet.Device, r registry.Renewal) (issued, error) {
+	certificate, err := i.certificateFor(r)
+	if err != nil {
+		return issued{}, errors.Join(fmt.Errorf("renewal of %s: %w", d.MAC, err), i.visits.EndRenewal(ctx, r))
+	}
+	r.Certificate = certificate.Raw
+	if err := i.visits.AnswerRenewal(ctx, r); err != nil {
+		return issued{}, err
+	}
+	a := fleet.Admission{
+		Serial: pki.SerialOf(certificate), Certificate: fleet.Sum(certificate.Raw), Issuer: pki.IssuerOf(i.boards.CA), Issued: time.Now(),
+		NTHash: d.Admissions[0].NTHash, // the password is not renewed
+	}
+	err = i.fleet.Renew(ctx, d.MAC, a, r.Proved, i.cli.Duration("grace")) // the moment
+	switch {
+	case errors.Is(err, registry.ErrNotInForce): // rotated since it asked
+		return issued{}, errors.Join(err, i.visits.EndRenewal(ctx, r))
+	case err != nil:
+		return issued{}, err
+	}
+	return issued{d.MAC, a.Serial, "issued"}, nil
+}
+
+// certificateFor is the one that lies there from a run that was cut off, or a new one.
+func (i *issuer) certificateFor(r registry.Renewal) (*x509.Certificate, error) {
+	if r.Certificate != nil {
+		return x509.ParseCertificate(r.Certificate)
+	}
+	request, err := x509.ParseCertificateRequest(r.Request)
+	if err == nil {
+		err = request.CheckSignature()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return i.boards.CertifyBoard(r.MAC, request.PublicKey)
+}
+
+// renewFrom is what a server does with a board's request: it keeps it, and answers
+// with what lies beside it once the registry admits that.
+func renewFrom(v *registry.Visits) func(server.Renewal) ([]byte, error) {
+	return func(r server.Renewal) ([]byte, error) {
+		certificate, err := v.AskRenewal(context.Background(), registry.Renewal{
+			MAC: r.Device.MAC, Asked: time.Now(), Key: fleet.Sum(r.Request.RawSubjectPublicKeyInfo), Proved: r.Proved, Request: r.Request.Raw,
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range r.Device.Admissions {
+			if certificate != nil && a.Certificate == fleet.Sum(certificate) {
+				return certificate, nil
+			}
+		}
+		return nil, server.ErrNotYet
+	}
+}
