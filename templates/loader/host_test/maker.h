@@ -46,7 +46,11 @@ extern const struct release_plan first_release;
 
 struct made make_manifest(const struct release_plan *p, struct tb_bytes image);
 
-/* Fills size bytes with an image that starts, told apart by its version; size is whole words. */
+/*
+ * Fills size bytes with an image that starts: a magic byte, its version, its size
+ * behind them, and at its end the SHA-256 of all before.
+ */
+enum { IMAGE_HEAD = 8 };
 void make_image(uint8_t *to, size_t size, uint8_t version);
 
 /* The digests of the chunks of image; returns their size. */

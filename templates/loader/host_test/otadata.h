@@ -1,24 +1,27 @@
 /*
- * The bootloader of the chip and its record, otadata: two sectors, each with a
- * sequence number, a state, and the CRC of the sequence number at its start. It
- * stands in for ESP-IDF's in tests, with one slot and with rollback. An image is
- * told by its magic, its length behind that, and the SHA-256 at its end.
+ * The record of the chip's bootloader, otadata: two sectors, each with a sequence
+ * number, a state, and the CRC of the sequence number at its start. The functions
+ * stand in for ESP-IDF's, with one slot and with rollback.
  */
 #ifndef OTADATA_H
 #define OTADATA_H
 
 #include "tcpboot.h"
 
-enum { IMAGE_HEAD = 8 };
+/*
+ * Does what the bootloader does at a start: drops an application that was started
+ * and did not say that it works, and marks one that starts for the first time. True
+ * when the application is to be started, if it is whole.
+ */
+bool otadata_chooses(const struct tb_flash *otadata);
 
-/* Whether the image in the slot is whole; as the chip's own check. */
-bool image_is_whole(const struct tb_flash *slot, const struct tb_crypto *crypto);
-
-/* What the chip starts: the application in the slot, or the loader. */
-bool boots_application(const struct tb_flash *otadata, const struct tb_flash *slot, const struct tb_crypto *crypto);
-
+/* Chooses the application for the next start. */
 void otadata_activate(const struct tb_flash *otadata);
+
+/* Says that the application works. */
 void otadata_confirm(const struct tb_flash *otadata);
+
+/* Chooses the loader. */
 void otadata_erase(const struct tb_flash *otadata);
 
 #endif
