@@ -106,13 +106,15 @@ static struct tb_flash partition(const uint32_t *base, uint32_t size) {
 }
 
 static void open_flash(void) {
-	bool blank = access(options.flash, F_OK) != 0;
+	static uint8_t blank[FLASH_SIZE];
+	bool there = access(options.flash, F_OK) == 0;
 
-	flash_file = fopen(options.flash, blank ? "w+b" : "r+b");
+	flash_file = fopen(options.flash, there ? "r+b" : "w+b");
 	if (flash_file == NULL)
 		die(options.flash, "cannot be opened");
-	for (long i = 0; blank && i < FLASH_SIZE; i++)
-		putc(0xff, flash_file);
+	memset(blank, 0xff, sizeof blank);
+	if (!there && !flash_io(0, NULL, blank, sizeof blank))
+		die(options.flash, "cannot be written");
 }
 
 /* ---- TLS ---- */

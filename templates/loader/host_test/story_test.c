@@ -401,7 +401,7 @@ static void test_trial(void) {
 	world_offer(&w, &p, fresh);
 	w.events[TB_SITE_PROVEN] = 0;
 	CHECK(world_load(&w, 5) && world_power_on(&w) && world_holds(&w, fresh));
-	CHECK(w.events[TB_SITE_TRIED] == 1 && w.board.state.proven == 1);
+	CHECK(w.events[TB_SITE_CHANGED] == 1 && w.board.state.proven == 1);
 
 	begin("a server that moved");
 	world_publish(&w, &(struct site_plan){2, 0, 2, 1, {1, 0}, "127.0.0.1:9999", "new.site", 0});

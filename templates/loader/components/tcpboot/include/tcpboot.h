@@ -193,8 +193,8 @@ enum tb_event {
 	TB_STORE_NEW,       /* nothing was ever stored */
 	TB_STORE_LOST,      /* something was; floors come from what is left */
 	TB_STORE_FAILED,    /* it could not be written */
-	TB_SITE_USED,       /* number: epoch of the document that this visit goes by */
-	TB_SITE_TRIED,      /* the document on trial did not lead to the server; another is used */
+	TB_SITE_USED,       /* number: epoch of the document that the board goes by */
+	TB_SITE_CHANGED,    /* that one did not lead to the server; number: epoch of another */
 	TB_SITE_LEARNED,    /* number: epoch */
 	TB_SITE_PROVEN,     /* number: epoch */
 	TB_SITE_REFUSED,
@@ -338,7 +338,7 @@ struct tb_board {
 
 	struct tb_state state;
 	struct tb_document document[2];
-	uint8_t held;        /* which document is in use */
+	uint8_t held;        /* which of them is in use */
 	uint64_t ceiling;    /* no document of this epoch or above led to the server; 0: none was tried */
 	uint8_t manifest[TB_MAX_MANIFEST];
 	size_t manifest_size;

@@ -40,7 +40,7 @@ const char *tb_event_text(enum tb_event event) {
 		[TB_STORE_LOST] = "what was stored is lost",
 		[TB_STORE_FAILED] = "the store does not take what is written",
 		[TB_SITE_USED] = "going by the site document of epoch",
-		[TB_SITE_TRIED] = "the newest site document did not lead to the server, epoch",
+		[TB_SITE_CHANGED] = "did not reach the server; going by the site document of epoch",
 		[TB_SITE_LEARNED] = "learned the site document of epoch",
 		[TB_SITE_PROVEN] = "proved the site document of epoch",
 		[TB_SITE_REFUSED] = "refused a site document",

@@ -54,7 +54,6 @@ enum tb_result sites_pick(struct tb_board *board) {
 		return r;
 	for (unsigned i = 0; i < STORE_SITES; i++)
 		consider(board, i);
-	say(board, TB_SITE_USED, TB_OK, site_held(board)->epoch);
 	return TB_OK;
 }
 
@@ -75,13 +74,14 @@ void sites_missed(struct tb_board *board) {
 	if (++board->misses < MISSES)
 		return;
 	board->misses = 0;
-	say(board, TB_SITE_TRIED, TB_NETWORK, epoch);
 	board->ceiling = epoch > board->state.proven ? epoch : 0;
 	(void)sites_pick(board); /* the document of the build, which could fail, was read before */
-	if (site_held(board)->epoch >= board->ceiling && board->ceiling > 0) {
+	if (board->ceiling > 0 && site_held(board)->epoch >= board->ceiling) {
 		board->ceiling = 0;
 		(void)sites_pick(board);
 	}
+	if (site_held(board)->epoch != epoch)
+		say(board, TB_SITE_CHANGED, TB_OK, site_held(board)->epoch);
 }
 
 enum tb_result sites_learn(struct tb_board *board, struct cursor *c) {

@@ -498,6 +498,8 @@ static enum tb_result visit(struct tb_board *board) {
 		return r;
 	}
 	r = ask(board);
+	if (r == TB_NETWORK || r == TB_REFUSED)
+		return r; /* nor would the server hear a report */
 	if (r == TB_OK)
 		r = obey(board);
 	else if (r == TB_NOTHING)
@@ -643,6 +645,7 @@ enum tb_result tb_open(struct tb_board *board) {
 	if (r != TB_OK)
 		return r;
 	take_channel(board);
+	say(board, TB_SITE_USED, TB_OK, site_held(board)->epoch);
 	if (board->store.size < TB_STORE_SIZE)
 		say(board, TB_STORE_MISSING, TB_NOTHING, 0);
 	else if (found == TB_NOTHING)

@@ -1,0 +1,11 @@
+package templates
+
+import "embed"
+
+// Loader holds our loader for boards, under "loader/": an ESP-IDF project in C,
+// laid down as it is. What proves it on a desk, loader/host_test, stays here.
+//
+//go:embed loader/components/tcpboot/CMakeLists.txt
+//go:embed loader/components/tcpboot/include/*.h
+//go:embed loader/components/tcpboot/src/*.c loader/components/tcpboot/src/*.h
+var Loader embed.FS
