@@ -2,8 +2,11 @@ package templates
 
 import "embed"
 
-// Loader holds what is laid down of the loader's ESP-IDF project, under "loader/":
-// the options it is built with.
+// Loader holds our loader for boards, under "loader/": an ESP-IDF project in C,
+// laid down as it is. What proves it on a desk, loader/host_test, stays here.
 //
 //go:embed loader/main/Kconfig.projbuild
+//go:embed loader/components/tcpboot/CMakeLists.txt
+//go:embed loader/components/tcpboot/include/*.h
+//go:embed loader/components/tcpboot/src/*.c loader/components/tcpboot/src/*.h
 var Loader embed.FS

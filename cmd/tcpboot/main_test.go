@@ -69,6 +69,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"radius":   cmdRADIUS,
 	"login":    cmdLogin,
 	"serve":    cmdServe,
+	"board":    cmdBoard,
 	"ocsp":     cmdOCSP,
 	"byget":    cmdByGet,
 	"report":   cmdReport,
