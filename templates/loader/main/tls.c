@@ -4,7 +4,7 @@
  * esp_tls_init, _conn_new_sync, _conn_read, _conn_write, _conn_destroy,
  * _get_conn_sockfd, _get_ssl_context, _get_error_handle, _get_and_clear_last_error:
  * 5.1 to 6.x. mbedtls_ssl_get_peer_cert, mbedtls_x509_crt_parse and _verify: Mbed
- * TLS 3.4 to 4. CONFIG_MBEDTLS_SSL_KEEP_PEER_CERTIFICATE must stay y, its default.
+ * TLS 3.4 to 4, with MBEDTLS_SSL_KEEP_PEER_CERTIFICATE (sdkconfig.defaults).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +16,7 @@
 #include "mbedtls/ssl.h"
 #include "mbedtls/x509_crt.h"
 #include "psa/crypto.h"
+#include "sdkconfig.h"
 
 static esp_tls_t *tls;
 
@@ -108,6 +109,13 @@ static bool split(const char *endpoint, const char **host, int *size, int *port)
 	return *size > 0 && *port > 0;
 }
 
+/* Kconfig may be less patient than the core; in milliseconds. */
+static uint32_t patience(uint32_t limit) {
+	const uint32_t silence = CONFIG_TCPBOOT_SILENCE * 1000;
+
+	return limit < silence ? limit : silence;
+}
+
 static esp_tls_cfg_t configuration(const struct tb_peer *peer, const struct credential *own, uint32_t limit) {
 	struct tb_bytes root = site_servers_root();
 
@@ -115,7 +123,7 @@ static esp_tls_cfg_t configuration(const struct tb_peer *peer, const struct cred
 		.cacert_buf = root.at, .cacert_bytes = root.size,
 		.clientcert_buf = own->certificate.at, .clientcert_bytes = own->certificate.size,
 		.clientkey_buf = own->key.at, .clientkey_bytes = own->key.size,
-		.common_name = peer->name, .timeout_ms = (int)limit,
+		.common_name = peer->name, .timeout_ms = (int)patience(limit),
 	};
 }
 
@@ -141,7 +149,8 @@ static enum tb_result tls_connect(void *context, const struct tb_peer *peer, uin
 
 /* Limits how long the socket waits; esp_tls knows one limit for all that it does. */
 static bool set_limit(int option, uint32_t limit) {
-	struct timeval t = {.tv_sec = (time_t)(limit / 1000), .tv_usec = (suseconds_t)(limit % 1000 * 1000)};
+	uint32_t ms = patience(limit);
+	struct timeval t = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
 	int fd;
 
 	return tls != NULL && esp_tls_get_conn_sockfd(tls, &fd) == ESP_OK &&
