@@ -103,19 +103,19 @@ bool cbor_map(struct cursor *c, uint64_t *size) {
 	return head(c, CBOR_MAP, size);
 }
 
-bool cbor_array_of(struct cursor *c, uint64_t size) {
+bool cbor_array_of(struct cursor *c, unsigned size) {
 	uint64_t value;
 
 	return cbor_array(c, &value) && value == size;
 }
 
-bool cbor_map_of(struct cursor *c, uint64_t size) {
+bool cbor_map_of(struct cursor *c, unsigned size) {
 	uint64_t value;
 
 	return cbor_map(c, &value) && value == size;
 }
 
-bool cbor_is(struct cursor *c, uint64_t number) {
+bool cbor_is(struct cursor *c, unsigned number) {
 	uint64_t value;
 
 	return cbor_uint(c, number, &value) && value == number;

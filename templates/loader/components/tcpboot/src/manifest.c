@@ -101,7 +101,7 @@ static bool read_audit(struct cursor *c, struct parts *p) {
 }
 
 /* Takes the key if it comes next, where it may be absent. */
-static bool next_is(struct cursor *c, uint64_t key) {
+static bool next_is(struct cursor *c, unsigned key) {
 	struct cursor ahead = *c;
 
 	if (!cbor_is(&ahead, key))
