@@ -23,6 +23,7 @@ bool cbor_bytes(struct cursor *c, struct tb_bytes *b);
 bool cbor_text(struct cursor *c, struct tb_bytes *b);
 bool cbor_digest(struct cursor *c, const uint8_t **digest);
 bool cbor_key(struct cursor *c, const uint8_t **key);
+bool cbor_counter(struct cursor *c, struct tb_counter *counter); /* [generation, count] */
 bool cbor_tag(struct cursor *c, uint64_t tag);
 
 /* An array or map of any size, and of exactly so many. */
