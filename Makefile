@@ -37,7 +37,7 @@ demo: build ## the whole story on your screen; APP=path/to/app.bin takes a real 
 
 .PHONY: test
 test: peers lint ## everything CI checks
-	$(MAKE) -C $(DESK) test
+	$(MAKE) -j2 -C $(DESK) test
 	CGO_ENABLED=1 $(GO) test -race -timeout 18m $$($(GO) list ./... | grep -v '/cmd/tcpboot$$')
 	CGO_ENABLED=1 $(GO) test -race -timeout 18m -run '$(RACED)' ./cmd/tcpboot
 	$(GO) test -timeout 18m ./cmd/tcpboot

@@ -73,11 +73,13 @@ void vector_read(struct vector *v, const char *file) {
 	load(v, file);
 	v->head = v->text;
 	for (part = cut(v->text); part != NULL; part = next) {
-		int size;
+		int size = -1;
 
 		next = cut(part);
-		if (v->documents == VECTOR_DOCUMENTS || (size = unhex(part, v->bytes[v->documents], VECTOR_ROOM)) < 0)
-			fail(file, "a document that is no hex");
+		if (v->documents < VECTOR_DOCUMENTS)
+			size = unhex(part, v->bytes[v->documents], VECTOR_ROOM);
+		if (size < 0)
+			fail(file, "a document that is no hex, or one too many");
 		v->document[v->documents] = (struct tb_bytes){v->bytes[v->documents], (size_t)size};
 		v->documents++;
 	}

@@ -89,6 +89,15 @@ bool cbor_key(struct cursor *c, const uint8_t **key) {
 	return fixed(c, TB_KEY, key);
 }
 
+bool cbor_counter(struct cursor *c, struct tb_counter *counter) {
+	uint64_t generation, count;
+
+	if (!cbor_array_of(c, 2) || !cbor_uint(c, UINT32_MAX, &generation) || !cbor_uint(c, UINT32_MAX, &count))
+		return false;
+	*counter = (struct tb_counter){(uint32_t)generation, (uint32_t)count};
+	return true;
+}
+
 bool cbor_tag(struct cursor *c, uint64_t tag) {
 	uint64_t value;
 
@@ -103,19 +112,19 @@ bool cbor_map(struct cursor *c, uint64_t *size) {
 	return head(c, CBOR_MAP, size);
 }
 
-bool cbor_array_of(struct cursor *c, uint64_t size) {
+bool cbor_array_of(struct cursor *c, unsigned size) {
 	uint64_t value;
 
 	return cbor_array(c, &value) && value == size;
 }
 
-bool cbor_map_of(struct cursor *c, uint64_t size) {
+bool cbor_map_of(struct cursor *c, unsigned size) {
 	uint64_t value;
 
 	return cbor_map(c, &value) && value == size;
 }
 
-bool cbor_is(struct cursor *c, uint64_t number) {
+bool cbor_is(struct cursor *c, unsigned number) {
 	uint64_t value;
 
 	return cbor_uint(c, number, &value) && value == number;

@@ -23,16 +23,17 @@ bool cbor_bytes(struct cursor *c, struct tb_bytes *b);
 bool cbor_text(struct cursor *c, struct tb_bytes *b);
 bool cbor_digest(struct cursor *c, const uint8_t **digest);
 bool cbor_key(struct cursor *c, const uint8_t **key);
+bool cbor_counter(struct cursor *c, struct tb_counter *counter); /* [generation, count] */
 bool cbor_tag(struct cursor *c, uint64_t tag);
 
 /* An array or map of any size, and of exactly so many. */
 bool cbor_array(struct cursor *c, uint64_t *size);
 bool cbor_map(struct cursor *c, uint64_t *size);
-bool cbor_array_of(struct cursor *c, uint64_t size);
-bool cbor_map_of(struct cursor *c, uint64_t size);
+bool cbor_array_of(struct cursor *c, unsigned size);
+bool cbor_map_of(struct cursor *c, unsigned size);
 
 /* The key of a map whose keys are small numbers. */
-bool cbor_is(struct cursor *c, uint64_t number);
+bool cbor_is(struct cursor *c, unsigned number);
 
 /* Writes the head of an item and returns its length, at most 9. */
 size_t cbor_put_head(uint8_t to[9], uint8_t major, uint64_t value);

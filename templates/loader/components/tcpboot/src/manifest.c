@@ -60,15 +60,6 @@ static bool read_places(struct cursor *c, struct manifest *m, uint64_t *count) {
 	return true;
 }
 
-static bool read_counter(struct cursor *c, struct tb_counter *counter) {
-	uint64_t generation, count;
-
-	if (!cbor_array_of(c, 2) || !cbor_uint(c, UINT32_MAX, &generation) || !cbor_uint(c, UINT32_MAX, &count))
-		return false;
-	*counter = (struct tb_counter){(uint32_t)generation, (uint32_t)count};
-	return true;
-}
-
 static bool read_loader(struct cursor *c, uint16_t loader[3]) {
 	uint64_t part;
 
@@ -101,7 +92,7 @@ static bool read_audit(struct cursor *c, struct parts *p) {
 }
 
 /* Takes the key if it comes next, where it may be absent. */
-static bool next_is(struct cursor *c, uint64_t key) {
+static bool next_is(struct cursor *c, unsigned key) {
 	struct cursor ahead = *c;
 
 	if (!cbor_is(&ahead, key))
@@ -120,7 +111,7 @@ static bool read_payload(struct cursor *c, struct manifest *m, struct parts *p) 
 	      cbor_is(c, 4) && cbor_text(c, &m->hardware) &&
 	      cbor_is(c, 5) && cbor_uint(c, UINT16_MAX, &m->chip) &&
 	      cbor_is(c, 6) && read_places(c, m, &p->channels) &&
-	      cbor_is(c, 7) && read_counter(c, &m->counter)))
+	      cbor_is(c, 7) && cbor_counter(c, &m->counter)))
 		return false;
 	if (next_is(c, 8) && (absent--, !read_loader(c, m->loader)))
 		return false;

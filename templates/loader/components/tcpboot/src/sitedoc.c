@@ -34,21 +34,12 @@ static bool read_release_key(struct cursor *c, struct release_key *k) {
 	return true;
 }
 
-static bool read_counter(struct cursor *c, struct tb_counter *counter) {
-	uint64_t generation, count;
-
-	if (!cbor_array_of(c, 2) || !cbor_uint(c, UINT32_MAX, &generation) || !cbor_uint(c, UINT32_MAX, &count))
-		return false;
-	*counter = (struct tb_counter){(uint32_t)generation, (uint32_t)count};
-	return true;
-}
-
 static bool read_floor(struct cursor *c, struct floor *f) {
 	f->encoded.at = c->at;
 	if (!cbor_text(c, &f->hardware))
 		return false;
 	f->encoded.size = (size_t)(c->at - f->encoded.at);
-	return read_counter(c, &f->counter);
+	return cbor_counter(c, &f->counter);
 }
 
 /* Whether the names in the scope of k are names, each once and in rising order. */

@@ -9,7 +9,9 @@
  *
  * Each begins with a head of 16 bytes: a magic number that says which of these it
  * is, the number of bytes behind the head, their CRC-32, and zero, little-endian.
- * A document is written before its head, so that what has a head is whole.
+ * A document is written before its head, so that what has a head is whole. What is
+ * stored was judged before, and its signatures are not looked at again: whoever can
+ * write here owns the board anyway, below hardware Secure Boot.
  *
  * A board without the partition keeps its state in memory, and begins anew at
  * every start.
