@@ -12,4 +12,9 @@ import "embed"
 //go:embed loader/components/tcpboot/CMakeLists.txt
 //go:embed loader/components/tcpboot/include/*.h
 //go:embed loader/components/tcpboot/src/*.c loader/components/tcpboot/src/*.h
+//go:embed loader/components/tcpboot_psa/CMakeLists.txt loader/components/tcpboot_psa/psa.c
+//go:embed loader/components/tcpboot_psa/include/*.h
+//go:embed loader/components/tcpboot_app/CMakeLists.txt loader/components/tcpboot_app/Kconfig
+//go:embed loader/components/tcpboot_app/*.c loader/components/tcpboot_app/*.h
+//go:embed loader/components/tcpboot_app/include/*.h
 var Loader embed.FS

@@ -1,15 +1,17 @@
-# The board side (../main, ../components/tcpboot_app) against declarations of ESP-IDF
+# The board side (../main, ../components/tcpboot_psa and tcpboot_app) against declarations of ESP-IDF
 # that we wrote ourselves, in idf: each version, each network, each method, by two
 # compilers. It shows that the glue is C and calls what we believe is there. Only a
 # build with ESP-IDF shows that it is there, and only a board that it works.
 
 LOADER   ?= ..
 MAIN     := $(LOADER)/main
+PSA      := $(LOADER)/components/tcpboot_psa
 VERSIONS := 5.1 5.5 6.x
 FLAGS    := -fsyntax-only -std=c11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-            -I$(LOADER)/components/tcpboot/include -I$(LOADER)/components/tcpboot_app/include -I$(MAIN) -Iidf/common
+            -I$(LOADER)/components/tcpboot/include -I$(LOADER)/components/tcpboot_psa/include \
+            -I$(LOADER)/components/tcpboot_app/include -I$(MAIN) -Iidf/common
 BOTH     := $(filter-out %/wifi.c %/eap.c %/ethernet.c %/credential_%.c,$(wildcard $(MAIN)/*.c)) \
-            $(wildcard $(LOADER)/components/tcpboot_app/*.c)
+            $(wildcard $(LOADER)/components/tcpboot_psa/*.c $(LOADER)/components/tcpboot_app/*.c)
 WIFI     := $(MAIN)/wifi.c $(MAIN)/eap.c
 ETHERNET := $(MAIN)/ethernet.c
 
@@ -28,12 +30,24 @@ glue:
 	@set -e; $(foreach c,$(ETHERNET_CHOICES),$(call compile,$(ETHERNET),$(subst $(comma), ,$(c)));)
 	@echo "glue: compiles against our declarations of ESP-IDF $(VERSIONS)"
 
-# One file of the board side needs nothing but PSA, which Debian's Mbed TLS has too:
+# One component of the board side needs nothing but PSA, which Debian's Mbed TLS has too:
 # it meets the same vectors as the desk's own cryptography.
 .PHONY: psa
 psa: $(BUILD)/vectors_psa
 	$(BUILD)/vectors_psa $(RELEASE)
 
-$(BUILD)/vectors_psa: $(SOURCES) $(HEADERS) $(MAIN)/crypto.c $(MAIN)/board.h psa.c vector.c vectors_test.c
+$(BUILD)/vectors_psa: $(SOURCES) $(HEADERS) $(PSA)/psa.c $(PSA)/include/tcpboot_psa.h psa.c vector.c vectors_test.c
 	@mkdir -p $(BUILD)
-	gcc $(WARN) $(DESK) -O1 $(SANITIZE) $(INCLUDE) -I$(MAIN) $(SOURCES) $(MAIN)/crypto.c psa.c vector.c vectors_test.c -lmbedcrypto -o $@
+	gcc $(WARN) $(DESK) -O1 $(SANITIZE) $(INCLUDE) -I$(PSA)/include $(SOURCES) $(PSA)/psa.c psa.c vector.c vectors_test.c -lmbedcrypto -o $@
+
+# An update of the loader, and power failing everywhere in it.
+APP := $(LOADER)/components/tcpboot_app
+
+.PHONY: update
+update: $(BUILD)/update_gcc $(BUILD)/update_clang
+	$(BUILD)/update_gcc
+	$(BUILD)/update_clang
+
+$(BUILD)/update_%: $(HEADERS) $(APP)/update.c $(APP)/update.h $(APP)/include/tcpboot_app.h crypto.c nor.c otadata.c update_test.c
+	@mkdir -p $(BUILD)
+	$* $(WARN) $(DESK) -O1 $(SANITIZE) $(INCLUDE) -I$(APP) -I$(APP)/include $(APP)/update.c crypto.c nor.c otadata.c update_test.c -lmbedcrypto -o $@

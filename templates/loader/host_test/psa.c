@@ -1,11 +1,11 @@
-/* Puts the board's own cryptography, ../main/crypto.c, in the place of the desk's. */
+/* Puts the board's own cryptography, components/tcpboot_psa, in the place of the desk's. */
 #include <stdlib.h>
 
-#include "board.h"
 #include "crypto.h"
+#include "tcpboot_psa.h"
 
 struct tb_crypto desk_crypto(void) {
-	if (!crypto_start())
+	if (!psa_start())
 		abort();
-	return crypto_functions();
+	return psa_functions();
 }

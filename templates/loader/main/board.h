@@ -29,13 +29,6 @@ struct tb_flash flash_store(void);
 /* The orders to the chip's bootloader. */
 struct tb_boot boot_orders(void);
 
-/* ---- crypto.c ---- */
-
-/* Starts the cryptography; false when the chip gives it no random numbers. */
-bool crypto_start(void);
-
-struct tb_crypto crypto_functions(void);
-
 /* ---- clock.c, log.c ---- */
 
 struct tb_clock clock_functions(void);

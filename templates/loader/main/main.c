@@ -7,6 +7,7 @@
 #include "board.h"
 #include "esp_system.h"
 #include "sdkconfig.h"
+#include "tcpboot_psa.h"
 
 /* What is too large for a stack. A slot has 3 MiB at most, and a chunk a sector at least. */
 static struct tb_board board;
@@ -39,7 +40,7 @@ static void assemble(void) {
 	board.slot = flash_slot();
 	board.store = flash_store();
 	board.boot = boot_orders();
-	board.crypto = crypto_functions();
+	board.crypto = psa_functions();
 	board.clock = clock_functions();
 	board.log = log_functions();
 	board.chunk = chunk;
@@ -53,7 +54,7 @@ void app_main(void); /* ESP-IDF calls it, and declares it nowhere */
 void app_main(void) {
 	enum tb_result r;
 
-	if (!crypto_start()) {
+	if (!psa_start()) {
 		printf("stays: no random numbers\n");
 		return;
 	}

@@ -3,7 +3,7 @@
  * the older functions of Mbed TLS are not public any more in 4. 6.x starts PSA by
  * itself, 5.x does not; starting it twice does nothing.
  */
-#include "board.h"
+#include "tcpboot_psa.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,10 +71,10 @@ static bool verify(void *context, const uint8_t key[TB_KEY], const uint8_t diges
 	return status == PSA_SUCCESS;
 }
 
-bool crypto_start(void) {
+bool psa_start(void) {
 	return psa_crypto_init() == PSA_SUCCESS;
 }
 
-struct tb_crypto crypto_functions(void) {
+struct tb_crypto psa_functions(void) {
 	return (struct tb_crypto){NULL, start, add, finish, point, verify};
 }
