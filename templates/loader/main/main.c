@@ -54,6 +54,7 @@ void app_main(void); /* ESP-IDF calls it, and declares it nowhere */
 void app_main(void) {
 	enum tb_result r;
 
+	network_start(); /* first: a radio that runs is what feeds the random numbers */
 	if (!psa_start()) {
 		printf("stays: no random numbers\n");
 		return;
@@ -64,7 +65,6 @@ void app_main(void) {
 		printf("stays: the site document that is built in: %s\n", tb_result_name(r));
 		return;
 	}
-	network_start();
 	tb_run(&board);
 	esp_restart();
 }

@@ -67,13 +67,9 @@ void network_start(void) {
 		events = NULL;
 }
 
+/* A network of that name that asks for less is another one. */
 static bool set_station(const struct credential *own) {
-	wifi_config_t config = {
-		.sta = {
-			.threshold.authmode = WIFI_AUTH_WPA2_ENTERPRISE,
-			.pmf_cfg = {.capable = true},
-		},
-	};
+	wifi_config_t config = {.sta = {.threshold.authmode = WIFI_AUTH_WPA2_ENTERPRISE}};
 	size_t size = strlen(own->ssid);
 
 	if (size == 0 || size > sizeof config.sta.ssid)

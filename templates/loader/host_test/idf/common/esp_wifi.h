@@ -12,7 +12,7 @@ typedef struct {
 	uint8_t ssid[32];
 	uint8_t password[64];
 	struct { int8_t rssi; wifi_auth_mode_t authmode; } threshold;
-	struct { bool capable, required; } pmf_cfg;
+	struct { bool required; } pmf_cfg;
 } wifi_sta_config_t;
 typedef union { wifi_sta_config_t sta; } wifi_config_t;
 typedef struct { uint8_t ssid[32], ssid_len, bssid[6], reason; } wifi_event_sta_disconnected_t;
