@@ -28,6 +28,8 @@ glue:
 	@set -e; $(call compile,$(BOTH) $(MAIN)/credential_nvs.c $(MAIN)/credential_embedded.c,)
 	@set -e; $(foreach c,$(WIFI_CHOICES),$(call compile,$(WIFI),$(c));)
 	@set -e; $(foreach c,$(ETHERNET_CHOICES),$(call compile,$(ETHERNET),$(subst $(comma), ,$(c)));)
+	@cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
+		$(filter -I%,$(FLAGS)) -Iidf/5.5 -I. $(BOTH) $(WIFI) $(ETHERNET) $(wildcard $(MAIN)/credential_*.c)
 	@echo "glue: compiles against our declarations of ESP-IDF $(VERSIONS)"
 
 # One component of the board side needs nothing but PSA, which Debian's Mbed TLS has too:
@@ -51,3 +53,12 @@ update: $(BUILD)/update_gcc $(BUILD)/update_clang
 $(BUILD)/update_%: $(HEADERS) $(APP)/update.c $(APP)/update.h $(APP)/include/tcpboot_app.h crypto.c nor.c otadata.c update_test.c
 	@mkdir -p $(BUILD)
 	$* $(WARN) $(DESK) -O1 $(SANITIZE) $(INCLUDE) -I$(APP) -I$(APP)/include $(APP)/update.c crypto.c nor.c otadata.c update_test.c -lmbedcrypto -o $@
+
+# The two slots of credentials, over an NVS of a few lines.
+.PHONY: credential
+credential: $(BUILD)/credential
+	$(BUILD)/credential
+
+$(BUILD)/credential: $(MAIN)/credential_nvs.c $(MAIN)/credential.h credential_test.c
+	@mkdir -p $(BUILD)
+	gcc $(WARN) $(DESK) -O1 $(SANITIZE) -I$(CORE)/include -I$(MAIN) -Iidf/common $(MAIN)/credential_nvs.c credential_test.c -o $@

@@ -7,20 +7,16 @@
 #include <stdio.h>
 
 #include "credential.h"
+#include "embedded.h"
 #include "esp_mac.h"
 #include "sdkconfig.h"
 
-/* ESP-IDF puts one NUL behind each of these files, and _end behind that. */
 extern const uint8_t ca_start[] __asm__("_binary_wpa2_ca_pem_start");
 extern const uint8_t ca_end[] __asm__("_binary_wpa2_ca_pem_end");
 extern const uint8_t certificate_start[] __asm__("_binary_wpa2_client_crt_start");
 extern const uint8_t certificate_end[] __asm__("_binary_wpa2_client_crt_end");
 extern const uint8_t key_start[] __asm__("_binary_wpa2_client_key_start");
 extern const uint8_t key_end[] __asm__("_binary_wpa2_client_key_end");
-
-static struct tb_bytes between(const uint8_t *start, const uint8_t *end) {
-	return (struct tb_bytes){start, (size_t)(end - start)};
-}
 
 /* The identity is the station's MAC, also of a board that goes by Ethernet. */
 static const char *identity(void) {
@@ -38,8 +34,8 @@ const struct credential *credential_held(void) {
 
 	own = (struct credential){
 		.identity = identity(), .password = CONFIG_EAP_PASSWORD, .ssid = CONFIG_WIFI_SSID,
-		.certificate = between(certificate_start, certificate_end), .key = between(key_start, key_end),
-		.radius_root = between(ca_start, ca_end),
+		.certificate = embedded(certificate_start, certificate_end), .key = embedded(key_start, key_end),
+		.radius_root = embedded(ca_start, ca_end),
 	};
 	return own.identity != NULL ? &own : NULL;
 }
