@@ -5,13 +5,15 @@ GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := v1.8.0
 PEERS       := gcc libc6-dev git openssl sqlite3 freeradius freeradius-utils freeradius-postgresql eapoltest \
-               postgresql hostapd wpasupplicant iproute2 softhsm2 opensc swtpm libpcsclite-dev pkg-config age docker-registry tmux
+               postgresql hostapd wpasupplicant iproute2 softhsm2 opensc swtpm libpcsclite-dev pkg-config age docker-registry tmux \
+               make clang libclang-rt-dev cppcheck libmbedtls-dev gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
 HELPERS     := cmd/sigstore-kms-pkcs11 cmd/sigstore-kms-tpm cmd/sigstore-kms-yubikey
 # helpers on top of a cloud's own libraries, which take minutes to build
 CLOUDS      := cmd/sigstore-kms-vault cmd/sigstore-kms-aws cmd/sigstore-kms-azure cmd/sigstore-kms-gcp
 # tests that are Go modules of their own, because the peer that judges is heavy
 ORACLES     := release/attest/sigstoretest
 COSIGN      := github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
+DESK        := templates/loader/host_test
 # of cmd/tcpboot, what has goroutines of its own; the others run one process after
 # another, and are raced by "make soak"
 RACED       := ^Test(Depot|Fault|Hardware|Image|SecondSignal|Serve|Shelf|Sightings|SlowImage|Spool|Watch)
@@ -35,6 +37,7 @@ demo: build ## the whole story on your screen; APP=path/to/app.bin takes a real 
 
 .PHONY: test
 test: peers lint ## everything CI checks
+	$(MAKE) -j2 -C $(DESK) test
 	CGO_ENABLED=1 $(GO) test -race -timeout 18m $$($(GO) list ./... | grep -v '/cmd/tcpboot$$')
 	CGO_ENABLED=1 $(GO) test -race -timeout 18m -run '$(RACED)' ./cmd/tcpboot
 	$(GO) test -timeout 18m ./cmd/tcpboot
@@ -74,6 +77,7 @@ soak: peers ## long runs: fuzz every reader of outside bytes for SOAK each
 		done; \
 	done
 	CGO_ENABLED=1 $(GO) test -race -count 5 ./...
+	$(MAKE) -C $(DESK) soak fuzz FUZZTIME=300
 
 .PHONY: help
 help:

@@ -2,8 +2,19 @@ package templates
 
 import "embed"
 
-// Loader holds what is laid down of the loader's ESP-IDF project, under "loader/":
-// the options it is built with.
+// Loader holds our loader for boards, under "loader/": an ESP-IDF project in C,
+// laid down as it is. What proves it on a desk, loader/host_test, stays here.
 //
-//go:embed loader/main/Kconfig.projbuild
+//go:embed loader/README.md loader/CMakeLists.txt loader/partitions.csv
+//go:embed loader/sdkconfig.defaults loader/sdkconfig.defaults.esp32 loader/sdkconfig.defaults.esp32c3
+//go:embed loader/main/CMakeLists.txt loader/main/Kconfig.projbuild
+//go:embed loader/main/*.c loader/main/*.h
+//go:embed loader/components/tcpboot/CMakeLists.txt
+//go:embed loader/components/tcpboot/include/*.h
+//go:embed loader/components/tcpboot/src/*.c loader/components/tcpboot/src/*.h
+//go:embed loader/components/tcpboot_psa/CMakeLists.txt loader/components/tcpboot_psa/psa.c
+//go:embed loader/components/tcpboot_psa/include/*.h
+//go:embed loader/components/tcpboot_app/CMakeLists.txt loader/components/tcpboot_app/Kconfig
+//go:embed loader/components/tcpboot_app/*.c loader/components/tcpboot_app/*.h
+//go:embed loader/components/tcpboot_app/include/*.h
 var Loader embed.FS

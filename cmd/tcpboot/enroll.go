@@ -129,7 +129,7 @@ func (w *wish) chooseDelivery(s *session) error {
 	if err != nil {
 		return err
 	}
-	size, err := nvsSize(s.cli)
+	size, err := nvsSize(s.cli, 0)
 	w.Files = withNVS(w.Files, s.network(), radius.Root, size)
 	return err
 }

@@ -48,6 +48,9 @@ func hints(err error) (all []string) {
 	if e := new(trackedError); errors.As(err, &e) {
 		add("untrack it (git rm --cached) and add it to .gitignore")
 	}
+	if e := new(changedSourceError); errors.As(err, &e) {
+		add("lay our loader down in a new folder with --out, and move over what is yours")
+	}
 	if e := new(kconfig.Error); errors.As(err, &e) && e.Kind == kconfig.Unknown {
 		add("ESP-IDF's options are known where IDF_PATH says where it lies; --allow-unknown lets them pass")
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/tcpboot/tcpboot/pki/delivery"
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/site"
 )
@@ -21,12 +20,13 @@ var loaderVerb = &cli.Command{
 		ArgsUsage: "MAC",
 		Description: "Into a new folder (--out), or into a loader's source tree (--project). The values\n" +
 			"come from the board's delivery, which holds its secrets, and from what `menuconfig`\n" +
-			"chose for the site, its hardware and the board.",
+			"chose for the site, its hardware and the board. At level 2 the whole project of our\n" +
+			"loader is laid down, with the board's credentials as an NVS partition beside it.",
 		BashComplete: completeMACs,
 		Flags: append([]cli.Flag{
 			&cli.PathFlag{Name: "out", Usage: "write a new folder `DIR`"},
 			&cli.PathFlag{Name: "project", Usage: "write into the loader's source tree `DIR`"},
-			&cli.IntFlag{Name: "level", Usage: "0: the loader of 2017; 1: a loader on a current ESP-IDF that refuses unsigned updates (default: the board's)"},
+			&cli.IntFlag{Name: "level", Usage: "0: the loader of 2017; 1: a loader on a current ESP-IDF that refuses unsigned updates; 2: ours (default: the board's)"},
 			&cli.PathFlag{Name: "idf", Usage: "check what the site chose against ESP-IDF in `DIR` too", EnvVars: []string{"IDF_PATH"}},
 			allowUnknownFlag,
 		}, nvsFlags...),
@@ -46,16 +46,16 @@ func loaderExport(s *session) error {
 	if d.State != fleet.Active {
 		return &notActiveError{d}
 	}
-	files, err := s.loaderFiles(d)
+	e, err := s.loaderTree(d)
 	if err != nil {
 		return err
 	}
 	where := out
 	if project != "" {
 		where = project
-		err = exportInto(s, project, files)
+		err = exportInto(s, project, e)
 	} else {
-		err = exportNew(out, files)
+		err = exportNew(out, e)
 	}
 	if err != nil {
 		return err
@@ -65,9 +65,9 @@ func loaderExport(s *session) error {
 	})
 }
 
-// loaderFiles are the board's delivery with the options of its site, its hardware
-// and its own, and of its loader's level.
-func (s *session) loaderFiles(d fleet.Device) (delivery.Files, error) {
+// loaderTree is the board's delivery with the options of its site, its hardware and its
+// own, and of its loader's level; for our loader, with all of its project.
+func (s *session) loaderTree(d fleet.Device) (*loaderTree, error) {
 	files, err := s.deliveryInForce(d)
 	if err != nil {
 		return nil, err
@@ -83,16 +83,23 @@ func (s *session) loaderFiles(d fleet.Device) (delivery.Files, error) {
 	if err := s.withLayers(files, d, h, level); err != nil {
 		return nil, err
 	}
-	if err := s.addNVS(files, d); err != nil {
+	if err := s.addNVS(files, d, level); err != nil {
 		return nil, err
 	}
-	return s.withOptions(files, h, level)
+	if files, err = s.withOptions(files, h, level); err != nil || level < ourLevel {
+		return &loaderTree{files: files}, err
+	}
+	return s.ours(files, d)
 }
 
 // exportNew writes a folder that was not there before.
-func exportNew(out string, files delivery.Files) error {
+func exportNew(out string, e *loaderTree) error {
 	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
 		return fmt.Errorf("%s: is there already, with %d entries in it", out, len(entries))
+	}
+	files, err := e.whole()
+	if err != nil {
+		return err
 	}
 	return site.WriteDir(out, files, 0o600)
 }

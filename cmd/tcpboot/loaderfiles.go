@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/tcpboot/tcpboot/menuconfig/kconfig"
@@ -51,26 +52,32 @@ func (s *session) withOptions(files delivery.Files, h release.Hardware, level in
 
 // exportInto writes a board's files into a loader's source tree. What is there
 // keeps its other lines; a path that git tracks is refused, because secrets
-// would be committed with it.
-func exportInto(s *session, project string, files delivery.Files) error {
+// would be committed with it. Our loader's own files are laid down first.
+func exportInto(s *session, project string, e *loaderTree) error {
+	if err := e.layDown(project); err != nil {
+		return err
+	}
 	if _, err := os.Stat(filepath.Join(project, "main")); err != nil {
 		return fmt.Errorf("%s: no loader's source tree: %w", project, err)
 	}
-	for name := range files {
+	for name := range e.files {
+		if slices.Contains(e.open, name) {
+			continue
+		}
 		if err := refuseTracked(project, name); err != nil {
 			return err
 		}
 	}
-	merged, wanted, err := mergeDefaults(project, files[delivery.DefaultsFile])
+	merged, wanted, err := mergeDefaults(project, e.files[delivery.DefaultsFile])
 	if err != nil {
 		return err
 	}
 	if err := s.settleStale(project, wanted); err != nil {
 		return err
 	}
-	files[delivery.DefaultsFile] = merged
-	for name, text := range files {
-		if err := site.WriteFile(filepath.Join(project, name), text, 0o600); err != nil {
+	e.files[delivery.DefaultsFile] = merged
+	for name, text := range e.files {
+		if err := site.WriteFile(filepath.Join(project, name), text, e.perm(name)); err != nil {
 			return err
 		}
 	}
@@ -118,6 +125,21 @@ func inGit(dir string) bool {
 
 // mergeDefaults puts the board's options into an existing sdkconfig.defaults.
 func mergeDefaults(project string, ours []byte) (merged []byte, wanted []kconfig.Assignment, err error) {
+	path := filepath.Join(project, delivery.DefaultsFile)
+	theirs, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, err
+	}
+	absent := err != nil
+	merged, wanted, err = mergeOver(path, theirs, ours)
+	if absent {
+		merged = ours
+	}
+	return merged, wanted, err
+}
+
+// mergeOver sets the options of ours in theirs, a file's text.
+func mergeOver(file string, theirs, ours []byte) (merged []byte, wanted []kconfig.Assignment, err error) {
 	config, err := kconfig.ReadDefaults(delivery.DefaultsFile, ours)
 	if err != nil {
 		return nil, nil, err
@@ -125,20 +147,12 @@ func mergeDefaults(project string, ours []byte) (merged []byte, wanted []kconfig
 	for e := range config.All() {
 		wanted = append(wanted, e.Assignment)
 	}
-	path := filepath.Join(project, delivery.DefaultsFile)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return ours, wanted, nil
-	}
+	into, err := kconfig.ReadDefaults(file, theirs)
 	if err != nil {
 		return nil, nil, err
 	}
-	theirs, err := kconfig.ReadDefaults(path, text)
-	if err != nil {
-		return nil, nil, err
-	}
-	_, err = delivery.Merge(theirs, wanted)
-	return theirs.Bytes(), wanted, err
+	_, err = delivery.Merge(into, wanted)
+	return into.Bytes(), wanted, err
 }
 
 // settleStale sets the board's options in a project's sdkconfig, which beats

@@ -69,6 +69,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"radius":   cmdRADIUS,
 	"login":    cmdLogin,
 	"serve":    cmdServe,
+	"board":    cmdBoard,
 	"ocsp":     cmdOCSP,
 	"byget":    cmdByGet,
 	"report":   cmdReport,
@@ -96,6 +97,11 @@ func setupScript(e *testscript.Env) error {
 	passphrase := filepath.Join(e.WorkDir, ".passphrase")
 	e.Setenv("TCPBOOT_PASSPHRASE_FILE", passphrase)
 	e.Setenv("HOME", e.WorkDir)
+	desk, err := filepath.Abs("../../templates/loader/host_test")
+	if err != nil {
+		return err
+	}
+	e.Setenv("HOST_TEST", desk)
 	running := &peers{}
 	e.Values[peersKey{}] = running
 	e.Defer(running.stop)

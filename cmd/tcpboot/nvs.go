@@ -22,18 +22,23 @@ const nvsKeysFile = "nvs_keys.bin"
 
 var nvsFlags = []cli.Flag{
 	&cli.BoolFlag{Name: "nvs", Usage: "add nvs.bin: the credentials as an NVS partition, so that one loader fits all boards"},
-	&cli.StringFlag{Name: "nvs-size", Usage: "of `BYTES`", Value: "0x3000"},
+	&cli.StringFlag{Name: "nvs-size", Usage: "of `BYTES`; at level 2 all of the partition cred, 0x8000", Value: "0x3000"},
 	&cli.BoolFlag{Name: "nvs-encrypt", Usage: "encrypt it, under new keys in " + nvsKeysFile},
 	&cli.PathFlag{Name: "nvs-hmac-key", Usage: "encrypt it, under keys derived from the 32 bytes in `FILE`, the board's eFuse HMAC key"},
 }
 
-// addNVS adds a board's NVS partition to its files, where it was asked for.
-func (s *session) addNVS(files delivery.Files, d fleet.Device) error {
+// addNVS adds a board's NVS partition to its files, where it was asked for, or where
+// our loader looks for it.
+func (s *session) addNVS(files delivery.Files, d fleet.Device, level int) error {
 	c := s.cli
-	if !c.Bool("nvs") && !c.Bool("nvs-encrypt") && !c.IsSet("nvs-hmac-key") {
+	needed, err := needsNVS(files, level)
+	if err != nil {
+		return err
+	}
+	if !needed && !c.Bool("nvs") && !c.Bool("nvs-encrypt") && !c.IsSet("nvs-hmac-key") {
 		return nil
 	}
-	size, err := nvsSize(c)
+	size, err := nvsSize(c, level)
 	if err != nil {
 		return err
 	}
@@ -68,7 +73,19 @@ func (s *session) addNVS(files delivery.Files, d fleet.Device) error {
 	return nil
 }
 
-func nvsSize(c *cli.Context) (int, error) {
+// needsNVS reports whether the loader takes its credentials from a partition alone.
+func needsNVS(files delivery.Files, level int) (bool, error) {
+	if level < ourLevel {
+		return false, nil
+	}
+	config, err := kconfig.ReadDefaults(delivery.DefaultsFile, files[delivery.DefaultsFile])
+	return err == nil && !embedded(config), err
+}
+
+func nvsSize(c *cli.Context, level int) (int, error) {
+	if level >= ourLevel && !c.IsSet("nvs-size") {
+		return credSize, nil
+	}
 	size, err := strconv.ParseUint(c.String("nvs-size"), 0, 31)
 	if err != nil {
 		return 0, usagef("--nvs-size %q: want a number of bytes such as 0x3000", c.String("nvs-size"))

@@ -68,6 +68,8 @@ var schemes = map[string]scheme{
 //     unsigned stops at every start. It must be signed first, by the key that
 //     will sign applications.
 //
+// 2 is our own loader, which refuses them just so.
+//
 // chip and minRevision (100·major + minor, the lowest among the boards) decide
 // which schemes there are; others are refused, because ESP-IDF drops an option
 // that does not apply without a word and then checks something else or nothing.
@@ -81,9 +83,9 @@ func LoaderOptions(chip fleet.Chip, minRevision uint16, schemeName string, level
 	switch level {
 	case 0:
 		return nil, nil
-	case 1:
+	case 1, 2:
 	default:
-		return nil, fmt.Errorf("loader level %d: want 0, the loader of 2017, or 1, signed updates", level)
+		return nil, fmt.Errorf("loader level %d: want 0, the loader of 2017, 1, signed updates, or 2, ours", level)
 	}
 	s, err := schemeOf(chip, minRevision, schemeName)
 	if err != nil {

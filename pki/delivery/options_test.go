@@ -131,8 +131,8 @@ func TestLoaderOptionsRefuses(t *testing.T) {
 		{"H4", "esp32h4", 0, "rsa3072", 1, "esp32h4: ESP-IDF checks no rsa3072 signatures there, nor any other"},
 		{"no chip", "", 0, "rsa3072", 1, ": ESP-IDF checks no rsa3072 signatures there, nor any other"},
 		{"by-chip", "esp32", 0, "by-chip", 1, `signature scheme "by-chip": want v1, rsa3072, p256 or p384`},
-		{"level 2", "esp32", 0, "v1", 2, "loader level 2: want 0, the loader of 2017, or 1, signed updates"},
-		{"level -1", "esp32", 0, "v1", -1, "loader level -1: want 0, the loader of 2017, or 1, signed updates"},
+		{"level 3", "esp32", 0, "v1", 3, "loader level 3: want 0, the loader of 2017, 1, signed updates, or 2, ours"},
+		{"level -1", "esp32", 0, "v1", -1, "loader level -1: want 0, the loader of 2017, 1, signed updates, or 2, ours"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			options, err := LoaderOptions(tt.chip, tt.revision, tt.scheme, tt.level)

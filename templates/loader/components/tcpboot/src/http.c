@@ -1,0 +1,363 @@
+#include "http.h"
+
+#include <string.h>
+
+#include "words.h"
+
+/* Limits, in milliseconds. */
+enum { CONNECT_LIMIT = 30000, ASK_LIMIT = 30000, ANSWER_LIMIT = 30000 };
+
+/* How often a server may ask to come again later, and how far off that may be, in seconds. */
+enum { LATER_TIMES = 5, LATER_MOST = 60 };
+
+/* ---- heads ---- */
+
+size_t http_head_size(struct tb_bytes b) {
+	for (size_t i = 4; i <= b.size; i++)
+		if (memcmp(b.at + i - 4, "\r\n\r\n", 4) == 0)
+			return i;
+	return 0;
+}
+
+/* Takes a line off the front of b, without its end. */
+static bool take_line(struct tb_bytes *b, struct tb_bytes *line) {
+	for (size_t i = 0; i + 1 < b->size; i++) {
+		if (b->at[i] == '\r' && b->at[i + 1] == '\n') {
+			*line = (struct tb_bytes){b->at, i};
+			*b = (struct tb_bytes){b->at + i + 2, b->size - i - 2};
+			return true;
+		}
+		if (b->at[i] < ' ' && b->at[i] != '\t')
+			return false; /* a bare CR or LF, or NUL: what ends a line is not to be guessed */
+	}
+	return false;
+}
+
+static bool take(struct tb_bytes *b, const char *text) {
+	size_t n = strlen(text);
+
+	if (b->size < n || memcmp(b->at, text, n) != 0)
+		return false;
+	*b = (struct tb_bytes){b->at + n, b->size - n};
+	return true;
+}
+
+/* Takes what stands before the first `end`, and that character. */
+static bool take_until(struct tb_bytes *b, char end, struct tb_bytes *part) {
+	const uint8_t *at = b->size == 0 ? NULL : memchr(b->at, end, b->size);
+
+	if (at == NULL)
+		return false;
+	*part = (struct tb_bytes){b->at, (size_t)(at - b->at)};
+	*b = (struct tb_bytes){at + 1, b->size - part->size - 1};
+	return true;
+}
+
+/* "HTTP/1.1 200 OK", where the text may be empty. */
+static bool parse_status(struct tb_bytes line, struct http_head *h) {
+	struct tb_bytes digits;
+
+	if (!take(&line, "HTTP/1.1 ") || line.size < 3 || (line.size > 3 && line.at[3] != ' '))
+		return false;
+	digits = (struct tb_bytes){line.at, 3};
+	return parse_decimal(digits, 599, &h->status) && h->status >= 200;
+}
+
+static bool same_word(struct tb_bytes b, const char *lower) {
+	if (b.size != strlen(lower))
+		return false;
+	for (size_t i = 0; i < b.size; i++) {
+		uint8_t c = b.at[i];
+
+		if ((c >= 'A' && c <= 'Z' ? c | 0x20 : c) != (uint8_t)lower[i])
+			return false;
+	}
+	return true;
+}
+
+static struct tb_bytes trimmed(struct tb_bytes b) {
+	while (b.size > 0 && (b.at[0] == ' ' || b.at[0] == '\t'))
+		b = (struct tb_bytes){b.at + 1, b.size - 1};
+	while (b.size > 0 && (b.at[b.size - 1] == ' ' || b.at[b.size - 1] == '\t'))
+		b.size--;
+	return b;
+}
+
+/* "bytes 4096-8191/10000", of which the end must be that of the whole. */
+static bool parse_range(struct tb_bytes b, struct http_head *h) {
+	struct tb_bytes first, last;
+	uint32_t end;
+
+	if (h->ranged || !take(&b, "bytes ") || !take_until(&b, '-', &first) || !take_until(&b, '/', &last))
+		return false;
+	h->ranged = true;
+	return parse_decimal(first, TB_MAX_IMAGE, &h->first) && parse_decimal(last, TB_MAX_IMAGE, &end) &&
+	       parse_decimal(b, TB_MAX_IMAGE, &h->total) && h->first <= end && end + 1 == h->total;
+}
+
+/* A second length would let two readers see two answers; a transfer coding likewise. */
+static bool parse_field(struct tb_bytes line, struct http_head *h) {
+	struct tb_bytes name, value;
+
+	if (!take_until(&line, ':', &name) || !word_is_name(name))
+		return false; /* a name without a value, or a line that goes on with the one before */
+	value = trimmed(line);
+	if (same_word(name, "content-length")) {
+		if (h->has_length)
+			return false;
+		h->has_length = true;
+		return parse_decimal(value, UINT32_MAX, &h->length);
+	}
+	if (same_word(name, "transfer-encoding") || same_word(name, "content-encoding"))
+		return false;
+	if (same_word(name, "content-range"))
+		return parse_range(value, h);
+	if (same_word(name, "connection"))
+		h->close = h->close || same_word(value, "close");
+	if (same_word(name, "retry-after") && !parse_decimal(value, UINT32_MAX, &h->later))
+		h->later = 0; /* a date, of which a board knows nothing */
+	return true;
+}
+
+enum tb_result http_parse(struct tb_bytes head, struct http_head *h) {
+	struct tb_bytes line;
+
+	memset(h, 0, sizeof *h);
+	if (!take_line(&head, &line) || !parse_status(line, h))
+		return TB_PROTOCOL;
+	for (;;) {
+		if (!take_line(&head, &line))
+			return TB_PROTOCOL;
+		if (line.size == 0)
+			break;
+		if (!parse_field(line, h))
+			return TB_PROTOCOL;
+	}
+	if (head.size > 0 || (h->status == 206) != h->ranged)
+		return TB_PROTOCOL;
+	if (h->status == 204)
+		return h->has_length && h->length > 0 ? TB_PROTOCOL : TB_OK;
+	return h->has_length ? TB_OK : TB_PROTOCOL;
+}
+
+/* ---- requests ---- */
+
+void write_bytes(struct writer *w, struct tb_bytes b) {
+	if (b.size > w->room - w->size) {
+		w->full = true;
+		return;
+	}
+	if (b.size > 0)
+		memcpy(w->at + w->size, b.at, b.size);
+	w->size += b.size;
+}
+
+void write_text(struct writer *w, const char *text) {
+	write_bytes(w, (struct tb_bytes){(const uint8_t *)text, strlen(text)});
+}
+
+void write_number(struct writer *w, uint64_t n) {
+	char digits[20];
+
+	write_bytes(w, (struct tb_bytes){(const uint8_t *)digits, put_decimal(digits, n)});
+}
+
+void write_hex(struct writer *w, const uint8_t *bytes, size_t size) {
+	for (size_t i = 0; i < size; i++) {
+		uint8_t pair[2] = {(uint8_t)"0123456789abcdef"[bytes[i] >> 4], (uint8_t)"0123456789abcdef"[bytes[i] & 15]};
+
+		write_bytes(w, (struct tb_bytes){pair, 2});
+	}
+}
+
+static void write_field(struct writer *w, const char *name, uint64_t n, const char *end) {
+	write_text(w, name);
+	write_number(w, n);
+	write_text(w, end);
+}
+
+static void write_request(struct tb_board *board, const struct tb_peer *peer, const struct http_request *q,
+                          struct writer *w) {
+	write_text(w, q->method);
+	write_text(w, " ");
+	write_bytes(w, q->target);
+	write_text(w, " HTTP/1.1\r\nHost: ");
+	write_text(w, peer->name);
+	write_text(w, "\r\n");
+	if (q->from > 0)
+		write_field(w, "Range: bytes=", q->from, "-\r\n");
+	if (board->build.record > 0)
+		write_field(w, "Tcpboot-Record: ", board->build.record, "\r\n");
+	if (q->body.size > 0) {
+		write_text(w, "Content-Type: application/cbor\r\n");
+		write_field(w, "Content-Length: ", q->body.size, "\r\n");
+	}
+	write_text(w, "\r\n");
+	write_bytes(w, q->body);
+}
+
+/* ---- the stream ---- */
+
+/* What is left of limit since start; the clock may wrap in between. */
+static uint32_t left(struct tb_board *board, uint32_t start, uint32_t limit) {
+	uint32_t gone = board->clock.now(board->clock.context) - start;
+
+	return gone < limit ? limit - gone : 0;
+}
+
+void http_close(struct tb_board *board) {
+	board->network.close(board->network.context);
+	memset(&board->stream, 0, sizeof board->stream);
+}
+
+static enum tb_result send_all(struct tb_board *board, const uint8_t *from, size_t size) {
+	uint32_t start = board->clock.now(board->clock.context);
+
+	while (size > 0) {
+		uint32_t limit = left(board, start, ASK_LIMIT);
+		int n = limit == 0 ? -1 : board->network.write(board->network.context, from, size, limit);
+
+		if (n <= 0 || (size_t)n > size)
+			return TB_NETWORK;
+		from += n;
+		size -= (size_t)n;
+	}
+	return TB_OK;
+}
+
+/* Reads some bytes, at most size. */
+static enum tb_result receive(struct tb_board *board, uint8_t *to, size_t size, uint32_t limit, size_t *got) {
+	int n = limit == 0 ? -1 : board->network.read(board->network.context, to, size, limit);
+
+	if (n <= 0 || (size_t)n > size)
+		return TB_NETWORK;
+	*got = (size_t)n;
+	return TB_OK;
+}
+
+/* The request is put together where the answer will lie: no byte of it is there yet. */
+static enum tb_result send_request(struct tb_board *board, const struct tb_peer *peer, const struct http_request *q) {
+	struct writer w = {board->stream.bytes, 0, sizeof board->stream.bytes, false};
+
+	write_request(board, peer, q, &w);
+	return w.full ? TB_PROTOCOL : send_all(board, w.at, w.size);
+}
+
+static enum tb_result receive_head(struct tb_board *board, struct http_head *h) {
+	uint32_t start = board->clock.now(board->clock.context);
+	struct tb_stream *s = &board->stream;
+	enum tb_result r;
+	size_t got, end;
+
+	s->from = s->to = 0;
+	while ((end = http_head_size((struct tb_bytes){s->bytes, s->to})) == 0) {
+		if (s->to == sizeof s->bytes)
+			return TB_PROTOCOL;
+		r = receive(board, s->bytes + s->to, sizeof s->bytes - s->to, left(board, start, ANSWER_LIMIT), &got);
+		if (r != TB_OK)
+			return r;
+		s->to += got;
+	}
+	s->from = end;
+	r = http_parse((struct tb_bytes){s->bytes, end}, h);
+	if (r != TB_OK)
+		return r;
+	s->body = h->length;
+	s->last = h->close;
+	return s->to - s->from > s->body ? TB_PROTOCOL : TB_OK; /* nothing was asked that more could answer */
+}
+
+enum tb_result http_read(struct tb_board *board, void *to, size_t size, uint32_t limit) {
+	uint32_t start = board->clock.now(board->clock.context);
+	struct tb_stream *s = &board->stream;
+	uint8_t *at = to;
+
+	if (size > s->body)
+		return TB_PROTOCOL;
+	while (size > 0) {
+		size_t got = s->to - s->from < size ? s->to - s->from : size;
+
+		if (got > 0) {
+			memcpy(at, s->bytes + s->from, got);
+			s->from += got;
+		} else if (receive(board, at, size, left(board, start, limit), &got) != TB_OK) {
+			return TB_NETWORK;
+		}
+		at += got;
+		size -= got;
+		s->body -= (uint32_t)got; /* got is at most what was left of size, and that of the body */
+	}
+	return TB_OK;
+}
+
+/* ---- asking ---- */
+
+/* Makes sure that a connection is open on which nothing is still to come. */
+static enum tb_result connected(struct tb_board *board, const struct tb_peer *peer, bool *kept) {
+	struct tb_stream *s = &board->stream;
+	enum tb_result r;
+
+	*kept = s->open && !s->last && s->body == 0;
+	if (*kept)
+		return TB_OK;
+	http_close(board);
+	r = board->network.connect(board->network.context, peer, CONNECT_LIMIT);
+	s->open = r == TB_OK;
+	return r;
+}
+
+static enum tb_result exchange(struct tb_board *board, const struct tb_peer *peer, const struct http_request *q,
+                               struct http_head *h, bool *kept) {
+	enum tb_result r = connected(board, peer, kept);
+
+	if (r == TB_OK)
+		r = send_request(board, peer, q);
+	if (r == TB_OK)
+		r = receive_head(board, h);
+	if (r != TB_OK)
+		http_close(board);
+	return r;
+}
+
+static enum tb_result judge_status(uint32_t status) {
+	switch (status) {
+	case 200:
+	case 204:
+	case 206:
+		return TB_OK;
+	case 403:
+		return TB_REFUSED;
+	case 404:
+	case 410:
+		return TB_GONE;
+	case 429:
+	case 503:
+		return TB_LATER;
+	}
+	return TB_PROTOCOL;
+}
+
+static void sleep_until_later(struct tb_board *board, uint32_t seconds) {
+	uint32_t wait = seconds < 1 ? 1 : seconds > LATER_MOST ? LATER_MOST : seconds;
+
+	http_close(board); /* a connection that waits is one that the server cannot use */
+	board->clock.sleep(board->clock.context, wait * 1000 + board->clock.random(board->clock.context) % 1000);
+}
+
+enum tb_result http_ask(struct tb_board *board, const struct tb_peer *peer, const struct http_request *q,
+                        struct http_head *h) {
+	enum tb_result r;
+	bool kept;
+
+	for (int times = 0;; times++) {
+		r = exchange(board, peer, q, h, &kept);
+		if (r == TB_NETWORK && kept)
+			r = exchange(board, peer, q, h, &kept); /* every request may be repeated */
+		if (r != TB_OK)
+			return r;
+		r = judge_status(h->status);
+		if (r != TB_LATER || times == LATER_TIMES)
+			return r;
+		sleep_until_later(board, h->later);
+	}
+}

@@ -1,0 +1,138 @@
+#include "words.h"
+
+#include <string.h>
+
+static bool is_digit(uint8_t c) {
+	return c >= '0' && c <= '9';
+}
+
+static bool is_letter_or_digit(uint8_t c) {
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c);
+}
+
+bool word_is_name(struct tb_bytes b) {
+	if (b.size < 1 || b.size > TB_MAX_NAME || !is_letter_or_digit(b.at[0]))
+		return false;
+	for (size_t i = 1; i < b.size; i++)
+		if (!is_letter_or_digit(b.at[i]) && b.at[i] != '.' && b.at[i] != '_' && b.at[i] != '-')
+			return false;
+	return true;
+}
+
+static bool is_label(struct tb_bytes b) {
+	return word_is_name(b) && b.at[b.size - 1] != '-';
+}
+
+bool word_is_host(struct tb_bytes b) {
+	size_t from = 0;
+
+	if (b.size < 1 || b.size > TB_MAX_HOST)
+		return false;
+	for (size_t i = 0; i <= b.size; i++) {
+		if (i < b.size && b.at[i] != '.')
+			continue;
+		if (!is_label((struct tb_bytes){b.at + from, i - from}))
+			return false;
+		from = i + 1;
+	}
+	return true;
+}
+
+static bool is_ipv6(struct tb_bytes b) {
+	if (b.size < 2 || b.size > 45)
+		return false;
+	for (size_t i = 0; i < b.size; i++) {
+		uint8_t lower = b.at[i] | 0x20;
+
+		if (!is_digit(b.at[i]) && !(lower >= 'a' && lower <= 'f') && b.at[i] != ':' && b.at[i] != '.')
+			return false;
+	}
+	return memchr(b.at, ':', b.size) != NULL;
+}
+
+/* Returns the length of what stands before the last ':', or 0. */
+static size_t before_port(struct tb_bytes b) {
+	size_t i = b.size;
+
+	while (i > 0 && b.at[i - 1] != ':')
+		i--;
+	return i > 0 ? i - 1 : 0;
+}
+
+bool word_is_endpoint(struct tb_bytes b) {
+	size_t n = before_port(b);
+	struct tb_bytes host = {b.at, n};
+	uint32_t port;
+
+	if (n == 0 || !parse_decimal((struct tb_bytes){b.at + n + 1, b.size - n - 1}, 65535, &port) || port == 0)
+		return false;
+	if (host.at[0] == '[' && host.at[n - 1] == ']')
+		return n > 2 && is_ipv6((struct tb_bytes){host.at + 1, n - 2});
+	return word_is_host(host);
+}
+
+bool bytes_equal(struct tb_bytes a, struct tb_bytes b) {
+	return a.size == b.size && memcmp(a.at, b.at, a.size) == 0;
+}
+
+bool bytes_are(struct tb_bytes b, const char *text) {
+	return bytes_equal(b, (struct tb_bytes){(const uint8_t *)text, strlen(text)});
+}
+
+int bytes_compare(struct tb_bytes a, struct tb_bytes b) {
+	int order = memcmp(a.at, b.at, a.size < b.size ? a.size : b.size);
+
+	return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+bool digest_is_zero(const uint8_t digest[TB_DIGEST]) {
+	static const uint8_t zero[TB_DIGEST];
+
+	return memcmp(digest, zero, TB_DIGEST) == 0;
+}
+
+size_t put_decimal(char to[20], uint64_t value) {
+	size_t size = 1;
+
+	for (uint64_t rest = value; rest >= 10; rest /= 10)
+		size++;
+	for (size_t i = size; i > 0; i--, value /= 10)
+		to[i - 1] = (char)('0' + value % 10);
+	return size;
+}
+
+bool parse_decimal(struct tb_bytes b, uint32_t highest, uint32_t *value) {
+	uint64_t n = 0;
+
+	if (b.size < 1 || b.size > 10 || (b.at[0] == '0' && b.size > 1))
+		return false;
+	for (size_t i = 0; i < b.size; i++) {
+		if (!is_digit(b.at[i]))
+			return false;
+		n = n * 10 + (uint64_t)(b.at[i] - '0'); /* ten digits at most: far below 2^64 */
+	}
+	*value = (uint32_t)n;
+	return n <= highest;
+}
+
+const char *chip_name(uint64_t id) {
+	static const struct {
+		uint8_t id;
+		char name[9];
+	} chips[] = {
+		{0x00, "esp32"},    {0x02, "esp32s2"},  {0x05, "esp32c3"}, {0x09, "esp32s3"}, {0x0c, "esp32c2"},
+		{0x0d, "esp32c6"},  {0x10, "esp32h2"},  {0x12, "esp32p4"}, {0x14, "esp32c61"}, {0x17, "esp32c5"},
+		{0x19, "esp32h21"}, {0x1c, "esp32h4"},  {0x20, "esp32s31"},
+	};
+
+	for (size_t i = 0; i < sizeof chips / sizeof *chips; i++)
+		if (chips[i].id == id)
+			return chips[i].name;
+	return NULL;
+}
+
+int counter_compare(struct tb_counter a, struct tb_counter b) {
+	if (a.generation != b.generation)
+		return a.generation < b.generation ? -1 : 1;
+	return (a.count > b.count) - (a.count < b.count);
+}

@@ -1,0 +1,35 @@
+/* Names, hosts and runs of bytes: what several documents are made of. */
+#ifndef TCPBOOT_WORDS_H
+#define TCPBOOT_WORDS_H
+
+#include "tcpboot.h"
+
+/* 1 to 63 letters, digits and ". _ -", a letter or digit first. */
+bool word_is_name(struct tb_bytes b);
+
+/* A DNS name of 1 to 128 characters whose labels are names that end in no '-'. */
+bool word_is_host(struct tb_bytes b);
+
+/* "host:port" or "[IPv6 address]:port", with a port from 1 to 65535. */
+bool word_is_endpoint(struct tb_bytes b);
+
+bool bytes_equal(struct tb_bytes a, struct tb_bytes b);
+bool bytes_are(struct tb_bytes b, const char *text);
+
+/* Compares by the bytes, then by length: below 0, 0, above 0. */
+int bytes_compare(struct tb_bytes a, struct tb_bytes b);
+
+bool digest_is_zero(const uint8_t digest[TB_DIGEST]);
+
+/* Writes value in decimal, without an end, and returns the number of digits. */
+size_t put_decimal(char to[20], uint64_t value);
+
+/* Reads a decimal number up to highest, without leading zeros, and nothing else. */
+bool parse_decimal(struct tb_bytes b, uint32_t highest, uint32_t *value);
+
+/* Returns the esptool name of the chip with that id; NULL: there is none. */
+const char *chip_name(uint64_t id);
+
+int counter_compare(struct tb_counter a, struct tb_counter b);
+
+#endif

@@ -1,0 +1,64 @@
+# The board side (../main, ../components/tcpboot_psa and tcpboot_app) against declarations of ESP-IDF
+# that we wrote ourselves, in idf: each version, each network, each method, by two
+# compilers. It shows that the glue is C and calls what we believe is there. Only a
+# build with ESP-IDF shows that it is there, and only a board that it works.
+
+LOADER   ?= ..
+MAIN     := $(LOADER)/main
+PSA      := $(LOADER)/components/tcpboot_psa
+VERSIONS := 5.1 5.5 6.x
+FLAGS    := -fsyntax-only -std=c11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -I$(LOADER)/components/tcpboot/include -I$(LOADER)/components/tcpboot_psa/include \
+            -I$(LOADER)/components/tcpboot_app/include -I$(MAIN) -Iidf/common
+BOTH     := $(filter-out %/wifi.c %/eap.c %/ethernet.c %/credential_%.c,$(wildcard $(MAIN)/*.c)) \
+            $(wildcard $(LOADER)/components/tcpboot_psa/*.c $(LOADER)/components/tcpboot_app/*.c)
+WIFI     := $(MAIN)/wifi.c $(MAIN)/eap.c
+ETHERNET := $(MAIN)/ethernet.c
+
+# what Kconfig would choose, a word per build
+WIFI_CHOICES     := -DCONFIG_TCPBOOT_EAP_TLS=1 -DCONFIG_TCPBOOT_EAP_PEAP=1 -DCONFIG_TCPBOOT_EAP_TTLS=1 -DCONFIG_TCPBOOT_WPA3=1
+ETHERNET_CHOICES := -DCONFIG_ETH_USE_ESP32_EMAC=1 -DCONFIG_TCPBOOT_ETHERNET_OPENETH=1,-DCONFIG_ETH_USE_OPENETH=1
+
+comma := ,
+compile = for cc in gcc clang; do for v in $(VERSIONS); do for f in $(1); do \
+	$$cc $(FLAGS) -Iidf/$$v $(2) $$f; done; done; done
+
+.PHONY: glue
+glue:
+	@set -e; $(call compile,$(BOTH) $(MAIN)/credential_nvs.c $(MAIN)/credential_embedded.c,)
+	@set -e; $(foreach c,$(WIFI_CHOICES),$(call compile,$(WIFI),$(c));)
+	@set -e; $(foreach c,$(ETHERNET_CHOICES),$(call compile,$(ETHERNET),$(subst $(comma), ,$(c)));)
+	@cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
+		$(filter -I%,$(FLAGS)) -Iidf/5.5 -I. $(BOTH) $(WIFI) $(ETHERNET) $(wildcard $(MAIN)/credential_*.c)
+	@echo "glue: compiles against our declarations of ESP-IDF $(VERSIONS)"
+
+# One component of the board side needs nothing but PSA, which Debian's Mbed TLS has too:
+# it meets the same vectors as the desk's own cryptography.
+.PHONY: psa
+psa: $(BUILD)/vectors_psa
+	$(BUILD)/vectors_psa $(RELEASE)
+
+$(BUILD)/vectors_psa: $(SOURCES) $(HEADERS) $(PSA)/psa.c $(PSA)/include/tcpboot_psa.h psa.c vector.c vectors_test.c
+	@mkdir -p $(BUILD)
+	gcc $(WARN) $(DESK) -O1 $(SANITIZE) $(INCLUDE) -I$(PSA)/include $(SOURCES) $(PSA)/psa.c psa.c vector.c vectors_test.c -lmbedcrypto -o $@
+
+# An update of the loader, and power failing everywhere in it.
+APP := $(LOADER)/components/tcpboot_app
+
+.PHONY: update
+update: $(BUILD)/update_gcc $(BUILD)/update_clang
+	$(BUILD)/update_gcc
+	$(BUILD)/update_clang
+
+$(BUILD)/update_%: $(HEADERS) $(APP)/update.c $(APP)/update.h $(APP)/include/tcpboot_app.h crypto.c nor.c otadata.c update_test.c
+	@mkdir -p $(BUILD)
+	$* $(WARN) $(DESK) -O1 $(SANITIZE) $(INCLUDE) -I$(APP) -I$(APP)/include $(APP)/update.c crypto.c nor.c otadata.c update_test.c -lmbedcrypto -o $@
+
+# The two slots of credentials, over an NVS of a few lines.
+.PHONY: credential
+credential: $(BUILD)/credential
+	$(BUILD)/credential
+
+$(BUILD)/credential: $(MAIN)/credential_nvs.c $(MAIN)/credential.h credential_test.c
+	@mkdir -p $(BUILD)
+	gcc $(WARN) $(DESK) -O1 $(SANITIZE) -I$(CORE)/include -I$(MAIN) -Iidf/common $(MAIN)/credential_nvs.c credential_test.c -o $@

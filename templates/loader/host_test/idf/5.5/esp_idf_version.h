@@ -1,0 +1,5 @@
+#pragma once
+#define ESP_IDF_VERSION_MAJOR 5
+#define ESP_IDF_VERSION_MINOR 5
+#define ESP_IDF_VERSION_PATCH 1
+#include "esp_idf_version_base.h"

@@ -1,0 +1,2 @@
+#pragma once
+void bootloader_random_enable(void);

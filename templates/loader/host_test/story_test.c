@@ -1,0 +1,463 @@
+/*
+ * What a board does with what a server sends: releases that it must refuse, lines
+ * that break, documents that do not lead anywhere, applications that do not work.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store.h"
+#include "world.h"
+
+enum { SIZE_OLD = 30000, SIZE_NEW = 38000, SIZE_BIG = NOR_SLOT + TB_SECTOR };
+
+static uint8_t old_image[SIZE_OLD], new_image[SIZE_NEW], big_image[SIZE_BIG];
+static const struct tb_bytes old = {old_image, SIZE_OLD}, fresh = {new_image, SIZE_NEW}, big = {big_image, SIZE_BIG};
+static struct world w;
+static const char *row;
+static int failures;
+
+#define CHECK(condition)                                                     \
+	do {                                                                     \
+		if (!(condition)) {                                                  \
+			fprintf(stderr, "%s: line %d: %s\n", row, __LINE__, #condition); \
+			failures++;                                                      \
+		}                                                                    \
+	} while (0)
+
+/* ---- how stories begin ---- */
+
+/* A board on which version 1.0.0 was installed at counter (0, 3), and works. */
+static void begin(const char *name) {
+	struct release_plan p = first_release;
+
+	row = name;
+	world_init(&w);
+	p.counter.count = 3;
+	p.sequence = 5;
+	world_offer(&w, &p, old);
+	CHECK(world_load(&w, 1) && world_power_on(&w));
+	world_confirm(&w);
+	world_return(&w);
+	CHECK(!world_power_on(&w));
+	memset(w.events, 0, sizeof w.events);
+	w.nor.slot_operations = 0;
+	w.server.reports = w.server.blobs = 0;
+	w.server.sent = 0;
+}
+
+/* The next release of that board. */
+static struct release_plan next(void) {
+	struct release_plan p = first_release;
+
+	p.version = "1.1.0";
+	p.sequence = 6;
+	p.counter.count = 3;
+	return p;
+}
+
+static bool reported(enum tb_outcome outcome, enum tb_cause cause) {
+	const uint8_t *end = w.server.said + w.server.said_size;
+
+	if (w.server.reports == 0)
+		return false;
+	if (cause == TB_CAUSE_NONE)
+		return w.server.said[0] == 0xa2 && end[-2] == 2 && end[-1] == outcome;
+	return w.server.said[0] == 0xa3 && end[-4] == 2 && end[-3] == outcome && end[-2] == 3 && end[-1] == cause;
+}
+
+/* ---- releases that are refused before anything is touched ---- */
+
+struct refusal {
+	const char *name;
+	enum tb_result why;
+	void (*change)(struct release_plan *p);
+};
+
+#define CHANGE(name, statement)                      \
+	static void name(struct release_plan *p) { statement; }
+
+CHANGE(stranger, p->signer = 3)
+CHANGE(root_signs, p->signer = 1)
+CHANGE(other_site, p->site = "elsewhere")
+CHANGE(other_hardware, p->hardware = "lamp")
+CHANGE(other_chip, p->chip = 0)
+CHANGE(other_channel, p->channel = "beta")
+CHANGE(replayed, p->sequence = 5)
+CHANGE(older_sequence, p->sequence = 4)
+CHANGE(older_counter, p->counter.count = 2)
+CHANGE(fast_forward, p->counter.generation = 1)
+CHANGE(loader_kind, p->kind = 2)
+CHANGE(newer_loader, p->loader[0] = 2; p->loader[2] = 1)
+
+static const struct refusal refusals[] = {
+	{"signed by a stranger", TB_UNTRUSTED, stranger},
+	{"signed by a root", TB_UNTRUSTED, root_signs},
+	{"of another site", TB_OTHER_SITE, other_site},
+	{"for another hardware", TB_SCOPE, other_hardware},
+	{"for another chip", TB_OTHER_BOARD, other_chip},
+	{"for another channel", TB_OTHER_BOARD, other_channel},
+	{"replayed", TB_STALE, replayed},
+	{"an older sequence", TB_STALE, older_sequence},
+	{"an older counter", TB_STALE, older_counter},
+	{"a fast-forwarded counter", TB_COUNTER, fast_forward},
+	{"a loader, with a key for firmware", TB_SCOPE, loader_kind},
+	{"for a newer loader", TB_OTHER_BOARD, newer_loader},
+};
+
+/* The old application was not touched, and starts again. */
+static void untouched(enum tb_result why) {
+	CHECK(world_load(&w, 1));
+	CHECK(w.events[TB_MANIFEST_REFUSED] == 1 && w.why[TB_MANIFEST_REFUSED] == why);
+	CHECK(w.nor.slot_operations == 0 && w.server.blobs == 0);
+	CHECK(world_holds(&w, old) && world_power_on(&w));
+}
+
+static void test_refusals(void) {
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+		struct release_plan p = next();
+
+		begin(refusals[i].name);
+		refusals[i].change(&p);
+		world_offer(&w, &p, fresh);
+		w.server.pushy = true;
+		untouched(refusals[i].why);
+		CHECK(reported(TB_SAYS_FAILED, TB_CAUSE_REFUSED));
+		world_return(&w);
+		CHECK(world_load(&w, 1) && w.server.reports == 1); /* once per board and manifest */
+	}
+}
+
+static void test_sizes(void) {
+	struct release_plan p = next();
+
+	begin("an image that does not fit the slot");
+	world_offer(&w, &p, big);
+	untouched(TB_OTHER_BOARD);
+
+	begin("chunks that do not fit the memory");
+	p.chunk = 8192;
+	world_offer(&w, &p, fresh);
+	w.chunk_room = 4096;
+	untouched(TB_OTHER_BOARD);
+}
+
+/* Every bit of a manifest that is changed makes it another, or none. */
+static void test_forgeries(void) {
+	struct release_plan p = next();
+	struct world beginning;
+
+	begin("a manifest with a bit changed");
+	world_offer(&w, &p, fresh);
+	beginning = w;
+	for (size_t i = 0; i < beginning.server.manifest.size; i++) {
+		w = beginning;
+		w.server.manifest.bytes[i] ^= (uint8_t)(1 << i % 8);
+		w.server.pushy = true;
+		world_load(&w, 1);
+		CHECK(w.events[TB_INSTALL_BEGUN] == 0 && w.nor.slot_operations == 0);
+	}
+	begin("a manifest that is cut short");
+	world_offer(&w, &p, fresh);
+	w.server.manifest.size--;
+	world_load(&w, 1);
+	CHECK(w.events[TB_INSTALL_BEGUN] == 0);
+}
+
+/* ---- lines ---- */
+
+static void test_breaks(void) {
+	struct release_plan p = next();
+	uint32_t random = 7;
+
+	for (int i = 0; i < 100; i++) {
+		begin("a line that breaks");
+		world_offer(&w, &p, fresh);
+		random = random * 1664525 + 1013904223;
+		w.server.breaks_after = (long)(random >> 8) % (SIZE_NEW + 2000);
+		w.server.stalls = i % 2 == 1;
+		CHECK(world_load(&w, 10) && world_power_on(&w) && world_holds(&w, fresh));
+		CHECK(w.server.sent <= SIZE_NEW + 3 * TB_SECTOR); /* gone on with, not begun anew */
+		CHECK(reported(TB_SAYS_ACTIVATED, TB_CAUSE_NONE));
+	}
+}
+
+static void test_down(void) {
+	begin("a server that is down");
+	w.server.down = true;
+	w.slept = 0;
+	CHECK(world_load(&w, 5) && world_power_on(&w) && world_holds(&w, old));
+	CHECK(w.slept > 0 && w.slept < 2 * 60 * 1000);
+
+	begin("no access point");
+	w.no_access_point = true;
+	CHECK(world_load(&w, 5) && world_power_on(&w) && world_holds(&w, old));
+
+	row = "a new board without a server";
+	world_init(&w);
+	w.server.down = true;
+	w.slept = 0;
+	CHECK(!world_load(&w, 30));
+	CHECK(w.slept > 30 * 60 * 1000u && w.slept < 30 * 600 * 1000u);
+}
+
+static void test_later(void) {
+	struct release_plan p = next();
+
+	begin("a server that is busy");
+	world_offer(&w, &p, fresh);
+	w.server.busy = 4;
+	CHECK(world_load(&w, 1) && world_holds(&w, fresh));
+
+	begin("a server that is always busy");
+	world_offer(&w, &p, fresh);
+	w.server.busy = 1000;
+	CHECK(world_load(&w, 5) && world_holds(&w, old) && w.server.busy > 900);
+}
+
+static void test_withdrawn(void) {
+	struct release_plan p = next();
+
+	begin("withdrawn on the way");
+	world_offer(&w, &p, fresh);
+	w.server.breaks_after = 20000;
+	CHECK(!world_load(&w, 1));
+	w.server.status = 410;
+	CHECK(!world_load(&w, 2) && w.why[TB_VISIT_FAILED] == TB_GONE);
+	p.version = "1.0.0";
+	p.sequence = 7;
+	w.server.status = 0;
+	world_offer(&w, &p, old);
+	CHECK(world_load(&w, 1) && world_power_on(&w) && world_holds(&w, old));
+
+	begin("withdrawn, and the release before it is what there is");
+	world_offer(&w, &p, fresh);
+	w.server.breaks_after = 20000;
+	CHECK(!world_load(&w, 1));
+	p = first_release;
+	p.counter.count = 3;
+	p.sequence = 5;
+	world_offer(&w, &p, old);
+	CHECK(world_load(&w, 1) && world_power_on(&w) && world_holds(&w, old));
+}
+
+/* ---- images ---- */
+
+static void test_spoilt(void) {
+	struct release_plan p = next();
+
+	begin("an image that is spoilt in its first chunk");
+	world_offer(&w, &p, fresh);
+	w.server.spoilt = 1;
+	CHECK(world_load(&w, 10) && world_power_on(&w) && world_holds(&w, old));
+	CHECK(w.nor.slot_operations == 0 && w.number[TB_INSTALL_FAILED] == 3);
+	CHECK(reported(TB_SAYS_FAILED, TB_CAUSE_CORRUPT));
+
+	begin("an image that is spoilt in its last chunk");
+	world_offer(&w, &p, fresh);
+	w.server.spoilt = SIZE_NEW;
+	CHECK(!world_load(&w, 10) && !world_power_on(&w));
+	CHECK(w.number[TB_INSTALL_FAILED] == 3 && w.why[TB_MANIFEST_REFUSED] == TB_GIVEN_UP);
+	CHECK(reported(TB_SAYS_FAILED, TB_CAUSE_CORRUPT) && w.why[TB_STAYS] == TB_NOTHING);
+	p.sequence++;
+	w.server.spoilt = 0;
+	world_offer(&w, &p, fresh);
+	CHECK(world_load(&w, 1) && world_power_on(&w) && world_holds(&w, fresh));
+}
+
+static void test_flash(void) {
+	struct release_plan p = next();
+
+	begin("flash that does not take what is written");
+	world_offer(&w, &p, fresh);
+	w.nor.stuck = -1;
+	CHECK(!world_load(&w, 10) && w.number[TB_INSTALL_FAILED] == 3);
+	CHECK(reported(TB_SAYS_FAILED, TB_CAUSE_FLASH));
+
+	begin("flash that does not take one write");
+	world_offer(&w, &p, fresh);
+	w.nor.stuck = 1;
+	CHECK(world_load(&w, 10) && world_holds(&w, fresh));
+}
+
+static void test_chip(void) {
+	struct release_plan p = next();
+
+	begin("an image that the chip would not start");
+	world_offer(&w, &p, fresh);
+	w.refuses = true;
+	CHECK(!world_load(&w, 3) && w.events[TB_INSTALL_FAILED] == 1);
+	CHECK(reported(TB_SAYS_FAILED, TB_CAUSE_INVALID) && w.board.state.sequence == 5);
+}
+
+static void test_unconfirmed(void) {
+	struct release_plan p = next();
+
+	begin("an application that never says that it works");
+	world_offer(&w, &p, fresh);
+	for (int i = 0; i < 3; i++) {
+		CHECK(world_load(&w, 1) && world_power_on(&w)); /* it runs, and dies */
+		CHECK(!world_power_on(&w));                     /* the bootloader drops it */
+	}
+	CHECK(!world_load(&w, 2) && w.why[TB_STAYS] == TB_UNCONFIRMED);
+	CHECK(reported(TB_SAYS_FAILED, TB_CAUSE_UNCONFIRMED));
+	CHECK(!world_load(&w, 2) && w.server.reports == 2);
+}
+
+static void test_decay(void) {
+	begin("an application that decayed");
+	w.nor.slot[20000] ^= 4;
+	CHECK(!world_load(&w, 1) && w.why[TB_STAYS] == TB_MISMATCH);
+	CHECK(world_load(&w, 1) && world_power_on(&w) && world_holds(&w, old));
+	CHECK(w.server.sent < 20000); /* from there on */
+}
+
+static void test_same_image(void) {
+	struct release_plan p = next();
+
+	begin("the same image under a new manifest");
+	world_offer(&w, &p, old);
+	CHECK(world_load(&w, 1) && world_power_on(&w) && w.board.state.sequence == 6);
+	CHECK(w.nor.slot_operations == 0 && w.server.sent == 0);
+}
+
+/* ---- floors ---- */
+
+static void test_floors(void) {
+	struct release_plan p = next();
+
+	begin("a counter below that of the loader");
+	w.board.build.counter.count = 4;
+	world_offer(&w, &p, fresh);
+	untouched(TB_STALE);
+
+	begin("a counter below that of the site document");
+	world_publish(&w, &(struct site_plan){2, 0, 2, 1, {1, 0}, "127.0.0.1:8123", "update.site", 4});
+	world_offer(&w, &p, fresh);
+	untouched(TB_COUNTER);
+
+	begin("a counter below what was known before the state was lost");
+	memset(w.nor.store, 0, 2 * TB_SECTOR);
+	p.counter.count = 2;
+	world_offer(&w, &p, fresh);
+	untouched(TB_STALE);
+	CHECK(w.events[TB_STORE_LOST] == 1);
+
+	begin("a sequence below what was known before the state was lost");
+	memset(w.nor.store, 0, 2 * TB_SECTOR);
+	p = next();
+	p.sequence = 5;
+	world_offer(&w, &p, fresh);
+	w.server.pushy = true;
+	untouched(TB_STALE);
+
+	begin("a new generation");
+	world_publish(&w, &(struct site_plan){2, 1, 2, 1, {1, 0}, "127.0.0.1:8123", "update.site", 0});
+	p = next();
+	p.counter = (struct tb_counter){1, 0};
+	world_offer(&w, &p, fresh);
+	CHECK(world_load(&w, 1) && world_holds(&w, fresh));
+}
+
+/* ---- site documents ---- */
+
+static void test_revoked_key(void) {
+	struct release_plan p = next();
+
+	begin("a release key that the next site document does not name");
+	world_publish(&w, &(struct site_plan){2, 0, 4, 1, {1, 0}, "127.0.0.1:8123", "update.site", 0});
+	world_offer(&w, &p, fresh);
+	untouched(TB_UNTRUSTED);
+
+	begin("the release key that it names instead");
+	world_publish(&w, &(struct site_plan){2, 0, 4, 1, {1, 0}, "127.0.0.1:8123", "update.site", 0});
+	p.signer = 4;
+	world_offer(&w, &p, fresh);
+	CHECK(world_load(&w, 1) && world_holds(&w, fresh));
+}
+
+static void test_roots(void) {
+	begin("new roots, one document after the other");
+	world_publish(&w, &(struct site_plan){2, 0, 2, 5, {1, 5}, "127.0.0.1:8123", "update.site", 0});
+	world_publish(&w, &(struct site_plan){4, 0, 2, 5, {5, 0}, "127.0.0.1:8123", "update.site", 0});
+	CHECK(world_load(&w, 1) && w.number[TB_SITE_LEARNED] == 4);
+	world_return(&w);
+	CHECK(world_load(&w, 1) && w.number[TB_SITE_PROVEN] == 4);
+
+	begin("a document that strangers signed");
+	world_publish(&w, &(struct site_plan){2, 0, 2, 5, {5, 0}, "127.0.0.1:8123", "update.site", 0});
+	CHECK(world_load(&w, 5) && w.events[TB_SITE_LEARNED] == 0 && w.why[TB_SITE_REFUSED] == TB_UNTRUSTED);
+	CHECK(world_power_on(&w) && world_holds(&w, old));
+}
+
+/* A document that leads nowhere is given up for the one before, and does not count as proven. */
+static void test_trial(void) {
+	struct release_plan p = next();
+
+	begin("a site document that does not lead to the server");
+	world_publish(&w, &(struct site_plan){2, 0, 2, 1, {1, 0}, "127.0.0.1:9999", "update.site", 0});
+	CHECK(world_load(&w, 1) && w.number[TB_SITE_LEARNED] == 2);
+	world_return(&w);
+	world_offer(&w, &p, fresh);
+	w.events[TB_SITE_PROVEN] = 0;
+	CHECK(world_load(&w, 5) && world_power_on(&w) && world_holds(&w, fresh));
+	CHECK(w.events[TB_SITE_CHANGED] == 1 && w.board.state.proven == 1);
+
+	begin("a server that moved");
+	world_publish(&w, &(struct site_plan){2, 0, 2, 1, {1, 0}, "127.0.0.1:9999", "new.site", 0});
+	CHECK(world_load(&w, 1) && w.board.state.proven == 1);
+	world_return(&w);
+	w.server.endpoint = "127.0.0.1:9999";
+	w.server.name = "new.site";
+	CHECK(world_load(&w, 1) && w.board.state.proven == 2);
+
+	row = "a server that moved back, and the state is lost";
+	world_return(&w);
+	memset(w.nor.store, 0, 2 * TB_SECTOR);
+	w.server.endpoint = first_site.endpoint;
+	w.server.name = first_site.update;
+	world_offer(&w, &p, fresh);
+	CHECK(world_load(&w, 8) && world_holds(&w, fresh));
+}
+
+/* ---- a board of 2017 has no store ---- */
+
+static void test_no_store(void) {
+	struct release_plan p = first_release;
+
+	row = "a board without a store";
+	world_init(&w);
+	w.no_store = true;
+	world_offer(&w, &p, old);
+	CHECK(world_load(&w, 1) && world_power_on(&w) && w.events[TB_STORE_MISSING] == 1);
+	CHECK(tb_confirm(&w.board.store) == TB_NOTHING);
+	world_return(&w);
+	w.server.sent = 0;
+	CHECK(world_load(&w, 1) && world_power_on(&w) && world_holds(&w, old) && w.server.sent == 0);
+}
+
+int main(void) {
+	make_image(old_image, SIZE_OLD, 1);
+	make_image(new_image, SIZE_NEW, 2);
+	make_image(big_image, SIZE_BIG, 3);
+	test_refusals();
+	test_sizes();
+	test_forgeries();
+	test_breaks();
+	test_down();
+	test_later();
+	test_withdrawn();
+	test_spoilt();
+	test_flash();
+	test_chip();
+	test_unconfirmed();
+	test_decay();
+	test_same_image();
+	test_floors();
+	test_revoked_key();
+	test_roots();
+	test_trial();
+	test_no_store();
+	printf("story: %d failures\n", failures);
+	return failures > 0;
+}
