@@ -12,8 +12,8 @@ import "embed"
 //go:embed loader/components/tcpboot/CMakeLists.txt
 //go:embed loader/components/tcpboot/include/*.h
 //go:embed loader/components/tcpboot/src/*.c loader/components/tcpboot/src/*.h
-//go:embed loader/components/tcpboot_psa/CMakeLists.txt loader/components/tcpboot_psa/psa.c
-//go:embed loader/components/tcpboot_psa/include/*.h
+//go:embed loader/components/tcpboot_chip/CMakeLists.txt loader/components/tcpboot_chip/*.c
+//go:embed loader/components/tcpboot_chip/include/*.h
 //go:embed loader/components/tcpboot_app/CMakeLists.txt loader/components/tcpboot_app/Kconfig
 //go:embed loader/components/tcpboot_app/*.c loader/components/tcpboot_app/*.h
 //go:embed loader/components/tcpboot_app/include/*.h

@@ -1,17 +1,17 @@
-# The board side (../main, ../components/tcpboot_psa and tcpboot_app) against declarations of ESP-IDF
-# that we wrote ourselves, in idf: each version, each network, each method, by two
-# compilers. It shows that the glue is C and calls what we believe is there. Only a
+# The board side (../main, ../components/tcpboot_chip, tcpboot_app) against declarations
+# of ESP-IDF that we wrote ourselves, in idf: each version, each network, each method, by
+# two compilers. It shows that the glue is C and calls what we believe is there. Only a
 # build with ESP-IDF shows that it is there, and only a board that it works.
 
 LOADER   ?= ..
 MAIN     := $(LOADER)/main
-PSA      := $(LOADER)/components/tcpboot_psa
+CHIP     := $(LOADER)/components/tcpboot_chip
 VERSIONS := 5.1 5.5 6.x
 FLAGS    := -fsyntax-only -std=c11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-            -I$(LOADER)/components/tcpboot/include -I$(LOADER)/components/tcpboot_psa/include \
+            -I$(LOADER)/components/tcpboot/include -I$(LOADER)/components/tcpboot_chip/include \
             -I$(LOADER)/components/tcpboot_app/include -I$(MAIN) -Iidf/common
 BOTH     := $(filter-out %/wifi.c %/eap.c %/ethernet.c %/credential_%.c,$(wildcard $(MAIN)/*.c)) \
-            $(wildcard $(LOADER)/components/tcpboot_psa/*.c $(LOADER)/components/tcpboot_app/*.c)
+            $(wildcard $(LOADER)/components/tcpboot_chip/*.c $(LOADER)/components/tcpboot_app/*.c)
 WIFI     := $(MAIN)/wifi.c $(MAIN)/eap.c
 ETHERNET := $(MAIN)/ethernet.c
 
@@ -38,9 +38,9 @@ glue:
 psa: $(BUILD)/vectors_psa
 	$(BUILD)/vectors_psa $(RELEASE)
 
-$(BUILD)/vectors_psa: $(SOURCES) $(HEADERS) $(PSA)/psa.c $(PSA)/include/tcpboot_psa.h psa.c vector.c vectors_test.c
+$(BUILD)/vectors_psa: $(SOURCES) $(HEADERS) $(CHIP)/psa.c $(CHIP)/include/tcpboot_chip.h psa.c vector.c vectors_test.c
 	@mkdir -p $(BUILD)
-	gcc $(WARN) $(DESK) -O1 $(SANITIZE) $(INCLUDE) -I$(PSA)/include $(SOURCES) $(PSA)/psa.c psa.c vector.c vectors_test.c -lmbedcrypto -o $@
+	gcc $(WARN) $(DESK) -O1 $(SANITIZE) $(INCLUDE) -I$(CHIP)/include $(SOURCES) $(CHIP)/psa.c psa.c vector.c vectors_test.c -lmbedcrypto -o $@
 
 # An update of the loader, and power failing everywhere in it.
 APP := $(LOADER)/components/tcpboot_app

@@ -1,8 +1,8 @@
-/* Puts the board's own cryptography, components/tcpboot_psa, in the place of the desk's. */
+/* Puts the board's own cryptography, components/tcpboot_chip, in the place of the desk's. */
 #include <stdlib.h>
 
 #include "crypto.h"
-#include "tcpboot_psa.h"
+#include "tcpboot_chip.h"
 
 struct tb_crypto desk_crypto(void) {
 	if (!psa_start())

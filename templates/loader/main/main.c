@@ -7,7 +7,7 @@
 #include "board.h"
 #include "esp_system.h"
 #include "sdkconfig.h"
-#include "tcpboot_psa.h"
+#include "tcpboot_chip.h"
 
 /* What is too large for a stack. A slot has 3 MiB at most, and a chunk a sector at least. */
 static struct tb_board board;

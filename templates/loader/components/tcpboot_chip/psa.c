@@ -3,7 +3,7 @@
  * the older functions of Mbed TLS are not public any more in 4. 6.x starts PSA by
  * itself, 5.x does not; starting it twice does nothing.
  */
-#include "tcpboot_psa.h"
+#include "tcpboot_chip.h"
 
 #include <stdlib.h>
 #include <string.h>
