@@ -128,6 +128,9 @@ func (conf *configuration) problems() (list []error) {
 	for _, c := range conf.settings.Check() {
 		list = append(list, c)
 	}
+	if err := conf.reach(); err != nil {
+		list = append(list, err)
+	}
 	return list
 }
 

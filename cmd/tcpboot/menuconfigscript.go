@@ -140,6 +140,11 @@ func (conf *configuration) hold(wanted map[*kconfig.Symbol]string) error {
 			return fmt.Errorf("%s: %s has another value for it", sym.Name, conf.origin(sym))
 		}
 	}
+	for _, name := range []string{"WIFI_SSID", "UPDATE_SERVER", "UPDATE_PORT"} {
+		if _, ok := wanted[conf.tree.Symbol(name)]; ok {
+			return conf.reach()
+		}
+	}
 	return nil
 }
 
