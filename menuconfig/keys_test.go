@@ -66,6 +66,7 @@ func TestKeys(t *testing.T) {
 		{"search jumps into a menu", "", "/ unsafe enter", "", "(Top) › Security › For developers"},
 		{"to what is hidden, and shows all", "", "/ fuses enter", "", "all shown"},
 		{"search by name and prompt", "", "/ config_net space server enter", "", "›    (8123) Port"},
+		{"search by a regular expression", "", `/ ^Config_Net_P\D*$ enter`, "", "›    (8123) Port"},
 		{"search finds menus", "", "/ developers enter", "", "›      For developers"},
 		{"search moves", "", "/ net_eap down down enter", "", "›"},
 		{"no regular expression is a text", "", "/ zeichen,( backspace enter", "", "›  (Grüße, 世界)"},

@@ -71,7 +71,7 @@ func ASCII() Option { return func(m *Model) { m.ascii = true } }
 // New returns the menu at its top. It draws itself for 80 columns and 24 lines
 // until it is told of others.
 func New(s Session, options ...Option) Model {
-	m := Model{session: s, now: s.Settings.Clone(), style: auto, terminal: terminal{colours: true}, width: 80, height: 24}
+	m := Model{session: s, now: s.Settings.Clone(), style: auto, terminal: terminal{colours: true}, width: unsizedWidth, height: unsizedHeight}
 	m.saved = m.now
 	m.at.menu = m.now.Tree().Root
 	for _, o := range options {

@@ -41,7 +41,7 @@ func newSearch(m Model) search {
 // find looks for the words. Exact names come first, then those that begin so;
 // what is not to be seen in the menu comes behind what is.
 func (s search) find(m Model) search {
-	words := strings.Fields(strings.ToLower(s.field.String()))
+	words := strings.Fields(s.field.String())
 	var tests []func(string) bool
 	for _, w := range words {
 		tests = append(tests, matcher(w))
@@ -67,20 +67,22 @@ func all(tests []func(string) bool, text string) bool {
 	return true
 }
 
-// matcher looks for a word as a regular expression, if it is one.
+// matcher looks for a word in either case, as a regular expression if it is one:
+// of that \D is not \d.
 func matcher(word string) func(string) bool {
 	if regexp.QuoteMeta(word) != word {
-		if re, err := regexp.Compile(word); err == nil {
+		if re, err := regexp.Compile("(?i)" + word); err == nil {
 			return re.MatchString
 		}
 	}
+	word = strings.ToLower(word)
 	return func(text string) bool { return strings.Contains(text, word) }
 }
 
 func (m Model) rank(e entry, words []string) int {
 	rank := 4
 	if len(words) == 1 {
-		name, word := strings.ToLower(nameOf(e.node)), strings.TrimPrefix(words[0], "config_")
+		name, word := strings.ToLower(nameOf(e.node)), strings.TrimPrefix(strings.ToLower(words[0]), "config_")
 		switch {
 		case name == word:
 			return 0

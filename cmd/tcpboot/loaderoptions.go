@@ -169,12 +169,33 @@ func networkOf(files delivery.Files) (n delivery.Network, err error) {
 	if err != nil {
 		return n, err
 	}
-	text := func(name string) string { v, _ := config.Get(name); return v.Text }
+	return networkIn(func(name string) string { v, _ := config.Get(name); return v.Text })
+}
+
+func networkIn(text func(option string) string) (n delivery.Network, err error) {
 	port, err := strconv.ParseUint(text("UPDATE_PORT"), 10, 16)
 	if err != nil {
 		return n, fmt.Errorf("UPDATE_PORT: want a port from 1 to 65535")
 	}
 	return delivery.Network{SSID: text("WIFI_SSID"), Host: text("UPDATE_SERVER"), Port: uint16(port)}, nil
+}
+
+// reach refuses what `loader export` will: layers that lead a site's boards where
+// they cannot go.
+func (conf *configuration) reach() error {
+	if len(conf.layers) == 0 || conf.tree.Symbol("UPDATE_PORT") == nil {
+		return nil
+	}
+	n, err := networkIn(func(name string) string {
+		if sym := conf.tree.Symbol(name); sym != nil {
+			return conf.settings.Value(sym).Text
+		}
+		return ""
+	})
+	if err == nil {
+		_, err = n.Shared()
+	}
+	return err
 }
 
 func fileExists(name string) bool {

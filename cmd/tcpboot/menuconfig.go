@@ -47,7 +47,28 @@ var menuconfigVerb = &cli.Command{
 
 var allowUnknownFlag = &cli.BoolFlag{Name: "allow-unknown", Usage: "let options pass that the tree does not have: those of ESP-IDF, where it is not at hand"}
 
+// rivals are, for a flag that says what to do, those that would do nothing beside it.
+var rivals = map[string][]string{
+	"diff":   {"server", "format", "check", "set", "unset", "config", "site-defaults", "hardware", "board"},
+	"server": {"format", "check", "set", "unset"},
+	"format": {"check"}, // whose exit status a script would take for good news
+}
+
+func refuseRivals(c *cli.Context) error {
+	for name, others := range rivals {
+		for _, other := range others {
+			if c.IsSet(name) && c.IsSet(other) {
+				return usagef("menuconfig: --%s does not go with --%s", other, name)
+			}
+		}
+	}
+	return nil
+}
+
 func menuconfig(c *cli.Context) error {
+	if err := refuseRivals(c); err != nil {
+		return err
+	}
 	if c.Bool("diff") {
 		return menuconfigDiff(c)
 	}
@@ -106,6 +127,9 @@ func (conf *configuration) problems() (list []error) {
 	}
 	for _, c := range conf.settings.Check() {
 		list = append(list, c)
+	}
+	if err := conf.reach(); err != nil {
+		list = append(list, err)
 	}
 	return list
 }

@@ -44,7 +44,7 @@ func sideOf(text string) subject {
 	switch {
 	case err == nil:
 		return subject{board: &m}
-	case isHardware:
+	case isHardware && name != "":
 		return subject{hardware: name}
 	case text == "site":
 		return subject{site: true}

@@ -56,6 +56,9 @@ func subjectOf(c *cli.Context) (s subject, err error) {
 	if given > 1 {
 		return s, usagef("menuconfig: want one of --config, --site-defaults, --hardware and --board")
 	}
+	if c.IsSet("hardware") && s.hardware == "" {
+		return s, usagef("menuconfig: --hardware wants a name") // not the project, because a script's variable is empty
+	}
 	if c.IsSet("board") {
 		s.board, err = parseBoard(c.String("board"))
 	}

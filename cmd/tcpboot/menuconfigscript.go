@@ -70,6 +70,9 @@ func (conf *configuration) change() (changed []*kconfig.Symbol, err error) {
 			return nil, err
 		}
 		v, _, _ := conf.settings.User(sym)
+		if rival := rivalOf(sym, wanted); rival != nil && v.Text == "y" {
+			return nil, usagef("--set: of %s and %s, members of one choice, only one can be y", rival.Name, sym.Name)
+		}
 		wanted[sym] = v.Text
 		changed = append(changed, sym)
 	}
@@ -79,6 +82,19 @@ func (conf *configuration) change() (changed []*kconfig.Symbol, err error) {
 		}
 	}
 	return changed, conf.hold(wanted)
+}
+
+// rivalOf is the other member of a symbol's choice that is to be y, or nil.
+func rivalOf(sym *kconfig.Symbol, wanted map[*kconfig.Symbol]string) *kconfig.Symbol {
+	if sym.Choice == nil {
+		return nil
+	}
+	for _, m := range sym.Choice.Members {
+		if m != sym && wanted[m] == "y" {
+			return m
+		}
+	}
+	return nil
 }
 
 // named finds an option by its name, with CONFIG_ before it or without.
@@ -122,6 +138,11 @@ func (conf *configuration) hold(wanted map[*kconfig.Symbol]string) error {
 	for _, sym := range conf.tree.Symbols {
 		if text, ok := wanted[sym]; ok && conf.settings.Value(sym).Text != text {
 			return fmt.Errorf("%s: %s has another value for it", sym.Name, conf.origin(sym))
+		}
+	}
+	for _, name := range []string{"WIFI_SSID", "UPDATE_SERVER", "UPDATE_PORT"} {
+		if _, ok := wanted[conf.tree.Symbol(name)]; ok {
+			return conf.reach()
 		}
 	}
 	return nil
