@@ -80,7 +80,7 @@ func hints(err error) (all []string) {
 		add("`tcpboot release attach DIR` brings them; `tcpboot release pending %s --drop` gives it up", e.version)
 	}
 	if e := new(presentError); errors.As(err, &e) {
-		add("`tcpboot key rotate` gives a CA or a server another one")
+		add("`tcpboot key rotate --help` says which keys can be given a successor")
 	}
 	if e := new(issuerError); errors.As(err, &e) {
 		add("`tcpboot key renew %s` gives it a new certificate for the key it has, which no board notices", e.name)
