@@ -70,6 +70,16 @@ func (p *picker) variant(r *Release) (v *Release, reason string) {
 	return nil, fmt.Sprintf("is signed with app key %.16s, the board's loader trusts %.16s", r.AppKey.Hex(), p.device.Loader.Key.Hex())
 }
 
+// Installable says why a loader can install no variant of r; "" when it can.
+func (c *Catalog) Installable(r *Release, have fleet.Loader) (reason string) {
+	p := picker{catalog: c, device: fleet.Device{Loader: have}}
+	v, reason := p.variant(r)
+	if reason != "" {
+		return reason
+	}
+	return p.installable(&v.Manifest)
+}
+
 // narrowed is t for an image that r's app key has signed, where that is written down.
 func (t Trust) narrowed(r *Release) (Trust, error) {
 	if r.AppKey == (fleet.Digest{}) || len(t.App) == 0 {

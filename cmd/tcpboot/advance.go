@@ -94,6 +94,33 @@ func (s *session) advance(now time.Time) (steps []rolloutStep, err error) {
 	return steps, nil
 }
 
+// recordStops writes down with the offers which of them boards have stopped. Servers
+// know what they stopped by its manifest alone, and under another it would go on.
+func (s *session) recordStops(now time.Time) error {
+	l, err := s.readLedger()
+	if err != nil || l == nil {
+		return err
+	}
+	defer l.close()
+	have, err := s.goods()
+	if err != nil {
+		return err
+	}
+	for _, o := range have.offers {
+		step, err := s.step(s.ctx(), l, o, have.catalog, now)
+		if err != nil {
+			return err
+		}
+		if step.Kind != release.Halt && o.Plan.Stopped == "" {
+			continue
+		}
+		if _, err := s.take(o, step.Step, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // step says what is next for an offer, as servers go by it.
 func (s *session) step(ctx context.Context, l *ledger, o fleet.Offer, c *release.Catalog, now time.Time) (rolloutStep, error) {
 	t, err := l.tally(ctx, o, c, o.Plan.Since, now)

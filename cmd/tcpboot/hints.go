@@ -80,7 +80,7 @@ func hints(err error) (all []string) {
 		add("`tcpboot release attach DIR` brings them; `tcpboot release pending %s --drop` gives it up", e.version)
 	}
 	if e := new(presentError); errors.As(err, &e) {
-		add("`tcpboot key rotate` gives a CA or a server another one")
+		add("`tcpboot key rotate --help` says which keys can be given a successor")
 	}
 	if e := new(issuerError); errors.As(err, &e) {
 		add("`tcpboot key renew %s` gives it a new certificate for the key it has, which no board notices", e.name)
@@ -148,7 +148,7 @@ var sentinelHints = []struct {
 	{errNoResponder, "`tcpboot ocsp renew` makes its key and certificate; it needs the boards CA's key"},
 	{remote.ErrDenied, "give it a name and a password: `docker login` without a credential helper writes them where tcpboot reads them"},
 	{errDowngrade, "cut what it holds anew, which gives it the next counter; or, if boards of the old protocol alone shall get it: --allow-downgrade --reason TEXT"},
-	{errOldLoaders, "update the loaders first, or cut it without --min-loader; `tcpboot device set MAC --level 2` says that a board has ours"},
+	{errOldLoaders, "update the loaders first, or cut it without --min-loader, anew where they trust another app key; `tcpboot device set MAC --level 2` says that a board has ours"},
 	{errHeldBack, "`tcpboot release resume` lets it go on where it was"},
 	{errWaiting, "`tcpboot key attach FILE` brings them; `tcpboot key pending` shows it, and gives it up with --drop"},
 	{errPresentKey, "replace it first: `tcpboot key rotate release --no-overlap` lets it count no more"},

@@ -110,6 +110,9 @@ func keyRotate(s *session) error {
 	if err := s.refuseStray(name); err != nil {
 		return err
 	}
+	if err := refuseUnfollowed(name); err != nil {
+		return err
+	}
 	if p, plan := s.rotation(name); plan != nil {
 		return p.run(plan)
 	}
@@ -132,6 +135,16 @@ func (s *session) refuseStray(name string) error {
 		}
 	}
 	return nil
+}
+
+// refuseUnfollowed refuses app keys whose former ones would have no name: nothing would
+// be signed any more for what trusts them.
+func refuseUnfollowed(name string) error {
+	k, known := siteKeyNamed(name)
+	if !known || k.role != custody.App || formerApp.MatchString(name) || slices.ContainsFunc(siteKeys, func(k siteKey) bool { return k.name == name }) {
+		return nil
+	}
+	return fmt.Errorf("key rotate: %s: nothing would be signed any more for what trusts it: of the app keys only app-rsa3072, app-p256 and app-p384 go on beside a successor", name)
 }
 
 // rotation is the change by which a key that has no certificate gets a successor; plan

@@ -25,7 +25,7 @@ func (s *session) mistakes(r *release.Release, channel string) error {
 	if err := h.Takes(m); err != nil {
 		return err
 	}
-	if err := s.loadersTake(m, channel); err != nil {
+	if err := s.loadersTake(r, channel); err != nil {
 		return err
 	}
 	return s.downgrade(r, channel)
@@ -33,7 +33,13 @@ func (s *session) mistakes(r *release.Release, channel string) error {
 
 // loadersTake refuses what no board on the channel could install, and tells of those
 // that cannot.
-func (s *session) loadersTake(m *release.Manifest, channel string) error {
+func (s *session) loadersTake(r *release.Release, channel string) error {
+	m := &r.Manifest
+	all, err := s.everyRelease()
+	if err != nil {
+		return err
+	}
+	catalog := release.NewCatalog(all...)
 	loaders, err := s.fleet.Loaders(s.ctx(), m.Hardware, channel)
 	if err != nil {
 		return err
@@ -41,7 +47,7 @@ func (s *session) loadersTake(m *release.Manifest, channel string) error {
 	boards, unable, why := 0, 0, ""
 	for l, n := range loaders {
 		boards += n
-		if reason := m.Installable(l); reason != "" {
+		if reason := catalog.Installable(r, l); reason != "" {
 			unable += n
 			why = max(why, reason) // the same one each time
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -15,8 +16,10 @@ var restateVerb = &cli.Command{
 	Name:  "restate",
 	Usage: "state again, by the present release key, what boards get by one before",
 	Description: "After `key rotate release`: each release that is offered, or that boards are pinned to,\n" +
-		"is proved and stated again under the next sequence; how far its rollout has gone stays.\n" +
+		"is proved and stated again under the next sequence; how far its rollout has gone stays,\n" +
+		"and that it was stopped. What boards report is of one statement: it is counted anew.\n" +
 		"What a key has stated that counts no more cannot be told from a thief's: cut it again.",
+	Flags:  []cli.Flag{visitsFlag, cacheFlag},
 	Action: withSite(releaseRestate),
 }
 
@@ -31,6 +34,9 @@ type restated struct {
 }
 
 func releaseRestate(s *session) error {
+	if err := s.recordStops(time.Now()); err != nil {
+		return err
+	}
 	given, err := s.given()
 	if err != nil {
 		return err
