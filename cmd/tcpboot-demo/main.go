@@ -1,34 +1,45 @@
 // Command tcpboot-demo tells the whole story on a screen: it makes a site in a
 // temporary folder, enrols two boards, admits one at a real RADIUS server where
-// FreeRADIUS and eapol_test are installed, cuts a release, serves it, fetches it
-// as a board would, loses a unit, and takes everything away again. Every line
-// after a "$" is a command that it really types at the tcpboot binary.
+// FreeRADIUS and eapol_test are installed, cuts a release, serves it to a board of
+// 2017 and to one with our loader, updates the latter over a line that breaks, loses
+// it, and takes everything away again. Every line after a "$" is a command that it
+// really types. The board with our loader is the program of
+// templates/loader/host_test where that can be built, otherwise tcpboot fetch.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"time"
 
 	"github.com/tcpboot/tcpboot/release/espimage"
 )
 
+// patience is how long the story, of seconds, may take before something hangs.
+const patience = 5 * time.Minute
+
 func main() {
 	binary := flag.String("tcpboot", "tcpboot", "the `binary` to type at")
 	app := flag.String("app", "", "an application `image` (ESP32, unsigned) instead of a stand-in")
+	board := flag.String("board", "templates/loader/host_test", "build the board with our loader in `DIR`")
 	keep := flag.Bool("keep", false, "leave the site there to look at")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *binary, *app, *keep); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := run(ctx, *binary, *app, *board, *keep); err != nil {
 		fmt.Fprintf(os.Stderr, "\ndemo: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, binary, app string, keep bool) error {
+func run(ctx context.Context, binary, app, board string, keep bool) error {
 	dir, err := os.MkdirTemp("", "tcpboot-demo-")
 	if err != nil {
 		return err
@@ -46,23 +57,33 @@ func run(ctx context.Context, binary, app string, keep bool) error {
 	if err := image(s, app); err != nil {
 		return err
 	}
-	return story(s)
+	d, err := s.door(board)
+	if err != nil {
+		return fmt.Errorf("building the board in %s: %w", board, err)
+	}
+	return story(s, d)
 }
 
-// image lays app.bin into the stage: the given one, or a stand-in.
+// image lays app.bin and its update next.bin into the stage: stand-ins, unless app
+// is given.
 func image(s *stage, app string) error {
+	first, said := standIn("1.4.0"), "No ESP-IDF here, so app.bin is a stand-in, and its update too"
 	if app != "" {
 		b, err := os.ReadFile(app)
 		if err != nil {
 			return err
 		}
-		s.note("The application image is %s.", app)
-		return os.WriteFile(s.path("app.bin"), b, 0o644)
+		first, said = b, fmt.Sprintf("app.bin is %s, its update next.bin a stand-in", app)
 	}
-	s.note("No ESP-IDF here, so app.bin is a stand-in: a well-formed ESP32 image that no chip could run.")
-	stand := espimage.Build(espimage.Spec{Chip: "esp32", Version: "1.4.0", Project: "demo", Size: 256 << 10})
-	return os.WriteFile(s.path("app.bin"), stand, 0o644)
+	s.note("%s: a well-formed ESP32 image that no chip could run.", said)
+	return errors.Join(s.lay("app.bin", first), s.lay("next.bin", standIn("1.5.0")))
 }
+
+func standIn(version string) []byte {
+	return espimage.Build(espimage.Spec{Chip: "esp32", Version: version, Project: "demo", Size: 256 << 10})
+}
+
+func (s *stage) lay(name string, b []byte) error { return os.WriteFile(s.path(name), b, 0o644) }
 
 // The boards of the story.
 const (
@@ -71,8 +92,8 @@ const (
 )
 
 // story is the order of what happens; each step prints what it types.
-func story(s *stage) error {
-	steps := []func() error{
+func story(s *stage, d part) error {
+	steps := slices.Concat([]func() error{
 		s.chapter("A site: settings, registry, keys, certificates"),
 		s.types("tcpboot init --name lab --ssid 'Campus IoT' --server 127.0.0.1:%s --radius-listen 127.0.0.1:%s", s.port, s.radius),
 		s.chapter("Two boards, each with a password, a key and a certificate of its own"),
@@ -82,24 +103,32 @@ func story(s *stage) error {
 		s.chapter("RADIUS admits them"),
 		s.types("tcpboot radius export --out radius"),
 		func() error { return s.admission("the right certificate", "246f28aa1002", true) },
-		s.chapter("The loader's configuration, for the 2017 loader"),
-		s.types("tcpboot loader export %s --out loader-door", door),
-		s.types("grep -v PASSWORD loader-door/sdkconfig.defaults"),
+		s.chapter("The hall board has the loader of 2017, configured so; the door board has ours"),
+		s.types("tcpboot loader export %s --out loader-hall", hall),
+		s.types("grep -v PASSWORD loader-hall/sdkconfig.defaults"),
+		s.types("tcpboot device set %s --level 2", door),
 		s.chapter("A signed release, offered on a channel"),
 		s.types("tcpboot release cut app.bin --version 1.4.0 --hardware esp32"),
 		s.types("tcpboot release publish 1.4.0 --channel stable"),
-		s.chapter("Boards ask over TCP"),
+		s.chapter("The hall board asks over TCP, as in 2017"),
 		s.serve,
-		s.types("tcpboot fetch --server 127.0.0.1:%s --mac %s --out got.bin", s.port, door),
+		s.types("tcpboot fetch --server 127.0.0.1:%s --mac %s --out hall.bin", s.port, hall),
+		s.chapter("The door board proves itself, and verifies before it flashes"),
+	}, d.installs, []func() error{
+		s.chapter("An update, over a line that is cut in the middle"),
+		s.types("tcpboot release cut next.bin --version 1.5.0 --hardware esp32"),
+		s.types("tcpboot release publish 1.5.0 --channel stable"),
+		s.types("until tcpboot fetch --server 127.0.0.1:%s --mac %s | grep 'version 1.5.0'; do sleep 0.2; done", s.port, door),
+	}, d.goesOn, []func() error{
 		s.chapter("The door board is lost: its credentials die, nobody else is touched"),
 		s.types("tcpboot revoke %s --reason lost", door),
 		func() error { return s.admission("the lost board's certificate", "246f28aa1002", false) },
 		func() error { return s.admission("the other board", "246f28aa1003", true) },
-		s.fails("tcpboot fetch --server 127.0.0.1:%s --mac %s --out got2.bin --timeout 2s", s.port, door),
+	}, d.isRefused, []func() error{
 		s.chapter("Who did what"),
 		s.types("tcpboot audit list --last 4"),
 		s.types("tcpboot audit verify"),
-	}
+	})
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
