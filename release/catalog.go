@@ -19,6 +19,8 @@ type Catalog struct {
 // same bytes on another channel, or variants signed for older loaders.
 type name struct{ hardware, version string }
 
+func (r *Release) name() name { return name{r.Manifest.Hardware, r.Manifest.Version} }
+
 // NewCatalog returns a catalog of releases, which the caller has verified and
 // no longer changes. Of two with one digest it keeps the first.
 func NewCatalog(releases ...*Release) *Catalog {
@@ -27,7 +29,7 @@ func NewCatalog(releases ...*Release) *Catalog {
 		if c.byDigest[r.Digest] != nil {
 			continue
 		}
-		n := name{r.Manifest.Hardware, r.Manifest.Version}
+		n := r.name()
 		c.all = append(c.all, r)
 		c.byDigest[r.Digest] = r
 		c.byName[n] = append(c.byName[n], r)
@@ -47,13 +49,14 @@ func (c *Catalog) Find(hardware, version string) []*Release {
 	return slices.Clone(c.byName[name{hardware, version}])
 }
 
-// Statements returns the digests of what boards may be given for an offer, and so
-// report of: the manifest that it names, and every other statement of the same
-// version at the same place in its channel.
+// Statements returns the digests of what boards may have been given for an offer, and
+// so report of: the manifest that it names, and every other statement of the same
+// version for its channel. They state the same program: by other app keys, or by
+// another release key or at another place in the channel, when it was stated again.
 func (c *Catalog) Statements(o fleet.Offer) []fleet.Digest {
 	all := []fleet.Digest{o.Manifest}
 	for _, r := range c.byName[name{o.Hardware, o.Version}] {
-		if r.Digest != o.Manifest && r.Manifest.Sequences[o.Channel] == o.Sequence {
+		if r.Digest != o.Manifest && r.Manifest.Sequences[o.Channel] != 0 {
 			all = append(all, r.Digest)
 		}
 	}

@@ -2,6 +2,7 @@ package release
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
@@ -24,17 +25,39 @@ var DefaultPenalty = Penalty{Failures: 3, Burst: 5, Within: 180 * time.Second, L
 // offered them.
 type Boxed map[fleet.Digest]time.Time
 
-// Box returns what a board is not offered now. failures are the times at which it
-// failed at each release since it last confirmed it, newest last. When the time is
-// over it gets the release once more, and is in the box again after its next failure.
-func (p Penalty) Box(failures map[fleet.Digest][]time.Time, now time.Time) Boxed {
+// Box returns what a board is not offered now. reports are what it last said, and
+// failures the times at which it failed, newest last, by the manifest; c knows which
+// manifests state the same program, of which a confirmation ends the failures before.
+// When the time is over it gets the release once more, and is in the box again after
+// its next failure.
+func (p Penalty) Box(c *Catalog, reports []fleet.Report, failures map[fleet.Digest][]time.Time, now time.Time) Boxed {
 	boxed := Boxed{}
-	for release, times := range failures {
+	for n, times := range c.failuresByName(reports, failures) {
 		if until := p.until(times); until.After(now) {
-			boxed[release] = until
+			for _, r := range c.byName[n] {
+				boxed[r.Digest] = until
+			}
 		}
 	}
 	return boxed
+}
+
+func (c *Catalog) failuresByName(reports []fleet.Report, failures map[fleet.Digest][]time.Time) map[name][]time.Time {
+	all := map[name][]time.Time{}
+	for manifest, times := range failures {
+		if r, known := c.Release(manifest); known {
+			all[r.name()] = append(all[r.name()], times...)
+		}
+	}
+	for _, said := range reports {
+		if r, known := c.Release(said.Manifest); known && said.Outcome == fleet.Confirmed {
+			all[r.name()] = slices.DeleteFunc(all[r.name()], func(at time.Time) bool { return !at.After(said.Time) })
+		}
+	}
+	for _, times := range all {
+		slices.SortFunc(times, time.Time.Compare)
+	}
+	return all
 }
 
 // until is when the penalty for failures ends; zero when there is none.

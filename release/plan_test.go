@@ -246,11 +246,30 @@ func TestPenalty(t *testing.T) {
 		"four in 180 s":               {patient, ago(60, 3.5, 3, 2, 1), time.Time{}},
 		"nobody is penalized":         {Penalty{Lasts: time.Hour}, ago(5, 4, 3, 2, 1, 0.5), time.Time{}},
 	} {
-		release := fleet.Sum([]byte(name))
-		got := row.penalty.Box(map[fleet.Digest][]time.Time{release: row.failures}, now)
-		if until, in := got[release]; in == row.want.IsZero() || !until.Equal(row.want) {
+		got := row.penalty.Box(NewCatalog(v2), nil, map[fleet.Digest][]time.Time{v2.Digest: row.failures}, now)
+		if until, in := got[v2.Digest]; in == row.want.IsZero() || !until.Equal(row.want) {
 			t.Errorf("%s: got %v, want %v", name, got, row.want)
 		}
+	}
+}
+
+// TestPenaltyOfOneProgram: a release that is stated again is the same one, with what
+// was said of it.
+func TestPenaltyOfOneProgram(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	c := NewCatalog(v1, v1Back, v2)
+	failed := map[fleet.Digest][]time.Time{
+		v1.Digest:     {now.Add(-3 * time.Hour), now.Add(-2 * time.Hour)},
+		v1Back.Digest: {now.Add(-time.Hour)},
+		{1}:           {now, now, now}, // of a release that is not there any more
+	}
+	until := now.Add(23 * time.Hour)
+	if got, want := DefaultPenalty.Box(c, nil, failed, now), (Boxed{v1.Digest: until, v1Back.Digest: until}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	confirmed := []fleet.Report{{Manifest: v1Back.Digest, Outcome: fleet.Confirmed, Time: now.Add(-150 * time.Minute)}}
+	if got := DefaultPenalty.Box(c, confirmed, failed, now); len(got) != 0 {
+		t.Errorf("confirmed meanwhile: %v", got)
 	}
 }
 
@@ -277,8 +296,8 @@ func TestStatements(t *testing.T) {
 	if want := []fleet.Digest{v2.Digest, variant.Digest}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if got := c.Statements(offer(v1Back, "stable")); len(got) != 1 || got[0] != v1Back.Digest {
-		t.Errorf("stated again: %v", got)
+	if got, want := c.Statements(offer(v1Back, "stable")), []fleet.Digest{v1Back.Digest, v1.Digest}; !reflect.DeepEqual(got, want) {
+		t.Errorf("stated again: got %v, want %v", got, want)
 	}
 }
 

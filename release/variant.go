@@ -25,7 +25,7 @@ func takes(l fleet.Loader, r *Release) bool {
 
 // Variants returns all variants of the statement r, itself among them.
 func (c *Catalog) Variants(r *Release) (all []*Release) {
-	for _, v := range c.byName[name{r.Manifest.Hardware, r.Manifest.Version}] {
+	for _, v := range c.byName[r.name()] {
 		if r.variant(v) {
 			all = append(all, v)
 		}

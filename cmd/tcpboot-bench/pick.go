@@ -68,16 +68,17 @@ func measurePick(below string, boards int) (paces [2]pace, err error) {
 		return func() (int, error) {
 			for i := range decisions {
 				d.MAC = registrytest.MAC(i * 7919 % boards)
+				var reports []fleet.Report
 				var failures map[fleet.Digest][]time.Time
 				if look {
 					if d, err = f.Device(context.Background(), d.MAC); err != nil {
 						return 0, err
 					}
-					if _, failures, err = visits.Reports(context.Background(), d.MAC); err != nil {
+					if reports, failures, err = visits.Reports(context.Background(), d.MAC); err != nil {
 						return 0, err
 					}
 				}
-				if _, err := catalog.Pick(d, offers, release.DefaultPenalty.Box(failures, time.Now())); err != nil {
+				if _, err := catalog.Pick(d, offers, release.DefaultPenalty.Box(catalog, reports, failures, time.Now())); err != nil {
 					return 0, err
 				}
 			}

@@ -46,16 +46,16 @@ func (l *ledger) close() error {
 
 // boxed is what the board is not offered for now. Only loaders of version 2 report.
 // Reports that cannot be read keep nothing from a board.
-func (l *ledger) boxed(ctx context.Context, d fleet.Device, now time.Time) release.Boxed {
+func (l *ledger) boxed(ctx context.Context, d fleet.Device, c *release.Catalog, now time.Time) release.Boxed {
 	if l == nil || server.SpeaksV1(d) {
 		return nil
 	}
-	_, failures, err := l.visits.Reports(ctx, d.MAC)
+	reports, failures, err := l.visits.Reports(ctx, d.MAC)
 	if err != nil {
 		l.log.Error("cannot read what a board reported", "mac", d.MAC.String(), "error", err)
 		return nil
 	}
-	return penalty(l.settings.now.Load()).Box(failures, now)
+	return penalty(l.settings.now.Load()).Box(c, reports, failures, now)
 }
 
 // penalty is that of the site: the default, and what its settings say otherwise.

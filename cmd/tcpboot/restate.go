@@ -16,8 +16,8 @@ var restateVerb = &cli.Command{
 	Name:  "restate",
 	Usage: "state again, by the present release key, what boards get by one before",
 	Description: "After `key rotate release`: each release that is offered, or that boards are pinned to,\n" +
-		"is proved and stated again under the next sequence; how far its rollout has gone stays,\n" +
-		"and that it was stopped. What boards report is of one statement: it is counted anew.\n" +
+		"is proved and stated again under the next sequence. How far its rollout has gone stays,\n" +
+		"that it was stopped, and what boards have reported.\n" +
 		"What a key has stated that counts no more cannot be told from a thief's: cut it again.",
 	Flags:  []cli.Flag{visitsFlag, cacheFlag},
 	Action: withSite(releaseRestate),

@@ -129,7 +129,7 @@ func (s *shelf) choose(ctx context.Context, d fleet.Device) (release.Choice, err
 // itself reported.
 func (s *shelf) decide(ctx context.Context, d fleet.Device, now time.Time) (release.Choice, error) {
 	have := s.now.Load()
-	return have.catalog.Pick(d, have.offers, s.ledger.boxed(ctx, d, now))
+	return have.catalog.Pick(d, have.offers, s.ledger.boxed(ctx, d, have.catalog, now))
 }
 
 // take returns an image, the fault of the last try, or server.ErrNotYet; it sees

@@ -138,34 +138,41 @@ func (v *Visits) ReportsOf(ctx context.Context, manifest fleet.Digest) iter.Seq2
 	return query(ctx, v.db, scan, selectReport+" WHERE manifest = $1 ORDER BY outcome, time, mac", manifest.Hex())
 }
 
-// Tally counts the boards by what they said of releases since a time. A board that
-// activated one more than within before now, and said nothing since, is silent; it
-// is so from that moment on. Zero within gives boards all the time they want.
+// Tally counts the boards by what they last said of any of the statements of a
+// release, where that was since a time. A board that activated one more than within
+// before now, and said nothing since, is silent; it is so from that moment on. Zero
+// within gives boards all the time they want.
 func (v *Visits) Tally(ctx context.Context, manifests []fleet.Digest, since, now time.Time, within time.Duration) (t fleet.Tally, err error) {
 	quiet := time.Time{}
 	if within > 0 {
 		quiet = now.Add(-within)
 	}
-	for _, m := range manifests {
-		if err := v.tally(ctx, &t, m.Hex(), timeText(since), timeText(since.Add(-within)), timeText(quiet)); err != nil {
-			return fleet.Tally{}, err
-		}
+	reports, of := v.lastSaid(manifests)
+	err = v.db.QueryRowContext(ctx, `
+		SELECT count(CASE WHEN outcome = 'activated' AND time > $3 THEN 1 END),
+			count(CASE WHEN outcome = 'confirmed' AND time >= $2 THEN 1 END),
+			count(CASE WHEN outcome = 'failed' AND time >= $2 THEN 1 END),
+			count(CASE WHEN outcome = 'activated' AND time <= $3 AND time >= $4 THEN 1 END)
+		FROM `+reports,
+		of, timeText(since), timeText(quiet), timeText(since.Add(-within))).Scan(&t.Activated, &t.Confirmed, &t.Failed, &t.Silent)
+	if err != nil {
+		return fleet.Tally{}, fmt.Errorf("registry: %w", told(err))
 	}
 	return t, nil
 }
 
-func (v *Visits) tally(ctx context.Context, t *fleet.Tally, manifest, since, activatedSince, quiet string) error {
-	err := v.db.QueryRowContext(ctx, `
-		SELECT $1 + count(CASE WHEN outcome = 'activated' AND time > $7 THEN 1 END),
-			$2 + count(CASE WHEN outcome = 'confirmed' AND time >= $6 THEN 1 END),
-			$3 + count(CASE WHEN outcome = 'failed' AND time >= $6 THEN 1 END),
-			$4 + count(CASE WHEN outcome = 'activated' AND time <= $7 AND time >= $8 THEN 1 END)
-		FROM report WHERE manifest = $5`,
-		t.Activated, t.Confirmed, t.Failed, t.Silent, manifest, since, quiet, activatedSince).Scan(&t.Activated, &t.Confirmed, &t.Failed, &t.Silent)
-	if err != nil {
-		return fmt.Errorf("registry: %w", told(err))
+// lastSaid selects one report of each board. Of one statement there is only one, and
+// an index answers alone; of several it takes the last.
+func (v *Visits) lastSaid(manifests []fleet.Digest) (from string, of any) {
+	if len(manifests) == 1 {
+		return "report WHERE manifest = $1", manifests[0].Hex()
 	}
-	return nil
+	var all []string
+	for _, m := range manifests {
+		all = append(all, m.Hex())
+	}
+	return `(SELECT outcome, time, row_number() OVER (PARTITION BY mac ORDER BY time DESC, manifest) AS place
+		FROM report WHERE ` + v.in("manifest", "$1") + ") AS said WHERE place = 1", v.list(all)
 }
 
 // Stop remembers that servers hold an offer back, in place of an older stop of it.

@@ -112,7 +112,8 @@ func tally(t *testing.T, v *registry.Visits) {
 	start := NewClock().Now()
 	reported(t, v,
 		said(20, "a", fleet.Confirmed, 0), said(21, "a", fleet.Confirmed, time.Hour), said(22, "a", fleet.Failed, 2*time.Hour),
-		said(23, "a", fleet.Activated, time.Hour), said(24, "a", fleet.Activated, 3*time.Hour), said(25, "b", fleet.Confirmed, time.Hour))
+		said(23, "a", fleet.Activated, time.Hour), said(24, "a", fleet.Activated, 3*time.Hour), said(25, "b", fleet.Confirmed, time.Hour),
+		said(22, "b", fleet.Confirmed, 3*time.Hour), said(24, "b", fleet.Failed, 2*time.Hour)) // boards count once, as of the last they said
 	for _, row := range []struct {
 		name       string
 		manifests  string
@@ -121,7 +122,8 @@ func tally(t *testing.T, v *registry.Visits) {
 		want       fleet.Tally
 	}{
 		{"all", "a", 0, 4 * time.Hour, 0, fleet.Tally{Activated: 2, Confirmed: 2, Failed: 1}},
-		{"two statements of it", "ab", 0, 4 * time.Hour, 0, fleet.Tally{Activated: 2, Confirmed: 3, Failed: 1}},
+		{"two statements of it", "ab", 0, 4 * time.Hour, 0, fleet.Tally{Activated: 2, Confirmed: 4}},
+		{"one of them is silent", "ba", 0, 4 * time.Hour, 2 * time.Hour, fleet.Tally{Activated: 1, Confirmed: 4, Silent: 1}},
 		{"none", "", 0, 4 * time.Hour, 0, fleet.Tally{}},
 		{"one is silent", "a", 0, 4 * time.Hour, 2 * time.Hour, fleet.Tally{Activated: 1, Confirmed: 2, Failed: 1, Silent: 1}},
 		{"to the moment", "a", 0, 3 * time.Hour, 2 * time.Hour, fleet.Tally{Activated: 1, Confirmed: 2, Failed: 1, Silent: 1}},
