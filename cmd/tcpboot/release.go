@@ -101,7 +101,7 @@ type releaseRow struct {
 	Digest  fleet.Digest  `json:"digest"`
 	Offered []fleet.Offer `json:"offered"`
 
-	Variants []variantOf `json:"variants,omitempty"` // of one that was just cut
+	Variants []variantOf `json:"variants,omitempty"` // for older loaders
 }
 
 func releaseList(s *session) error {
@@ -134,6 +134,9 @@ func (s *session) releaseRows(version string) ([]releaseRow, error) {
 	shown := map[string]bool{}
 	for _, r := range found {
 		row := releaseRow{Manifest: r.Manifest, Digest: r.Digest, Offered: []fleet.Offer{}}
+		if row.Variants, err = s.shownVariants(r, found); err != nil {
+			return nil, err
+		}
 		for _, o := range offers {
 			if o.Manifest == r.Digest {
 				row.Offered = append(row.Offered, o)
@@ -207,6 +210,9 @@ func releaseText(w io.Writer, r releaseRow) {
 		line("component", fmt.Sprintf("%s, %d bytes", c.Name, c.Size))
 	}
 	line("manifest", r.Digest.String())
+	for _, v := range r.Variants {
+		line("variant", fmt.Sprintf("%s, by %s, for the loaders of %d boards", v.Manifest, v.Key, v.Boards))
+	}
 	line("audit", fmt.Sprintf("row %d, %s", r.AuditSeq, r.Audit))
 	line("offered", offeredText(r.Offered))
 }

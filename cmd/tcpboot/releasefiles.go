@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -34,8 +35,9 @@ var releaseFilesVerb = &cli.Command{
 		"cosign verify --key release.pub --insecure-ignore-tlog HOST/REPOSITORY@DIGEST\n\n" +
 		"(No log is kept of these signatures, and so none is asked.)",
 	BashComplete: completeVersions,
-	Flags:        []cli.Flag{hardwareFlag, &cli.PathFlag{Name: "out", Usage: "make the folder `DIR`"}},
-	Action:       readingSite(releaseFiles),
+	Flags: []cli.Flag{hardwareFlag, &cli.PathFlag{Name: "out", Usage: "make the folder `DIR`"},
+		&cli.StringFlag{Name: "app-key", Usage: "of its variants that for loaders that trust the app key `NAME`: app-p256-1", DefaultText: "the present one"}},
+	Action: readingSite(releaseFiles),
 }
 
 func releaseFiles(s *session) error {
@@ -52,7 +54,11 @@ func releaseFiles(s *session) error {
 	if n := len(byHardware(found)); n > 1 {
 		return usagef("release files: there is %s for %d kinds of boards: name one with --hardware", s.cli.Args().First(), n)
 	}
-	files, err := s.filesOf(found[0])
+	r, err := s.variantBy(s.cli.String("app-key"), found)
+	if err != nil {
+		return err
+	}
+	files, err := s.filesOf(r)
 	if err != nil {
 		return err
 	}
@@ -69,6 +75,26 @@ func releaseFiles(s *session) error {
 			fmt.Fprintln(w, filepath.Join(out, name))
 		}
 	})
+}
+
+// variantBy is the newest of found that the app key of that name has signed; the first
+// where no name is given.
+func (s *session) variantBy(name string, found []*release.Release) (*release.Release, error) {
+	if name == "" {
+		return found[0], nil
+	}
+	if !slices.Contains(s.appNames(), name) {
+		return nil, usagef("--app-key %s: want one of %s", name, strings.Join(s.appNames(), ", "))
+	}
+	d, err := s.appDigest(name)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(found, func(r *release.Release) bool { return r.AppKey == d })
+	if i < 0 {
+		return nil, fmt.Errorf("release %s by %s: %w", found[0].Manifest.Version, name, errNoRelease)
+	}
+	return found[i], nil
 }
 
 // filesOf proves a release and returns it as files.

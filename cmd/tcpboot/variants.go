@@ -33,6 +33,31 @@ func (s *session) variantsOf(h release.Hardware) (variants []variantOf, err erro
 	return variants, err
 }
 
+// formerName is the app key from before that has signed r; "" where it is a present
+// one, or not known.
+func (s *session) formerName(r *release.Release) string {
+	if s.formerDigests()[r.AppKey] == 0 {
+		return ""
+	}
+	return s.appName(r.AppKey)
+}
+
+// shownVariants are the variants of r for older loaders, as they lie there.
+func (s *session) shownVariants(r *release.Release, found []*release.Release) (variants []variantOf, err error) {
+	for _, v := range release.NewCatalog(found...).Variants(r) {
+		name := s.formerName(v)
+		if name == "" || v.Digest == r.Digest {
+			continue
+		}
+		boards, err := s.boardsOf(name)
+		if err != nil {
+			return nil, err
+		}
+		variants = append(variants, variantOf{name, boards, v.Digest.String()})
+	}
+	return variants, nil
+}
+
 // formerDigests has a 1 for each app key from before.
 func (s *session) formerDigests() map[fleet.Digest]int {
 	former := map[fleet.Digest]int{}

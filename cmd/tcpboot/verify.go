@@ -30,6 +30,8 @@ var verifyVerb = &cli.Command{
 type proof struct {
 	Version  string            `json:"version"`
 	Hardware string            `json:"hardware"`
+	Manifest fleet.Digest      `json:"manifest,omitzero"`
+	Older    string            `json:"app_key,omitempty"` // of a variant: the app key from before that its loaders trust
 	Proved   bool              `json:"proved"`
 	Findings []release.Finding `json:"findings"`
 	File     string            `json:"file,omitempty"` // where it lies, unless it is the site's
@@ -72,19 +74,23 @@ func releaseVerify(s *session) error {
 		if err != nil {
 			return fmt.Errorf("release %s for %s: %w", r.Manifest.Version, r.Manifest.Hardware, err)
 		}
-		proofs = append(proofs, proofOf(r, append(report.Findings, judged.Findings...)))
+		p := proofOf(r, append(report.Findings, judged.Findings...))
+		p.Older = s.formerName(r)
+		proofs = append(proofs, p)
 	}
 	return answer(s.cli, proofs, func(w io.Writer) { proofText(w, proofs) })
 }
 
 func proofOf(r *release.Release, findings []release.Finding) proof {
 	whole := release.Report{Findings: findings}
-	return proof{Version: r.Manifest.Version, Hardware: r.Manifest.Hardware, Proved: whole.Proved(), Findings: findings}
+	return proof{Version: r.Manifest.Version, Hardware: r.Manifest.Hardware, Manifest: r.Digest, Proved: whole.Proved(), Findings: findings}
 }
 
 // title says what p is of: a release, or a file that is none.
 func (p proof) title() string {
 	switch {
+	case p.Older != "":
+		return fmt.Sprintf("release %s for %s, for loaders that trust %s", p.Version, p.Hardware, p.Older)
 	case p.Hardware != "":
 		return fmt.Sprintf("release %s for %s", p.Version, p.Hardware)
 	case p.Version != "":
