@@ -54,11 +54,13 @@ $(BUILD)/update_%: $(HEADERS) $(APP)/update.c $(APP)/update.h $(APP)/include/tcp
 	@mkdir -p $(BUILD)
 	$* $(WARN) $(DESK) -O1 $(SANITIZE) $(INCLUDE) -I$(APP) -I$(APP)/include $(APP)/update.c crypto.c nor.c otadata.c update_test.c -lmbedcrypto -o $@
 
-# The two slots of credentials, over an NVS of a few lines.
-.PHONY: credential
-credential: $(BUILD)/credential
-	$(BUILD)/credential
+# A renewal of the credential, over an NVS of a few lines, and power failing everywhere in it.
+.PHONY: renew
+renew: $(BUILD)/renew_gcc
+	$(BUILD)/renew_gcc
 
-$(BUILD)/credential: $(MAIN)/credential_nvs.c $(MAIN)/credential.h credential_test.c
+$(BUILD)/renew_gcc: OPTIONS = -O2
+$(BUILD)/renew_clang: OPTIONS = -O1 $(SANITIZE)
+$(BUILD)/renew_%: $(SOURCES) $(HEADERS) $(WORLD) $(CHIP)/key.c $(CHIP)/psa.c $(CHIP)/include/tcpboot_chip.h $(MAIN)/credential_nvs.c $(MAIN)/credential.h nvsim.c renew_test.c
 	@mkdir -p $(BUILD)
-	gcc $(WARN) $(DESK) -O1 $(SANITIZE) -I$(CORE)/include -I$(MAIN) -Iidf/common $(MAIN)/credential_nvs.c credential_test.c -o $@
+	$* $(WARN) $(DESK) $(OPTIONS) $(INCLUDE) -I$(MAIN) -I$(CHIP)/include -idirafter idf/common $(SOURCES) $(WORLD) $(CHIP)/key.c $(CHIP)/psa.c nvsim.c renew_test.c -lmbedx509 -lmbedcrypto -o $@

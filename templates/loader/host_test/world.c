@@ -97,6 +97,7 @@ static void answer_hello(struct world *w) {
 	const char *request = (const char *)w->request;
 	static uint8_t body[WORLD_SITES * MAKER_ROOM];
 	struct server *s = &w->server;
+	const char *wish = s->renew ? "Tcpboot-Renew: wanted\r\n" : "";
 	size_t size = 0;
 
 	s->hellos++;
@@ -111,11 +112,11 @@ static void answer_hello(struct world *w) {
 		size += s->manifest.size;
 	}
 	if (size == 0) {
-		w->answer_size = (size_t)snprintf((char *)w->answer, sizeof w->answer, "HTTP/1.1 204 No Content\r\n\r\n");
+		w->answer_size = (size_t)snprintf((char *)w->answer, sizeof w->answer, "HTTP/1.1 204 No Content\r\n%s\r\n", wish);
 		w->answer_at = 0;
 		w->body.size = 0;
 	} else {
-		answer(w, "200 OK", "Content-Type: application/cbor-seq\r\n", (struct tb_bytes){body, size});
+		answer(w, "200 OK", wish, (struct tb_bytes){body, size});
 	}
 }
 
@@ -163,6 +164,16 @@ static void answer_report(struct world *w, const uint8_t *body, size_t size) {
 	w->body.size = 0;
 }
 
+static void answer_renew(struct world *w, const uint8_t *request, size_t size) {
+	static uint8_t certificate[TB_MAX_CERTIFICATE];
+	size_t made = w->server.certify((struct tb_bytes){request, size}, certificate);
+
+	if (made > 0)
+		answer(w, "200 OK", "Content-Type: application/pkix-cert\r\n", (struct tb_bytes){certificate, made});
+	else
+		answer(w, "202 Accepted", "Retry-After: 2\r\n", (struct tb_bytes){(const uint8_t *)"later\n", 6});
+}
+
 /* Answers the request once it is whole. */
 static void serve(struct world *w) {
 	const char *end, *request = (const char *)w->request;
@@ -187,6 +198,8 @@ static void serve(struct world *w) {
 		answer_blob(w);
 	} else if (strncmp(request, "POST /v2/report ", 16) == 0) {
 		answer_report(w, w->request + head, body);
+	} else if (strncmp(request, "POST /v2/renew ", 15) == 0) {
+		answer_renew(w, w->request + head, body);
 	} else {
 		assert(!"a request that the protocol does not know");
 	}
@@ -218,6 +231,8 @@ static enum tb_result connect_to(void *context, const struct tb_peer *peer, uint
 		w->now += limit;
 		return TB_NETWORK;
 	}
+	if (w->server.admits != NULL && !w->server.admits())
+		return TB_REFUSED;
 	w->open = true;
 	return TB_OK;
 }

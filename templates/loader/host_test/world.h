@@ -30,6 +30,10 @@ struct server {
 	uint32_t status;          /* of answers about blobs; 0: as it should be */
 	uint32_t busy;            /* how many requests are answered with 503 first */
 
+	bool renew;               /* wants the board to renew its certificate */
+	size_t (*certify)(struct tb_bytes request, uint8_t *certificate); /* 0: not yet */
+	bool (*admits)(void);     /* the credential that the board goes by; NULL: any */
+
 	uint8_t said[4096];       /* the last report's body */
 	size_t said_size;
 	unsigned reports, hellos, blobs;

@@ -10,7 +10,7 @@
 /*
  * Certificates and keys are DER, or PEM with the NUL behind it counted: Mbed TLS
  * tells them apart by that NUL. ESP-IDF keeps pointers to them while Wi-Fi is up,
- * so they stay where they are until credential_failed is called.
+ * so they stay where they are until the core has another slot used.
  */
 struct credential {
 	const char *identity;         /* twelve hex digits: the board's MAC */
@@ -24,11 +24,7 @@ struct credential {
 /* Returns the credential to go by, or NULL if the board holds none. */
 const struct credential *credential_held(void);
 
-/*
- * Says that a server did not accept the credential. Where there is another one,
- * that one is held from now on; after its failure this one again. So a new
- * credential that does not work never costs the board its old one.
- */
-void credential_failed(void);
+/* The slots as the core sees them: it says which is used, and when a new one is asked for. */
+struct tb_credentials credential_functions(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "board.h"
+#include "credential.h"
 #include "esp_system.h"
 #include "sdkconfig.h"
 #include "tcpboot_chip.h"
@@ -37,6 +38,7 @@ static struct tb_build build(void) {
 static void assemble(void) {
 	board.build = build();
 	board.network = tls_network();
+	board.credentials = credential_functions();
 	board.slot = flash_slot();
 	board.store = flash_store();
 	board.boot = boot_orders();

@@ -87,10 +87,7 @@ static enum tb_result why_not(void) {
 
 	if (esp_tls_get_error_handle(tls, &last) == ESP_OK)
 		(void)esp_tls_get_and_clear_last_error(last, &code, &flags);
-	if (code != -MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE)
-		return TB_NETWORK;
-	credential_failed();
-	return TB_REFUSED;
+	return code == -MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE ? TB_REFUSED : TB_NETWORK;
 }
 
 /* Reads "host:port" or "[address]:port"; the host lies in endpoint. */

@@ -110,6 +110,5 @@ enum tb_result network_join(void *context, const struct tb_peer *peer, uint32_t 
 		return TB_OK;
 	}
 	leave();
-	credential_failed();
 	return TB_NETWORK;
 }

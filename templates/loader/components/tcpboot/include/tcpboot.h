@@ -21,6 +21,7 @@
  *	fetch            chunk by chunk: compare, erase, write, read back
  *	activate         count, then choose the application for the next start
  *	report
+ *	renew            ask for a new certificate, if the server wants that
  *
  * Nothing of the old application is erased before the new manifest was verified
  * and its list of chunks is at hand. Chunks that lie in the slot already are not
@@ -56,6 +57,8 @@ enum {
 	TB_MAX_NAME = 63,         /* characters of a name */
 	TB_MAX_HOST = 128,        /* characters of a host */
 	TB_MAX_HEAD = 2048,       /* the head of an HTTP answer */
+	TB_MAX_REQUEST = 512,     /* a request for a certificate */
+	TB_MAX_CERTIFICATE = 2048,
 	TB_MAX_ROOTS = 3,
 	TB_MAX_ENDPOINTS = 4,
 	TB_MAX_ISSUERS = 4,
@@ -136,6 +139,34 @@ struct tb_network {
 	void (*close)(void *context);
 };
 
+/* What lies in one of the two slots for credentials. */
+struct tb_slot {
+	uint64_t generation; /* of a whole credential, the later one above the other; 0: none */
+	uint8_t tries;       /* counted */
+	bool begun;          /* a key without its certificate */
+};
+
+/*
+ * The board's credentials, each a private key and what else proves the board. They lie
+ * in slots 0 and 1 and stay there: the core sees no key, and says which slot is used.
+ *
+ * look says what is in a slot. use makes join and connect go by the one there. request
+ * makes a key in the slot, unless one was begun there, and writes a PKCS #10 request for
+ * it, of the board's name, in DER; it returns its size, 0 on failure. keep puts the
+ * certificate (DER) beside that key, and makes the slot whole as its last step, with a
+ * generation above the other's and no try counted; false when the certificate is not of
+ * the key. count adds a try. drop empties the slot, as a whole credential first.
+ */
+struct tb_credentials {
+	void *context;
+	struct tb_slot (*look)(void *context, unsigned slot); /* NULL: one that cannot be renewed */
+	void (*use)(void *context, unsigned slot);
+	bool (*count)(void *context, unsigned slot);
+	size_t (*request)(void *context, unsigned slot, uint8_t *to, size_t room);
+	bool (*keep)(void *context, unsigned slot, struct tb_bytes certificate);
+	bool (*drop)(void *context, unsigned slot);
+};
+
 /*
  * A partition of NOR flash. Erasing sets whole sectors to 0xff, writing clears
  * bits; the core erases before it writes, and reads back what it wrote. Each
@@ -206,6 +237,9 @@ enum tb_event {
 	TB_INSTALLED,       /* number: bytes of the image */
 	TB_STARTED,         /* number: starts without being confirmed, this one included */
 	TB_STAYS,           /* why there is nothing to start */
+	TB_RENEWAL_WANTED,  /* and what came of it: good, later, nothing (this board cannot) */
+	TB_RENEWED,         /* the older credential is dropped; number: tries that it took */
+	TB_RENEWAL_DROPPED, /* the newer one is; number: tries that failed */
 };
 
 struct tb_log {
@@ -323,6 +357,7 @@ struct tb_document {
 struct tb_board {
 	struct tb_build build;
 	struct tb_network network;
+	struct tb_credentials credentials;
 	struct tb_flash slot;
 	struct tb_flash store;
 	struct tb_boot boot;
@@ -344,6 +379,10 @@ struct tb_board {
 	size_t manifest_size;
 	struct tb_stream stream;
 	uint32_t visits;     /* in a row that failed */
+	uint8_t credential;  /* the slot that the board goes by */
+	bool unheard;        /* no server answered by it yet, in this visit */
+	bool wanted;         /* the server wants it renewed */
+	bool rests;          /* a renewal has failed: the next one after the next start */
 	uint32_t misses;     /* of them, that did not reach the server by the document in use */
 };
 

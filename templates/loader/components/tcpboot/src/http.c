@@ -114,6 +114,8 @@ static bool parse_field(struct tb_bytes line, struct http_head *h) {
 		return parse_range(value, h);
 	if (same_word(name, "connection"))
 		h->close = h->close || same_word(value, "close");
+	if (same_word(name, "tcpboot-renew"))
+		h->renew = true;
 	if (same_word(name, "retry-after") && !parse_decimal(value, UINT32_MAX, &h->later))
 		h->later = 0; /* a date, of which a board knows nothing */
 	return true;
@@ -189,8 +191,9 @@ static void write_request(struct tb_board *board, const struct tb_peer *peer, co
 	if (board->build.record > 0)
 		write_field(w, "Tcpboot-Record: ", board->build.record, "\r\n");
 	if (q->body.size > 0) {
-		write_text(w, "Content-Type: application/cbor\r\n");
-		write_field(w, "Content-Length: ", q->body.size, "\r\n");
+		write_text(w, "Content-Type: application/");
+		write_text(w, q->type);
+		write_field(w, "\r\nContent-Length: ", q->body.size, "\r\n");
 	}
 	write_text(w, "\r\n");
 	write_bytes(w, q->body);
@@ -322,6 +325,7 @@ static enum tb_result exchange(struct tb_board *board, const struct tb_peer *pee
 static enum tb_result judge_status(uint32_t status) {
 	switch (status) {
 	case 200:
+	case 202:
 	case 204:
 	case 206:
 		return TB_OK;

@@ -13,6 +13,7 @@ struct http_head {
 	uint32_t length;      /* of the body */
 	bool has_length;
 	bool close;           /* the server closes behind it */
+	bool renew;           /* the server wants a request for a new certificate */
 	bool ranged;          /* the body is a part: */
 	uint32_t first, total;
 	uint32_t later;       /* seconds, of Retry-After; 0: it does not say */
@@ -41,6 +42,7 @@ struct http_request {
 	struct tb_bytes target; /* path and query */
 	uint32_t from;          /* the body from this byte on; 0: all of it */
 	struct tb_bytes body;
+	const char *type;       /* of it, behind "application/" */
 };
 
 /*

@@ -41,7 +41,7 @@ static enum tb_result ask_blob(const struct way *w, const uint8_t digest[TB_DIGE
 
 	write_text(&target, "/v2/blobs/sha256:");
 	write_hex(&target, digest, TB_DIGEST);
-	r = http_ask(w->board, w->peer, &(struct http_request){"GET", {text, target.size}, from, {NULL, 0}}, &h);
+	r = http_ask(w->board, w->peer, &(struct http_request){"GET", {text, target.size}, from, {NULL, 0}, NULL}, &h);
 	if (r != TB_OK)
 		return r;
 	if (h.length != whole - from || (h.ranged ? h.first != from || h.total != whole : from != 0))

@@ -52,6 +52,9 @@ const char *tb_event_text(enum tb_event event) {
 		[TB_INSTALLED] = "installed; bytes",
 		[TB_STARTED] = "starting the application; starts without being confirmed",
 		[TB_STAYS] = "staying in the loader",
+		[TB_RENEWAL_WANTED] = "a new certificate is wanted",
+		[TB_RENEWED] = "going by the new certificate, the old one is dropped; tries",
+		[TB_RENEWAL_DROPPED] = "the new certificate is dropped; tries that failed",
 	};
 
 	return texts[event];

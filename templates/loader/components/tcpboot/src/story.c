@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "install.h"
+#include "renew.h"
 #include "sites.h"
 #include "store.h"
 #include "words.h"
@@ -178,7 +179,7 @@ static void report(struct tb_board *board) {
 		return;
 	size = put_report(&board->state, body);
 	server_address(board, &a);
-	if (http_ask(board, &a.peer, &(struct http_request){"POST", path, 0, {body, size}}, &h) != TB_OK)
+	if (http_ask(board, &a.peer, &(struct http_request){"POST", path, 0, {body, size}, "cbor"}, &h) != TB_OK)
 		return;
 	board->state.owed = false;
 	(void)save(board); /* if it is lost, the server hears the same again */
@@ -290,12 +291,14 @@ static enum tb_result take_documents(struct tb_board *board) {
 	return r;
 }
 
-/* The first answer of a visit proves the document by which the board came there. */
+/* The first answer of a visit proves the document and the credential by which the board came there. */
 static void judge_site(struct tb_board *board, enum tb_result r) {
-	if (r == TB_NETWORK || r == TB_REFUSED)
+	if (r == TB_NETWORK || r == TB_REFUSED) {
 		sites_missed(board);
-	else
+	} else {
 		sites_reached(board);
+		renew_reached(board);
+	}
 }
 
 /* Asks once; *learned and manifest_size say what came. */
@@ -311,10 +314,13 @@ static enum tb_result hello(struct tb_board *board, bool first, bool *learned) {
 	write_hello(board, &target);
 	board->manifest_size = 0;
 	*learned = false;
-	r = http_ask(board, &a.peer, &(struct http_request){"GET", {text, target.size}, 0, {NULL, 0}}, &h);
+	r = http_ask(board, &a.peer, &(struct http_request){"GET", {text, target.size}, 0, {NULL, 0}, NULL}, &h);
 	if (first)
 		judge_site(board, r);
-	if (r != TB_OK || h.length == 0)
+	if (r != TB_OK)
+		return r;
+	board->wanted = h.renew;
+	if (h.length == 0)
 		return r;
 	if (h.length > BOOT_MOST || h.ranged)
 		return TB_PROTOCOL;
@@ -491,8 +497,10 @@ static enum tb_result obey(struct tb_board *board) {
 
 /* TB_OK: everything was done that there was to do, and be it nothing. */
 static enum tb_result visit(struct tb_board *board) {
-	enum tb_result r = join(board);
+	enum tb_result r;
 
+	renew_choose(board);
+	r = join(board);
 	if (r != TB_OK) {
 		sites_missed(board);
 		return r;
@@ -506,6 +514,14 @@ static enum tb_result visit(struct tb_board *board) {
 		say(board, TB_NOTHING_NEW, r = TB_OK, 0);
 	report(board);
 	return r;
+}
+
+/* True when there is a new credential, which is tried while the old one is known to work. */
+static bool renewed(struct tb_board *board) {
+	struct address a;
+
+	server_address(board, &a);
+	return renew(board, &a.peer);
 }
 
 /* ---- the end of a round ---- */
@@ -569,6 +585,10 @@ enum tb_next tb_round(struct tb_board *board, uint32_t *wait) {
 
 	judge_application(board);
 	r = visit(board);
+	if (r == TB_OK && renewed(board)) {
+		http_close(board);
+		r = visit(board);
+	}
 	http_close(board);
 	*wait = 0;
 	if (r == TB_OK) {
@@ -639,6 +659,7 @@ enum tb_result tb_open(struct tb_board *board) {
 	board->held = 0;
 	board->ceiling = 0;
 	board->visits = board->misses = 0;
+	board->unheard = board->rests = false;
 	board->manifest_size = 0;
 	memset(&board->stream, 0, sizeof board->stream);
 	r = sites_pick(board);

@@ -25,4 +25,19 @@ bool psa_start(void);
 /* Returns functions over one hash of their own. */
 struct tb_crypto psa_functions(void);
 
+/* A private P-256 key as it lies in a slot for credentials: PKCS #8, DER. */
+enum { CHIP_KEY = 138 };
+
+/* Makes a key; false when the chip could not. */
+bool key_new(uint8_t key[CHIP_KEY]);
+
+/*
+ * Writes a PKCS #10 request (DER), signed by the key, for a certificate in the name of
+ * a MAC of twelve digits. Returns its size; 0 on failure.
+ */
+size_t key_request(const uint8_t key[CHIP_KEY], const char *mac, uint8_t *to, size_t room);
+
+/* Whether that is a certificate (DER) of the key. */
+bool key_matches(const uint8_t key[CHIP_KEY], struct tb_bytes certificate);
+
 #endif

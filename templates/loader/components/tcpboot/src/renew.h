@@ -1,0 +1,31 @@
+/*
+ * The board's credential, and how it gets a new one over the air (T20).
+ *
+ * Two slots. In one lies the credential that the board goes by, the other is empty.
+ * When the server wants it, the board makes a key in the empty one, asks for its
+ * certificate until it has it, and then there are two. The newer one is on trial:
+ * visits begin with it, TRIES of them at most, and after each that does not reach the
+ * server comes one with the older one. Whichever leads to the server ends it:
+ *
+ *	the newer one                  the older one is dropped
+ *	the older one, TRIES used up   the newer one is dropped
+ *
+ * So a slot is emptied only while the server answers by the other one, and what lies
+ * in the slots says where the board stands, wherever power fails. A try is counted
+ * before it is made: a credential on which the loader founders has no more of them.
+ */
+#ifndef TCPBOOT_RENEW_H
+#define TCPBOOT_RENEW_H
+
+#include "tcpboot.h"
+
+/* Chooses the credential for the visit that begins. */
+void renew_choose(struct tb_board *board);
+
+/* Says that the server answered by it. */
+void renew_reached(struct tb_board *board);
+
+/* Asks for a new credential where one is wanted; true when one is here, to be tried. */
+bool renew(struct tb_board *board, const struct tb_peer *peer);
+
+#endif
