@@ -21,8 +21,12 @@ import (
 // secure is what serve needs to speak version 2; nil, and said so, where the key
 // of the server cannot be had: the loaders of 2017 need none.
 func (s *session) secure(shelf *shelf, visits *registry.Visits, log *slog.Logger) (*server.Secure, error) {
-	id := &identity{s: s}
-	_, err := id.Certificate()
+	age, err := s.renewAge()
+	if err != nil {
+		return nil, err
+	}
+	id := &identity{s: s, age: age}
+	_, err = id.Certificate()
 	var away *awayError
 	if errors.Is(err, errNoPassphrase) || errors.As(err, &away) {
 		log.Warn("version 2 is not spoken: boards with our loader are not served", "error", err)
@@ -30,7 +34,7 @@ func (s *session) secure(shelf *shelf, visits *registry.Visits, log *slog.Logger
 	}
 	s.keys.ask = nil // a person at the terminal is asked once
 	return &server.Secure{
-		Identity: id, Library: shelf, Latches: newLatches(visits, log), Renew: renewFrom(visits),
+		Identity: id, Library: shelf, Latches: newLatches(visits, log), Renew: renewFrom(visits), Stale: id.stale,
 		Reports: func(r fleet.Report) error { return visits.Report(context.Background(), []fleet.Report{r}) },
 	}, err
 }
@@ -39,12 +43,14 @@ func (s *session) secure(shelf *shelf, visits *registry.Visits, log *slog.Logger
 // boards. Both are read again when certs/ has changed: certificates are renewed,
 // and keys replaced, while a server runs.
 type identity struct {
-	s *session
+	s   *session
+	age time.Duration // of a board's certificate, before it is to be renewed; 0: none
 
 	mu          sync.Mutex
 	stamp       string
 	certificate *tls.Certificate
 	boards      *x509.CertPool
+	present     boardsCA // of the boards: it issues what they renew
 }
 
 func (i *identity) Certificate() (*tls.Certificate, error) {
@@ -115,7 +121,7 @@ func (i *identity) read() error {
 		pool.AddCert(ca.CA)
 	}
 	i.certificate = &tls.Certificate{Certificate: [][]byte{leaf.Raw, ca.Raw}, PrivateKey: key, Leaf: leaf}
-	i.boards = pool
+	i.boards, i.present = pool, cas[0]
 	return nil
 }
 

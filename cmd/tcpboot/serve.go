@@ -37,6 +37,7 @@ var serveVerb = &cli.Command{
 	Flags: []cli.Flag{
 		&cli.StringFlag{Name: "listen", Usage: "listen on `ADDR:PORT` (default: listen of tcpboot.yaml)"},
 		visitsFlag, cacheFlag,
+		&cli.StringFlag{Name: "renew-after", Usage: "ask boards with our loader to renew certificates older than `AGE`, such as 720d (default: those of a former boards CA alone)"},
 		&cli.DurationFlag{Name: "drain", Usage: "after Ctrl-C let downloads run for `DURATION`", Value: 5 * time.Minute},
 	},
 	Action: readingSite(serve),

@@ -66,6 +66,9 @@ func (q *session) boot() {
 		return
 	}
 	answer, goods, err := q.documents(hello)
+	if q.Secure.Stale != nil && q.Secure.Stale(q.device, q.proved()) {
+		q.Header().Set(wire.RenewHeader, "wanted")
+	}
 	switch {
 	case err != nil:
 		q.trouble("library", err)
@@ -300,12 +303,15 @@ func (q *session) renew() {
 	}
 }
 
+// proved is the certificate by which the board asks.
+func (q *session) proved() fleet.Digest { return fleet.Sum(q.request.TLS.PeerCertificates[0].Raw) }
+
 func (q *session) wish() (w Renewal, err error) {
 	body, err := q.body(wire.RequestLimit)
 	if err != nil {
 		return w, err
 	}
-	w.Device, w.Proved = q.device, fleet.Sum(q.request.TLS.PeerCertificates[0].Raw)
+	w.Device, w.Proved = q.device, q.proved()
 	if w.Request, err = x509.ParseCertificateRequest(body); err != nil {
 		return w, err
 	}

@@ -103,6 +103,10 @@
 // manifest asks once more from where it stands. Documents are sent also when there
 // is nothing to install.
 //
+// An answer of either kind may ask the board to renew its certificate:
+//
+//	Tcpboot-Renew: wanted
+//
 // # Blobs
 //
 // A blob is the image of the manifest that the board was just given, its list of
@@ -140,13 +144,20 @@
 //
 // # Renew
 //
-// The body is a PKCS #10 request in DER, RequestLimit bytes at most, whose common
-// name is the board's MAC and which the new key has signed. The certificate by
-// which the board asks stays good until it is seen with the new one.
+// The body is application/pkcs10, a PKCS #10 request in DER, RequestLimit bytes at
+// most, whose common name is the board's MAC and which the new key has signed: one on
+// P-256, as our loader makes it. The certificate by which the board asks stays good
+// until it is seen with the new one.
 //
-//	200  application/pkix-cert: the certificate, in DER
-//	202  it will be made: ask again for the same key after Retry-After seconds
+//	200  application/pkix-cert: the certificate, in DER, CertificateLimit bytes at most
+//	202  it will be made: ask again for the same key after Retry-After seconds, or later
 //	400  not such a request
+//
+// A board asks once an answer to its hello bears Tcpboot-Renew, whatever its value, and
+// then at each of its visits until it has the certificate. It begins visits by the new
+// one and keeps the old one until the server has answered by the new one. A new one by
+// which it does not get there is given up after three tries, and only when the server
+// has answered by the old one again; until the board's next start it asks for no other.
 //
 // # Other answers
 //

@@ -10,6 +10,8 @@
  *
  *	--flash FILE       what the board remembers; made blank if it is not there
  *	--credentials DIR  with wpa2_client.crt and wpa2_client.key
+ *	--slots DIR        two slots for credentials, the first one filled from --credentials;
+ *	                   without them the credential cannot be renewed
  *	--servers FILE     root of the image servers, PEM
  *	--site FILE        the first site document, signed
  *	--hardware NAME --chip ID --channel NAME --loader M.m.p --counter G.C
@@ -35,12 +37,13 @@
 #include "crypto.h"
 #include "espimage.h"
 #include "otadata.h"
+#include "slots.h"
 
 /* The flash: the store, the bootloader's record, the slot, one after the other. */
 enum { OTADATA_SIZE = 2 * TB_SECTOR, SLOT_SIZE = 0x2f0000, FLASH_SIZE = TB_STORE_SIZE + OTADATA_SIZE + SLOT_SIZE };
 
 static struct {
-	const char *flash, *credentials, *servers, *site, *hardware, *channel, *server;
+	const char *flash, *credentials, *slots, *servers, *site, *hardware, *channel, *server;
 	unsigned chip, loader[3], generation, count, visits, hurry;
 	long breaks;
 } options = {
@@ -128,27 +131,54 @@ static struct {
 	mbedtls_entropy_context entropy;
 	mbedtls_ctr_drbg_context random;
 	const struct tb_peer *peer;
+	bool able; /* there is a certificate with its key */
 	bool open;
 } tls;
 
-static void load_credentials(void) {
+/* Takes up the credential in a folder. */
+static void load_own(const char *folder) {
 	char certificate[4096], key[4096];
 
-	snprintf(certificate, sizeof certificate, "%s/wpa2_client.crt", options.credentials);
-	snprintf(key, sizeof key, "%s/wpa2_client.key", options.credentials);
-	mbedtls_x509_crt_init(&tls.roots);
+	snprintf(certificate, sizeof certificate, "%s/wpa2_client.crt", folder);
+	snprintf(key, sizeof key, "%s/wpa2_client.key", folder);
+	mbedtls_x509_crt_free(&tls.own);
+	mbedtls_pk_free(&tls.key);
 	mbedtls_x509_crt_init(&tls.own);
 	mbedtls_pk_init(&tls.key);
+	tls.able = mbedtls_x509_crt_parse_file(&tls.own, certificate) == 0 && mbedtls_pk_parse_keyfile(&tls.key, key, NULL) == 0;
+}
+
+static void load_credentials(void) {
+	mbedtls_x509_crt_init(&tls.roots);
 	mbedtls_entropy_init(&tls.entropy);
 	mbedtls_ctr_drbg_init(&tls.random);
 	if (mbedtls_ctr_drbg_seed(&tls.random, mbedtls_entropy_func, &tls.entropy, NULL, 0) != 0)
 		die("random numbers", "there are none");
 	if (mbedtls_x509_crt_parse_file(&tls.roots, options.servers) != 0)
 		die(options.servers, "no certificates");
-	if (mbedtls_x509_crt_parse_file(&tls.own, certificate) != 0)
-		die(certificate, "no certificates");
-	if (mbedtls_pk_parse_keyfile(&tls.key, key, NULL) != 0)
-		die(key, "no key");
+	load_own(options.credentials);
+	if (!tls.able)
+		die(options.credentials, "no certificate with its key");
+}
+
+static void use_slot(void *context, unsigned which) {
+	(void)context;
+	printf("going by the credential in slot %u\n", which);
+	load_own(slots_folder(which));
+}
+
+/* The board's name is that of its first certificate, "CN=" and twelve digits. */
+static struct tb_credentials credentials(void) {
+	static char name[64];
+	struct tb_credentials c = {0};
+
+	if (options.slots == NULL)
+		return c;
+	if (mbedtls_x509_dn_gets(name, sizeof name, &tls.own.subject) < 0 ||
+	    !slots_open(options.slots, options.credentials, name + strlen("CN="), &c))
+		die(options.slots, "cannot be opened");
+	c.use = use_slot;
+	return c;
 }
 
 /* Of the chain that was verified, the issuer of the server must be one that the site names. */
@@ -210,7 +240,7 @@ static enum tb_result tls_connect(void *context, const struct tb_peer *peer, uin
 	int r;
 
 	tls.peer = peer;
-	if (!dial(options.server != NULL ? options.server : peer->endpoint))
+	if (!tls.able || !dial(options.server != NULL ? options.server : peer->endpoint))
 		return TB_NETWORK;
 	tls.open = true;
 	r = set_up(peer, limit) ? 0 : -1;
@@ -332,7 +362,7 @@ static void set_up_board(void) {
 			.loader = {(uint16_t)options.loader[0], (uint16_t)options.loader[1], (uint16_t)options.loader[2]},
 			.counter = {options.generation, options.count}, .document = read_site(), .record = 4096,
 		},
-		.network = {NULL, wired, tls_connect, tls_read, tls_write, tls_close},
+		.network = {NULL, wired, tls_connect, tls_read, tls_write, tls_close}, .credentials = credentials(),
 		.slot = partition(&slot_at, SLOT_SIZE), .store = partition(&store_at, TB_STORE_SIZE),
 		.boot = {&board, check, activate, deactivate}, .crypto = desk_crypto(),
 		.clock = {NULL, now, sleep_for, random_bits}, .log = {NULL, say},
@@ -390,7 +420,7 @@ static bool set(const char *name, const char *value) {
 	} texts[] = {
 		{"--flash", &options.flash}, {"--credentials", &options.credentials}, {"--servers", &options.servers},
 		{"--site", &options.site}, {"--hardware", &options.hardware}, {"--channel", &options.channel},
-		{"--server", &options.server},
+		{"--server", &options.server}, {"--slots", &options.slots},
 	};
 	const struct {
 		const char *name;
