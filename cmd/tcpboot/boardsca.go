@@ -13,7 +13,7 @@ import (
 )
 
 // A boardsCA is a CA of the boards: the present one, or one before it, whose
-// certificates live until their boards are rotated.
+// certificates live until their boards have others.
 type boardsCA struct {
 	*pki.Authority // without its key
 	key            string

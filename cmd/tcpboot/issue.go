@@ -19,7 +19,8 @@ import (
 var issueVerb = &cli.Command{
 	Name:  "issue",
 	Usage: "answer boards that ask for new certificates",
-	Description: "A board with our loader makes a new key and asks the image server for a certificate\n" +
+	Description: "A board with our loader that is to renew its certificate (serve --renew-after, or\n" +
+		"after key rotate boards-ca) makes a new key and asks the image server for a certificate\n" +
 		"of it. The server has no CA key: it keeps the request, and this verb, where that key\n" +
 		"is, answers. The certificate by which the board asked is good until it is seen with\n" +
 		"the new one, or for --grace.",

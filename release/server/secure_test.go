@@ -472,6 +472,27 @@ func TestRenew(t *testing.T) {
 	k.do(board, k.request("POST", wire.RenewPath, make([]byte, 1<<16)), http.StatusBadRequest)
 }
 
+// A board is asked to renew the certificate by which it asks, whatever else there is
+// to say, and only then.
+func TestRenewWanted(t *testing.T) {
+	k := openKeep(t, nil)
+	old, fresh := k.admit(1), k.admit(2)
+	k.Secure.Stale = func(d fleet.Device, proved fleet.Digest) bool {
+		return d.MAC == mac(1) && proved == fleet.Sum(old.Certificate[0])
+	}
+	for n, c := range map[byte]tls.Certificate{1: old, 2: fresh} {
+		want := map[byte]string{1: "wanted"}[n]
+		for _, status := range []int{http.StatusNoContent, http.StatusOK} {
+			if status == http.StatusOK {
+				k.stock(n, 1, image(100))
+			}
+			if _, h := k.do(k.client(c), k.request("GET", bootPath(1, 0), nil), status); h.Get(wire.RenewHeader) != want {
+				t.Errorf("board %d, %d: %s: %q, want %q", n, status, wire.RenewHeader, h.Get(wire.RenewHeader), want)
+			}
+		}
+	}
+}
+
 // A recorder keeps the lengths of the TLS records that it reads.
 type recorder struct {
 	net.Conn

@@ -197,6 +197,8 @@ static bool never(void *context, const uint8_t key[TB_KEY], const uint8_t digest
 	return false;
 }
 
+static struct tb_credentials renewing; /* look NULL: not */
+
 /* One visit to a server that is anybody, says anything, and has no key. */
 static void visit(struct tb_bytes head, struct tb_bytes body) {
 	static struct world w;
@@ -206,6 +208,7 @@ static void visit(struct tb_bytes head, struct tb_bytes body) {
 	w = beginning;
 	world_wire(&w);
 	w.board.crypto.verify = never;
+	w.board.credentials = renewing;
 	w.board.network.read = read_said;
 	w.board.network.write = swallow;
 	said[0] = head;
@@ -228,6 +231,48 @@ static void fuzz_documents(const uint8_t *data, size_t size) {
 	visit((struct tb_bytes){(const uint8_t *)head, (size_t)n}, (struct tb_bytes){data, size});
 }
 
+/* ---- a board that asks for a certificate ---- */
+
+/* What the board says that lies in its slots: one credential; and what it made of an answer. */
+static struct tb_credential alone(void *context, unsigned slot) {
+	(void)context;
+	return (struct tb_credential){.generation = !slot};
+}
+
+static void goes_by(void *context, unsigned slot) {
+	(void)context;
+	assert(slot == 0);
+}
+
+static size_t ask_for(void *context, unsigned slot, uint8_t *to, size_t room) {
+	(void)context;
+	assert(slot == 1);
+	memset(to, 0x30, room);
+	return room;
+}
+
+static bool keep_nothing(void *context, unsigned slot, struct tb_bytes certificate) {
+	(void)context;
+	assert(slot == 1 && certificate.size <= TB_MAX_CERTIFICATE);
+	for (size_t i = 0; i < certificate.size; i++)
+		assert(certificate.at[i] <= 0xff);
+	return false;
+}
+
+static bool drop_new(void *context, unsigned slot) {
+	(void)context;
+	assert(slot == 1);
+	return true;
+}
+
+/* The server wants a renewal, and then answers anything. */
+static void fuzz_renew(const uint8_t *data, size_t size) {
+	static const char head[] = "HTTP/1.1 204 No Content\r\nTcpboot-Renew: wanted\r\n\r\n";
+
+	renewing = (struct tb_credentials){.look = alone, .use = goes_by, .request = ask_for, .keep = keep_nothing, .drop = drop_new};
+	visit((struct tb_bytes){(const uint8_t *)head, sizeof head - 1}, (struct tb_bytes){data, size});
+}
+
 /* ---- the harness ---- */
 
 static const struct {
@@ -236,7 +281,7 @@ static const struct {
 } readers[] = {
 	{"cbor", fuzz_cbor}, {"cose", fuzz_cose}, {"manifest", fuzz_manifest}, {"sitedoc", fuzz_sitedoc},
 	{"http", fuzz_http}, {"store", fuzz_store}, {"answer", fuzz_answer},
-	{"documents", fuzz_documents},
+	{"documents", fuzz_documents}, {"renew", fuzz_renew},
 };
 
 static void (*reader)(const uint8_t *data, size_t size);

@@ -79,12 +79,12 @@ static bool write_number(unsigned which, const char *file, unsigned long long n)
 
 /* ---- what the core asks ---- */
 
-static struct tb_slot look(void *context, unsigned which) {
+static struct tb_credential look(void *context, unsigned which) {
 	bool keyed = access(path(which, key_file), F_OK) == 0;
-	unsigned long long generation = read_number(which, "generation");
+	uint32_t generation = (uint32_t)read_number(which, "generation");
 
 	(void)context;
-	return (struct tb_slot){
+	return (struct tb_credential){
 		.generation = keyed ? generation : 0, .tries = (uint8_t)read_number(which, "tries"), .begun = keyed && generation == 0,
 	};
 }

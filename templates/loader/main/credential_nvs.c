@@ -53,8 +53,9 @@ static bool has(nvs_handle_t nvs, const char *blob) {
 	return nvs_get_blob(nvs, blob, NULL, &size) == ESP_OK;
 }
 
-static struct tb_slot look(void *context, unsigned which) {
-	struct tb_slot s = {0};
+static struct tb_credential look(void *context, unsigned which) {
+	struct tb_credential s = {0};
+	uint64_t generation = 0;
 	uint8_t layout = 0;
 	nvs_handle_t nvs;
 	bool laid, keyed;
@@ -65,8 +66,8 @@ static struct tb_slot look(void *context, unsigned which) {
 	laid = nvs_get_u8(nvs, "layout", &layout) == ESP_OK;
 	keyed = has(nvs, "client_key");
 	s.begun = keyed && !laid;
-	if (!keyed || layout != LAYOUT || nvs_get_u64(nvs, "generation", &s.generation) != ESP_OK)
-		s.generation = 0;
+	if (keyed && layout == LAYOUT && nvs_get_u64(nvs, "generation", &generation) == ESP_OK)
+		s.generation = (uint32_t)generation; /* seconds since 1970, until 2106 */
 	if (nvs_get_u8(nvs, "tries", &s.tries) != ESP_OK)
 		s.tries = 0;
 	nvs_close(nvs);
@@ -198,7 +199,7 @@ static bool keep(void *context, unsigned which, struct tb_bytes certificate) {
 	if (slot >= SLOTS || !open_slot(which, NVS_READWRITE, &nvs))
 		return false;
 	kept = nvs_get_blob(nvs, "client_key", key, &size) == ESP_OK && size == CHIP_KEY && key_matches(key, certificate) &&
-	       fill(nvs, certificate, look(context, slot).generation + 1);
+	       fill(nvs, certificate, (uint64_t)look(context, slot).generation + 1);
 	nvs_close(nvs);
 	return kept;
 }

@@ -140,8 +140,8 @@ struct tb_network {
 };
 
 /* What lies in one of the two slots for credentials. */
-struct tb_slot {
-	uint64_t generation; /* of a whole credential, the later one above the other; 0: none */
+struct tb_credential {
+	uint32_t generation; /* of a whole credential, the later one above the other; 0: none */
 	uint8_t tries;       /* counted */
 	bool begun;          /* a key without its certificate */
 };
@@ -159,7 +159,7 @@ struct tb_slot {
  */
 struct tb_credentials {
 	void *context;
-	struct tb_slot (*look)(void *context, unsigned slot); /* NULL: one that cannot be renewed */
+	struct tb_credential (*look)(void *context, unsigned slot); /* NULL: one that cannot be renewed */
 	void (*use)(void *context, unsigned slot);
 	bool (*count)(void *context, unsigned slot);
 	size_t (*request)(void *context, unsigned slot, uint8_t *to, size_t room);

@@ -1,5 +1,7 @@
 #include "renew.h"
 
+#include <string.h>
+
 #include "http.h"
 
 enum { TRIES = 3, CERTIFICATE_LIMIT = 30000 /* milliseconds */ };
@@ -8,22 +10,27 @@ static void say(struct tb_board *board, enum tb_event event, enum tb_result why,
 	board->log.say(board->log.context, event, why, number);
 }
 
-/* What lies in both slots, and which is the newer one. */
-struct slots {
-	struct tb_slot slot[2];
-	unsigned newer;
-	bool trial; /* there are two */
+/* Where the board stands, by what lies in its slots. */
+struct stand {
+	unsigned newer; /* the slot */
+	unsigned tries; /* of it */
+	bool trial;     /* there are two credentials */
+	bool begun;     /* there is a key without a certificate */
 };
 
-static struct slots look(struct tb_board *board) {
+static void look(const struct tb_board *board, struct stand *s) {
 	const struct tb_credentials *c = &board->credentials;
-	struct slots s;
+	struct tb_credential a, b;
 
-	for (unsigned i = 0; i < 2; i++)
-		s.slot[i] = c->look(c->context, i);
-	s.newer = s.slot[1].generation > s.slot[0].generation;
-	s.trial = s.slot[!s.newer].generation > 0;
-	return s;
+	memset(s, 0, sizeof *s);
+	if (c->look == NULL)
+		return;
+	a = c->look(c->context, 0);
+	b = c->look(c->context, 1);
+	s->newer = b.generation > a.generation;
+	s->tries = s->newer ? b.tries : a.tries;
+	s->trial = a.generation > 0 && b.generation > 0;
+	s->begun = a.begun || b.begun;
 }
 
 static void drop(struct tb_board *board, unsigned which, enum tb_event event, uint64_t number) {
@@ -34,38 +41,30 @@ static void drop(struct tb_board *board, unsigned which, enum tb_event event, ui
 
 void renew_choose(struct tb_board *board) {
 	const struct tb_credentials *c = &board->credentials;
-	struct slots s;
-	bool again = board->unheard;
+	bool again = board->unheard, older;
+	struct stand s;
 
+	look(board, &s);
+	older = s.trial && (again ? board->credential == s.newer : s.tries >= TRIES);
 	board->wanted = false;
 	board->unheard = true;
 	if (c->look == NULL)
 		return;
-	s = look(board);
-	if (!s.trial)
-		board->credential = (uint8_t)s.newer;
-	else if (again)
-		board->credential = !board->credential;
-	else
-		board->credential = s.slot[s.newer].tries < TRIES ? (uint8_t)s.newer : !s.newer;
-	if (s.trial && board->credential == s.newer && s.slot[s.newer].tries < TRIES)
+	if (s.trial && !older && s.tries < TRIES)
 		(void)c->count(c->context, s.newer); /* not counted, it is one more try */
+	board->credential = (uint8_t)(s.newer ^ older);
 	c->use(c->context, board->credential);
 }
 
 void renew_reached(struct tb_board *board) {
-	struct slots s;
+	struct stand s;
 
+	look(board, &s);
 	board->unheard = false;
-	if (board->credentials.look == NULL)
-		return;
-	s = look(board);
-	if (!s.trial)
-		return;
-	if (board->credential == s.newer) {
-		drop(board, !s.newer, TB_RENEWED, s.slot[s.newer].tries);
-	} else if (s.slot[s.newer].tries >= TRIES) {
-		drop(board, s.newer, TB_RENEWAL_DROPPED, s.slot[s.newer].tries);
+	if (s.trial && board->credential == s.newer) {
+		drop(board, !s.newer, TB_RENEWED, s.tries);
+	} else if (s.trial && s.tries >= TRIES) {
+		drop(board, s.newer, TB_RENEWAL_DROPPED, s.tries);
 		board->rests = true;
 	}
 }
@@ -97,18 +96,14 @@ static enum tb_result ask(struct tb_board *board, const struct tb_peer *peer, un
 
 bool renew(struct tb_board *board, const struct tb_peer *peer) {
 	unsigned spare = !board->credential;
-	struct slots s;
-	enum tb_result r;
+	enum tb_result r = TB_NOTHING;
+	struct stand s;
 
-	if (board->credentials.look == NULL) {
-		if (board->wanted)
-			say(board, TB_RENEWAL_WANTED, TB_NOTHING, 0);
+	look(board, &s);
+	if (s.trial || board->rests || !(board->wanted || s.begun))
 		return false;
-	}
-	s = look(board);
-	if (s.trial || board->rests || !(board->wanted || s.slot[spare].begun))
-		return false;
-	r = ask(board, peer, spare);
+	if (board->credentials.look != NULL)
+		r = ask(board, peer, spare);
 	say(board, TB_RENEWAL_WANTED, r, 0);
 	if (r == TB_INVALID)
 		drop(board, spare, TB_RENEWAL_DROPPED, 0);
