@@ -18,7 +18,7 @@ var (
 // for that.
 func (s *session) mistakes(r *release.Release, channel string) error {
 	m := &r.Manifest
-	h, err := s.hardware(m.Hardware)
+	h, err := s.hardwareFor(m.Kind, m.Hardware)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (s *session) loadersTake(r *release.Release, channel string) error {
 		return err
 	}
 	catalog := release.NewCatalog(all...)
-	loaders, err := s.fleet.Loaders(s.ctx(), m.Hardware, channel)
+	loaders, err := s.fleet.Loaders(s.ctx(), m.Hardware, followers(channel))
 	if err != nil {
 		return err
 	}
