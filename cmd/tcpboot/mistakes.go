@@ -6,6 +6,7 @@ import (
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 // What publishing refuses, because boards would refuse it or could not hold it.
@@ -27,6 +28,9 @@ func (s *session) mistakes(r *release.Release, channel string) error {
 	}
 	if err := s.loadersTake(r, channel); err != nil {
 		return err
+	}
+	if m.Kind == sitedoc.Loader { // of loaders the version counts, on each board alone
+		return nil
 	}
 	return s.downgrade(r, channel)
 }
