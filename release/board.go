@@ -1,27 +1,34 @@
 package release
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 // A Board is what a board knows of itself when it judges a manifest.
 type Board struct {
+	Kind     sitedoc.Kind // what it asks for; zero: Firmware
 	Site     string
 	Hardware string
 	Chip     fleet.Chip
 	Channel  string
-	Sequence uint64        // of what it installed from Channel; 0: nothing
+	Sequence uint64        // of what it installed from Channel; 0: nothing, as of loaders
 	Counter  fleet.Counter // the highest that it has seen
 	Loader   string        // its version, "2.0.1"
 }
 
 // CheckBoard says why the board b refuses m, whoever signed it: it is for
-// another site or board (OtherSite, OtherBoard) or older than what b has (Stale).
+// another site or board (OtherSite, OtherBoard), or older than what b has (Stale). Of
+// loaders the version counts, which must be above that of the board's.
 func (m *Manifest) CheckBoard(b Board) error {
-	sequence, named := m.Sequences[b.Channel]
+	channel := ChannelFor(m.Kind, b.Channel)
+	sequence, named := m.Sequences[channel]
 	switch {
+	case m.Kind != cmp.Or(b.Kind, sitedoc.Firmware):
+		return fmt.Errorf("manifest: of kind %s, the board asks for %s: %w", m.Kind, cmp.Or(b.Kind, sitedoc.Firmware), OtherBoard)
 	case m.Site != b.Site:
 		return fmt.Errorf("manifest: for site %s, the board is of %s: %w", m.Site, b.Site, OtherSite)
 	case m.Hardware != b.Hardware:
@@ -29,7 +36,9 @@ func (m *Manifest) CheckBoard(b Board) error {
 	case m.Chip != b.Chip:
 		return fmt.Errorf("manifest: for chip %s, the board has %s: %w", m.Chip, b.Chip, OtherBoard)
 	case !named:
-		return fmt.Errorf("manifest: not for channel %s: %w", b.Channel, OtherBoard)
+		return fmt.Errorf("manifest: not for channel %s: %w", channel, OtherBoard)
+	case m.Kind == sitedoc.Loader && !m.Newer(b.Loader):
+		return fmt.Errorf("manifest: loader %s, the board has %.20s: %w", m.LoaderVersion(), b.Loader, Stale)
 	case sequence <= b.Sequence:
 		return fmt.Errorf("manifest: sequence %d on channel %s, the board has %d: %w", sequence, b.Channel, b.Sequence, Stale)
 	case m.Counter.Compare(b.Counter) < 0:

@@ -5,14 +5,13 @@ import (
 	"fmt"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
-	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 var errAudit = errors.New("audit: a sequence and a head go together")
 
 // check says why m is not a manifest.
 func (m *Manifest) check() error {
-	for _, part := range []func() error{m.checkNames, m.checkSequences, m.checkComponents} {
+	for _, part := range []func() error{m.checkNames, m.checkKind, m.checkSequences, m.checkComponents} {
 		if err := part(); err != nil {
 			return err
 		}
@@ -34,9 +33,6 @@ func (m *Manifest) checkNames() error {
 		if err := fleet.CheckName(n.kind, n.name); err != nil {
 			return err
 		}
-	}
-	if _, ok := m.Kind.Number(); !ok {
-		return fmt.Errorf("kind %.20q: want %s or %s", string(m.Kind), sitedoc.Firmware, sitedoc.Loader)
 	}
 	if _, ok := m.Chip.ID(); !ok {
 		return fmt.Errorf("chip %.20q is unknown", string(m.Chip))

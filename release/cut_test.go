@@ -29,7 +29,7 @@ func TestCut(t *testing.T) {
 		"large chunks": func(q *Request) { q.ChunkSize = MaxChunk },
 		"min loader":   func(q *Request) { q.MinLoader = "2.0.1" },
 		"no audit":     func(q *Request) { q.Audit = Head{} },
-		"loader":       func(q *Request) { q.Kind, q.Key = "loader", releaseKey(t, 13) },
+		"loader":       func(q *Request) { q.Kind, q.Version, q.Key = "loader", "loader-1.2.0", releaseKey(t, 13) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := mustCut(t, change)
@@ -128,6 +128,8 @@ func TestCutRefuses(t *testing.T) {
 		"path version":   {func(q *Request) { q.Version = "../1" }, Invalid, "version"},
 		"no hardware":    {func(q *Request) { q.Hardware.Name = "" }, Invalid, "hardware"},
 		"other kind":     {func(q *Request) { q.Kind = "radio" }, Invalid, "kind"},
+		"loader's name":  {func(q *Request) { q.Kind = "loader" }, Invalid, "is called loader- and"},
+		"loader of two":  {func(q *Request) { q.Kind, q.Version = "loader", "loader-1.2" }, Invalid, "loader version"},
 		"no channel":     {func(q *Request) { q.Sequences = nil }, Invalid, "0 channels"},
 		"nine channels":  {func(q *Request) { q.Sequences = many(9) }, Invalid, "9 channels"},
 		"sequence zero":  {func(q *Request) { q.Sequences = map[string]uint64{"stable": 0} }, Invalid, "count from 1"},

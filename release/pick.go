@@ -41,12 +41,22 @@ type Passed struct {
 // The same device, catalog, offers and box make the same choice, whatever the order
 // of offers.
 func (c *Catalog) Pick(d fleet.Device, offers []fleet.Offer, boxed Boxed) (Choice, error) {
-	p := picker{catalog: c, device: d, boxed: boxed}
+	return c.PickKind(sitedoc.Firmware, d, offers, boxed)
+}
+
+// PickKind is Pick of a kind of releases: those of loaders are for applications that
+// ask for one, and are offered on channels of their own. A board that is pinned keeps
+// its loader.
+func (c *Catalog) PickKind(kind sitedoc.Kind, d fleet.Device, offers []fleet.Offer, boxed Boxed) (Choice, error) {
+	p := picker{catalog: c, kind: kind, device: d, channel: ChannelFor(kind, d.Channel), boxed: boxed}
 	offers = p.relevant(offers)
 	switch {
 	case d.State != fleet.Active:
 		p.passAll(offers, fmt.Sprintf("the board is %s", d.State))
 		p.choice.Reason = fmt.Sprintf("the board is %s, and only an %s one gets anything", d.State, fleet.Active)
+	case d.Pin != fleet.Pin{} && kind == sitedoc.Loader:
+		p.choice.Reason = fmt.Sprintf("the board is pinned to %s, and keeps its loader", d.Pin.Version)
+		p.passAll(offers, p.choice.Reason)
 	case d.Pin != fleet.Pin{}:
 		p.passAll(offers, fmt.Sprintf("the board is pinned to %s", d.Pin.Version))
 		p.pinned()
@@ -62,19 +72,21 @@ func (c *Catalog) Pick(d fleet.Device, offers []fleet.Offer, boxed Boxed) (Choic
 // A picker makes one choice.
 type picker struct {
 	catalog *Catalog
+	kind    sitedoc.Kind
 	device  fleet.Device
+	channel string // on which it is offered something
 	boxed   Boxed
 	choice  Choice
 }
 
-// relevant returns the offers for the device's hardware: those on its channel
+// relevant returns the offers for the device's hardware, of the kind: those on its channel
 // first, by falling sequence. Beside an offer stands the one before it, for boards
 // that it has not reached. Where it is paused, those that it had reached are not
 // given that one: they may have the newer already, and keep it.
 func (p *picker) relevant(offers []fleet.Offer) []fleet.Offer {
 	var mine []fleet.Offer
 	for _, o := range offers {
-		if o.Hardware != p.device.Hardware {
+		if _, kind := FollowedBy(o.Channel); o.Hardware != p.device.Hardware || kind != p.kind {
 			continue
 		}
 		mine = append(mine, o)
@@ -93,7 +105,7 @@ func (p *picker) relevant(offers []fleet.Offer) []fleet.Offer {
 }
 
 func (p *picker) distance(o fleet.Offer) int {
-	if o.Channel == p.device.Channel {
+	if o.Channel == p.channel {
 		return 0
 	}
 	return 1
@@ -112,7 +124,7 @@ func (p *picker) passAll(offers []fleet.Offer, reason string) {
 
 // offered chooses among offers.
 func (p *picker) offered(offers []fleet.Offer) {
-	p.choice.Reason = fmt.Sprintf("channel %s has nothing for hardware %s", p.device.Channel, p.device.Hardware)
+	p.choice.Reason = fmt.Sprintf("channel %s has nothing for hardware %s", p.channel, p.device.Hardware)
 	for _, o := range offers {
 		r, reason := p.consider(o)
 		if reason != "" {
@@ -134,8 +146,8 @@ func (p *picker) offered(offers []fleet.Offer) {
 func (p *picker) consider(o fleet.Offer) (r *Release, reason string) {
 	d := p.device
 	switch {
-	case o.Channel != d.Channel:
-		return nil, fmt.Sprintf("is on channel %s, the board follows %s", o.Channel, d.Channel)
+	case o.Channel != p.channel:
+		return nil, fmt.Sprintf("is on channel %s, the board follows %s", o.Channel, p.channel)
 	case p.choice.Release != nil:
 		return nil, fmt.Sprintf("is older: sequence %d, below %d", o.Sequence, p.choice.Sequence)
 	case o.Plan.Stopped != "":
@@ -152,6 +164,8 @@ func (p *picker) consider(o fleet.Offer) (r *Release, reason string) {
 	case !states(&r.Manifest, o):
 		return nil, fmt.Sprintf("is not what its manifest states: hardware %s, version %s, sequence %d on channel %s",
 			o.Hardware, o.Version, o.Sequence, o.Channel)
+	case r.Manifest.Kind != p.kind:
+		return nil, fmt.Sprintf("is of kind %s, not %s", r.Manifest.Kind, p.kind)
 	}
 	if r, reason = p.variant(r); reason != "" {
 		return nil, reason
@@ -172,7 +186,7 @@ func (p *picker) pinned() {
 	p.choice.Reason = fmt.Sprintf("pinned to %s, of which there is no release for hardware %s on channel %s", pin, d.Hardware, d.Channel)
 	for _, r := range p.catalog.byName[name{d.Hardware, pin}] {
 		sequence := r.Manifest.Sequences[d.Channel]
-		if sequence <= p.choice.Sequence {
+		if sequence <= p.choice.Sequence || r.Manifest.Kind != p.kind {
 			continue
 		}
 		if _, reason := p.variant(r); reason != "" {

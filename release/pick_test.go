@@ -43,7 +43,7 @@ var (
 	beta    = stated("3.0", on("beta", 1), same)
 	lamp    = stated("2.0", on("stable", 9), func(m *Manifest) { m.Hardware = "lamp" })
 	picky   = stated("4.0", on("stable", 5), func(m *Manifest) { m.MinLoader = "2.1.0" })
-	update5 = stated("5.0", on("stable", 6), func(m *Manifest) { m.Kind = "loader" })
+	update5 = stated("loader-5.0.0", on("stable", 6), func(m *Manifest) { m.Kind = "loader" })
 	shelf   = NewCatalog(v1, v2, v1Back, beta, lamp, picky, update5, v2)
 )
 
@@ -90,8 +90,8 @@ func TestPick(t *testing.T) {
 		"loader new enough":        {func(d *fleet.Device) { d.Loader.Version = "2.10.0" }, []fleet.Offer{o2, oPicky}, picky, "sequence 5", []string{"2.0 older"}},
 		"loader not known":         {func(d *fleet.Device) { d.Loader.Version = "" }, []fleet.Offer{oPicky}, picky, "sequence 5", nil},
 		"loader of 2017":           {func(d *fleet.Device) { d.Loader = fleet.Loader{} }, []fleet.Offer{o2, oPicky}, v2, "sequence 2", []string{"4.0 another kind"}},
-		"loader update":            {nil, []fleet.Offer{oLoader}, update5, "sequence 6", nil},
-		"loader update, not ours":  {func(d *fleet.Device) { d.Loader.Level = 1 }, []fleet.Offer{o2, oLoader}, v2, "sequence 2", []string{"5.0 does not have"}},
+		"loader among firmware":    {nil, []fleet.Offer{o2, oLoader}, v2, "sequence 2", []string{"loader-5.0.0 is of kind loader"}},
+		"pinned to a loader":       {pin("loader-5.0.0"), []fleet.Offer{o2}, nil, "of which there is no release", []string{"2.0 pinned"}},
 		"unknown manifest":         {nil, []fleet.Offer{o1, changed(o2, func(o *fleet.Offer) { o.Manifest[0] ^= 1 })}, v1, "sequence 1", []string{"2.0 not among"}},
 		"sequence not as stated":   {nil, []fleet.Offer{o1, changed(o2, func(o *fleet.Offer) { o.Sequence = 8 })}, v1, "sequence 1", []string{"2.0 not what its manifest states"}},
 		"channel not as stated":    {nil, []fleet.Offer{o1, changed(oBeta, func(o *fleet.Offer) { o.Channel, o.Sequence = "stable", 9 })}, v1, "sequence 1", []string{"3.0 not what"}},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release/cose"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -48,6 +49,9 @@ func (v vector) String() string {
 	fmt.Fprintf(&b, "key: %v\n", v.key)
 	if d := v.board; d != (Board{}) {
 		id, _ := d.Chip.ID()
+		if kind, ok := d.Kind.Number(); ok {
+			fmt.Fprintf(&b, "kind: %d\n", kind)
+		}
 		fmt.Fprintf(&b, "site: %s\nhardware: %s\nchip: %d\nchannel: %s\nsequence: %d\ngeneration: %d\ncount: %d\nloader: %s\n",
 			d.Site, d.Hardware, id, d.Channel, d.Sequence, d.Counter.Generation, d.Counter.Count, d.Loader)
 	}
@@ -89,6 +93,8 @@ func (v *vector) set(key, value string) (err error) {
 	}
 	n, err := strconv.ParseUint(value, 10, 64)
 	switch key {
+	case "kind":
+		v.board.Kind, err = sitedoc.KindOf(n)
 	case "chip":
 		v.board.Chip, _ = fleet.ChipByID(uint16(n))
 	case "sequence":

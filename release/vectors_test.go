@@ -8,6 +8,7 @@ import (
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release/cose"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 // vectors makes every vector, named after its file.
@@ -29,7 +30,44 @@ func vectors(t testing.TB) map[string]vector {
 		all["board-"+name] = vector{comment: comment, fault: fault, key: releaseKey(t, 11).Key(), board: b,
 			signed: raw(t, Type, encode(t, everything()), 11)}
 	})
+	update := raw(t, Type, encode(t, loaderUpdate()), 11)
+	add("loader", "a release of a loader", nil, update)
+	for name, version := range map[string]string{"name": "2.1.0", "prefix": "Loader-2.1.0", "short": "loader-2.1", "zero": "loader-2.01.0", "wide": "loader-2.1.65536"} {
+		m := bytes.Replace(encode(t, loaderUpdate()), []byte("\x6cloader-2.1.0"), append([]byte{0x60 + byte(len(version))}, version...), 1)
+		add("loader-"+name, "a release of a loader that is called "+version, Invalid, raw(t, Type, m, 11))
+	}
+	application := board
+	application.Kind, application.Sequence, application.Counter = sitedoc.Loader, 0, fleet.Counter{}
+	loaderBoards(application, func(name, comment string, fault error, b Board) {
+		all["loader-board-"+name] = vector{comment: comment, fault: fault, key: releaseKey(t, 11).Key(), board: b, signed: update}
+	})
+	all["loader-board-firmware"] = vector{comment: "firmware, for an application that asks for a loader", fault: OtherBoard,
+		key: releaseKey(t, 11).Key(), board: application, signed: good}
 	return all
+}
+
+// loaderUpdate is the example as a release of a loader.
+func loaderUpdate() Manifest {
+	m := example()
+	m.Kind, m.Version, m.Sequences = sitedoc.Loader, "loader-2.1.0", map[string]uint64{"loader-stable": 1}
+	return m
+}
+
+func loaderBoards(good Board, add func(name, comment string, fault error, b Board)) {
+	with := func(change func(*Board)) Board {
+		b := good
+		change(&b)
+		return b
+	}
+	add("takes", "an application whose loader is older", nil, good)
+	add("far-older", "a loader that is older, though not as text", nil, with(func(b *Board) { b.Loader = "1.10.65535" }))
+	add("same", "the loader that runs", Stale, with(func(b *Board) { b.Loader = "2.1.0" }))
+	add("newer", "a loader that is newer, though not as text", Stale, with(func(b *Board) { b.Loader = "10.0.0" }))
+	add("asks-for-firmware", "a loader, which asks for firmware", OtherBoard, with(func(b *Board) { b.Kind = "" }))
+	add("on-its-channel", "a board that follows the channel of loaders itself", OtherBoard, with(func(b *Board) { b.Channel = "loader-stable" }))
+	add("other-channel", "a board that follows another channel", OtherBoard, with(func(b *Board) { b.Channel = "canary" }))
+	add("other-hardware", "a board of another hardware", OtherBoard, with(func(b *Board) { b.Hardware = "lamp" }))
+	add("other-chip", "a board with another chip", OtherBoard, with(func(b *Board) { b.Chip = "esp32" }))
 }
 
 func signatures(t testing.TB, add func(name, comment string, fault error, signed []byte), good []byte) {

@@ -70,7 +70,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"signed by another key":           {mustCut(t, func(q *Request) { q.Key = releaseKey(t, 19) }), cose.Untrusted},
 		"key of another hardware":         {mustCut(t, func(q *Request) { q.Key = releaseKey(t, 12) }), sitedoc.Scope},
 		"key of another kind":             {mustCut(t, func(q *Request) { q.Key = releaseKey(t, 13) }), sitedoc.Scope},
-		"firmware key for a loader":       {mustCut(t, func(q *Request) { q.Kind = sitedoc.Loader }), sitedoc.Scope},
+		"firmware key for a loader":       {mustCut(t, func(q *Request) { q.Kind, q.Version = sitedoc.Loader, "loader-1.2.0" }), sitedoc.Scope},
 		"signature changed":               {with(func(r *Release) { r.Signed = flip(r.Signed, len(r.Signed)-1); r.Digest = fleet.Sum(r.Signed) }), cose.Forged},
 		"other site":                      {mustCut(t, func(q *Request) { q.Site = "other" }), OtherSite},
 		"counter below the floor":         {mustCut(t, func(q *Request) { q.Counter.Count = 1 }), sitedoc.Counter},

@@ -144,7 +144,7 @@ func (s *stormSite) Boards() (*x509.CertPool, error)        { return s.boards, n
 func (s *stormSite) Documents(context.Context, uint64) ([][]byte, uint64, error) {
 	return nil, 1, nil
 }
-func (s *stormSite) Goods(context.Context, fleet.Device) (server.Goods, error) {
+func (s *stormSite) Goods(context.Context, fleet.Device, wire.Hello) (server.Goods, error) {
 	return server.Goods{}, server.ErrNothing
 }
 func (s *stormSite) Known(context.Context, fleet.Device, fleet.Digest) bool { return false }

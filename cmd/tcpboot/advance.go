@@ -140,7 +140,7 @@ func (s *session) step(ctx context.Context, l *ledger, o fleet.Offer, c *release
 
 // reporting counts the boards that an offer is for, and those of them that report.
 func (s *session) reporting(o fleet.Offer) (reporting, boards int, err error) {
-	loaders, err := s.fleet.Loaders(s.ctx(), o.Hardware, o.Channel)
+	loaders, err := s.fleet.Loaders(s.ctx(), o.Hardware, followers(o.Channel))
 	for l, n := range loaders {
 		boards += n
 		if l.Level >= 2 {

@@ -26,10 +26,10 @@ var boardProgram = sync.OnceValues(func() (string, error) {
 // own flash, and checks its exit status. What it says is the command's output. The
 // program itself is then in the variable BOARD.
 //
-//	board STATUS MAC [OPTION VALUE]... power|confirm|return
+//	board STATUS MAC [OPTION VALUE]... power|confirm|return|update
 func cmdBoard(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
-		ts.Fatalf("usage: board STATUS MAC [OPTION VALUE]... power|confirm|return")
+		ts.Fatalf("usage: board STATUS MAC [OPTION VALUE]... power|confirm|return|update")
 	}
 	program, err := boardProgram()
 	ts.Check(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/bundle"
 	"github.com/tcpboot/tcpboot/release/espimage"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 var cutVerb = &cli.Command{
@@ -22,10 +23,14 @@ var cutVerb = &cli.Command{
 		"exists when this returns; boards get it when `release publish` offers it.\n\n" +
 		"Boards that check updates in software look at signature block 0 alone, and trust the\n" +
 		"key of the program that they run: --app-key names the keys, block 0 first.\n\n" +
+		"With --kind loader IMAGE is a loader, signed or not, and the release is called loader-V\n" +
+		"by the version V that it has. Applications with tcpboot_update_loader install it, where\n" +
+		"V is above that of the loader that runs.\n\n" +
 		"An image of MCUboot that is unsigned is signed with the site's key mcuboot, where it\n" +
 		"has one (`key create mcuboot`); one that is signed is held against it.\n\n" + aboutStatements,
 	Flags: append([]cli.Flag{
 		&cli.StringFlag{Name: "version", Usage: "call it `V`: 1.4.0"},
+		kindFlag,
 		&cli.StringFlag{Name: "hardware", Usage: "it is for hardware `H` of tcpboot.yaml"},
 		&cli.StringSliceFlag{Name: "channel", Usage: "it may be offered on channel `CH` (default: the site's; may be repeated)"},
 		&cli.UintFlag{Name: "counter", Usage: "its anti-rollback count is `N`", DefaultText: "the next"},
@@ -42,8 +47,17 @@ func releaseCut(s *session) error {
 	if err := wantArgs(s.cli, 1, "an image"); err != nil {
 		return err
 	}
-	if err := wantFlag(s.cli, "version"); err != nil {
+	kind, err := s.kind()
+	if err != nil {
 		return err
+	}
+	if kind == sitedoc.Firmware {
+		if err := wantFlag(s.cli, "version"); err != nil {
+			return err
+		}
+	}
+	if err := s.followLoaders(); err != nil {
+		say(s.cli, "cannot write down which loaders boards have: %v", err)
 	}
 	c, err := s.newCut(s.cli.Args().First())
 	if err != nil {
@@ -82,11 +96,20 @@ func (s *session) cutRequest(path string) (*release.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := fleet.CheckName("version", c.String("version")); err != nil {
-		return nil, usageError{err}
+	kind, err := s.kind()
+	if err != nil {
+		return nil, err
 	}
-	q := &release.Request{Site: s.site.Settings.Name, Version: c.String("version"), Image: image, MinLoader: c.String("min-loader")}
-	if q.Hardware, err = s.hardware(c.String("hardware")); err != nil {
+	if kind == sitedoc.Loader {
+		if image, err = s.unsignedLoader(image); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	q := &release.Request{Site: s.site.Settings.Name, Kind: kind, Image: image, MinLoader: c.String("min-loader")}
+	if q.Version, err = s.cutName(kind, image); err != nil {
+		return nil, err
+	}
+	if q.Hardware, err = s.hardwareFor(kind, c.String("hardware")); err != nil {
 		return nil, err
 	}
 	if q.Others, err = readOthers(c.StringSlice("mcu")); err != nil {
@@ -162,10 +185,16 @@ func (s *session) number(q *release.Request) error {
 	if len(channels) == 0 {
 		channels = []string{s.site.Settings.Channel}
 	}
+	channels = slices.Clone(channels)
 	for i, ch := range channels {
 		if err := fleet.CheckName("channel", ch); err != nil {
 			return usageError{err}
 		}
+		ch, err := channelFor(q.Kind, ch)
+		if err != nil {
+			return err
+		}
+		channels[i] = ch
 		if slices.Contains(channels[:i], ch) {
 			return usagef("--channel %s stands twice", ch)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/tcpboot/tcpboot/release/detached"
 	"github.com/tcpboot/tcpboot/release/espimage"
 	"github.com/tcpboot/tcpboot/release/sign"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 // A cut is a release in the making: what it is made of, and the signatures that it has.
@@ -50,8 +51,10 @@ func (s *session) newCut(path string) (*cut, error) {
 	if c.AppKeys, err = s.appKeyNames(q.Hardware.Scheme); err != nil {
 		return nil, err
 	}
-	if c.Variants, err = s.variantsOf(q.Hardware); err != nil {
-		return nil, err
+	if q.Kind == sitedoc.Firmware { // no loader judges its successor
+		if c.Variants, err = s.variantsOf(q.Hardware); err != nil {
+			return nil, err
+		}
 	}
 	if c.about, err = s.about(q); err != nil {
 		return nil, err
@@ -82,6 +85,9 @@ func (s *session) asked(c *cut) string {
 	flags := map[string]string{}
 	for _, name := range []string{"min-loader", "source", "revision", "builder"} {
 		flags[name] = s.cli.String(name)
+	}
+	if s.cli.IsSet("kind") {
+		flags["kind"] = s.cli.String("kind")
 	}
 	if s.cli.IsSet("counter") {
 		flags["counter"] = fmt.Sprint(s.cli.Uint("counter"))

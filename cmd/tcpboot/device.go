@@ -13,6 +13,7 @@ import (
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/registry"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 var everyDevice = registry.Filter{}
@@ -150,6 +151,12 @@ func deviceSet(s *session) error {
 	if err != nil {
 		return err
 	}
+	if err := s.followLoaders(); err != nil { // before somebody says otherwise
+		return err
+	}
+	if d, err = s.device(0); err != nil {
+		return err
+	}
 	change, err := s.readChange(d)
 	if err != nil {
 		return err
@@ -185,7 +192,7 @@ func (s *session) tryDeviceSet(d fleet.Device, change registry.Change) error {
 	assign(&after.Pin, change.Pin)
 	assign(&after.Loader, change.Loader)
 	m := s.newMover()
-	return errors.Join(m.add(d, now.version(d), now.version(after)), m.end(s))
+	return errors.Join(m.add(d, now.version(sitedoc.Firmware, d), now.version(sitedoc.Firmware, after)), m.end(s))
 }
 
 func assign[T any](to, value *T) {

@@ -41,6 +41,9 @@ func (p *keyPlan) planApp() error {
 	if err := p.refuseApp(users, images); err != nil {
 		return err
 	}
+	if err := p.followLoaders(); err != nil {
+		return err
+	}
 	// So it is before the change as well as after it, and whatever becomes of it.
 	was, err := p.appDigest(p.name)
 	if err != nil {

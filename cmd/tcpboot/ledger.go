@@ -44,18 +44,33 @@ func (l *ledger) close() error {
 	return l.visits.Close()
 }
 
-// boxed is what the board is not offered for now. Only loaders of version 2 report.
-// Reports that cannot be read keep nothing from a board.
-func (l *ledger) boxed(ctx context.Context, d fleet.Device, c *release.Catalog, now time.Time) release.Boxed {
+// A reported is what one board reported: what it last said of each release, and when each
+// failed.
+type reported struct {
+	reports  []fleet.Report
+	failures map[fleet.Digest][]time.Time
+}
+
+// said is what the board reported. Only loaders of version 2 report. Reports that
+// cannot be read keep nothing from a board.
+func (l *ledger) said(ctx context.Context, d fleet.Device) (s reported) {
 	if l == nil || server.SpeaksV1(d) {
-		return nil
+		return reported{}
 	}
-	reports, failures, err := l.visits.Reports(ctx, d.MAC)
-	if err != nil {
+	var err error
+	if s.reports, s.failures, err = l.visits.Reports(ctx, d.MAC); err != nil {
 		l.log.Error("cannot read what a board reported", "mac", d.MAC.String(), "error", err)
+		return reported{}
+	}
+	return s
+}
+
+// boxed is what the board is not offered for now.
+func (l *ledger) boxed(s reported, c *release.Catalog, now time.Time) release.Boxed {
+	if l == nil || len(s.failures) == 0 {
 		return nil
 	}
-	return penalty(l.settings.now.Load()).Box(c, reports, failures, now)
+	return penalty(l.settings.now.Load()).Box(c, s.reports, s.failures, now)
 }
 
 // penalty is that of the site: the default, and what its settings say otherwise.

@@ -13,6 +13,7 @@ import (
 	"github.com/tcpboot/tcpboot/pki/registry"
 	"github.com/tcpboot/tcpboot/pki/registry/registrytest"
 	"github.com/tcpboot/tcpboot/release/server"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 // withLedger gives h the reports of its site, as serve does.
@@ -107,7 +108,7 @@ func TestServerBoxes(t *testing.T) {
 	}
 	h.nothingFor(ours)
 	h.gets(esp32Board, "1.0")
-	if choice, err := h.decide(context.Background(), ours, time.Now().Add(25*time.Hour)); err != nil || choice.Release.Manifest.Version != "1.0" {
+	if choice, err := h.decide(context.Background(), sitedoc.Firmware, ours, time.Now().Add(25*time.Hour)); err != nil || choice.Release.Manifest.Version != "1.0" {
 		t.Errorf("a day later: %+v, %v", choice, err)
 	}
 	h.ledger.visits.Close()

@@ -13,6 +13,8 @@ import (
 	"github.com/tcpboot/tcpboot/pki/site"
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/server"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
+	"github.com/tcpboot/tcpboot/release/wire"
 )
 
 // Of version 2 the shelf is the server.Library too.
@@ -42,8 +44,15 @@ func documentFile(s *site.Site, epoch uint64) string {
 
 // Goods is the release that d is to have now. It begins to read the images, which
 // the board will ask for next.
-func (s *shelf) Goods(ctx context.Context, d fleet.Device) (server.Goods, error) {
-	choice, err := s.choose(ctx, d)
+func (s *shelf) Goods(ctx context.Context, d fleet.Device, hello wire.Hello) (server.Goods, error) {
+	kind := sitedoc.Firmware
+	if hello.Updates {
+		kind = sitedoc.Loader
+	}
+	choice, err := s.choose(ctx, kind, d)
+	if err == nil && hello.Updates && !choice.Release.Manifest.Newer(hello.Loader) {
+		err = server.ErrNothing
+	}
 	if err != nil {
 		return server.Goods{}, err
 	}
@@ -53,15 +62,17 @@ func (s *shelf) Goods(ctx context.Context, d fleet.Device) (server.Goods, error)
 	return server.Goods{Version: choice.Release.Manifest.Version, Sequence: choice.Sequence, Manifest: choice.Release.Signed}, nil
 }
 
-// Part is a part of the release that d is to have now.
+// Part is a part of a release that d is to have now, of either kind.
 func (s *shelf) Part(ctx context.Context, d fleet.Device, digest fleet.Digest) (*server.Blob, error) {
-	choice, err := s.choose(ctx, d)
-	switch {
-	case err != nil && !errors.Is(err, server.ErrNothing):
-		return nil, err
-	case err == nil && names(&choice.Release.Manifest, digest):
-		image, err := s.take(context.WithoutCancel(ctx), choice.Release.Digest, time.Now())
-		return image.parts[digest], err
+	for _, kind := range []sitedoc.Kind{sitedoc.Firmware, sitedoc.Loader} {
+		choice, err := s.choose(ctx, kind, d)
+		switch {
+		case err != nil && !errors.Is(err, server.ErrNothing):
+			return nil, err
+		case err == nil && names(&choice.Release.Manifest, digest):
+			image, err := s.take(context.WithoutCancel(ctx), choice.Release.Digest, time.Now())
+			return image.parts[digest], err
+		}
 	}
 	was := func(r *release.Release) bool { return r.Manifest.Hardware == d.Hardware && names(&r.Manifest, digest) }
 	if slices.ContainsFunc(s.now.Load().catalog.All(), was) {

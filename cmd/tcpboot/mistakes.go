@@ -6,6 +6,7 @@ import (
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 // What publishing refuses, because boards would refuse it or could not hold it.
@@ -18,7 +19,7 @@ var (
 // for that.
 func (s *session) mistakes(r *release.Release, channel string) error {
 	m := &r.Manifest
-	h, err := s.hardware(m.Hardware)
+	h, err := s.hardwareFor(m.Kind, m.Hardware)
 	if err != nil {
 		return err
 	}
@@ -27,6 +28,9 @@ func (s *session) mistakes(r *release.Release, channel string) error {
 	}
 	if err := s.loadersTake(r, channel); err != nil {
 		return err
+	}
+	if m.Kind == sitedoc.Loader { // of loaders the version counts, on each board alone
+		return nil
 	}
 	return s.downgrade(r, channel)
 }
@@ -40,7 +44,7 @@ func (s *session) loadersTake(r *release.Release, channel string) error {
 		return err
 	}
 	catalog := release.NewCatalog(all...)
-	loaders, err := s.fleet.Loaders(s.ctx(), m.Hardware, channel)
+	loaders, err := s.fleet.Loaders(s.ctx(), m.Hardware, followers(channel))
 	if err != nil {
 		return err
 	}

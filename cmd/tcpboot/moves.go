@@ -13,6 +13,7 @@ import (
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/pki/registry"
 	"github.com/tcpboot/tcpboot/release"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 // moveFlags are those of every verb that changes what boards get.
@@ -63,10 +64,10 @@ func (g *goods) without(hardware, channel string) *goods {
 	return &goods{g.catalog, rest}
 }
 
-// version is what a board gets, "" for nothing. That a board is kept from a release
-// for some time because it failed is left out: it is not what changes.
-func (g *goods) version(d fleet.Device) string {
-	choice, err := g.catalog.Pick(d, g.offers, nil)
+// version is what a board gets of a kind, "" for nothing. That a board is kept from a
+// release for some time because it failed is left out: it is not what changes.
+func (g *goods) version(kind sitedoc.Kind, d fleet.Device) string {
+	choice, err := g.catalog.PickKind(kind, d, g.offers, nil)
 	if err != nil {
 		return ""
 	}
@@ -139,12 +140,13 @@ func (m *mover) end(s *session) error {
 
 // group finds the boards of a hardware and channel that move when g becomes after.
 func (m *mover) group(s *session, hardware, channel string, g, after *goods) error {
-	f := registry.Filter{Hardware: hardware, Channel: channel, States: []fleet.State{fleet.Active}}
+	followed, kind := release.FollowedBy(channel)
+	f := registry.Filter{Hardware: hardware, Channel: followed, States: []fleet.State{fleet.Active}}
 	for d, err := range s.fleet.Devices(s.ctx(), f) {
 		if err != nil {
 			return err
 		}
-		if err := m.add(d, g.version(d), after.version(d)); err != nil {
+		if err := m.add(d, g.version(kind, d), after.version(kind, d)); err != nil {
 			return err
 		}
 	}
@@ -153,7 +155,7 @@ func (m *mover) group(s *session, hardware, channel string, g, after *goods) err
 
 // members are the Active ones of a hardware on a channel.
 func (s *session) members(hardware, channel string) func(yield func(fleet.MAC, error) bool) {
-	f := registry.Filter{Hardware: hardware, Channel: channel, States: []fleet.State{fleet.Active}}
+	f := registry.Filter{Hardware: hardware, Channel: followers(channel), States: []fleet.State{fleet.Active}}
 	return func(yield func(fleet.MAC, error) bool) {
 		for d, err := range s.fleet.Devices(s.ctx(), f) {
 			if !yield(d.MAC, err) {

@@ -21,7 +21,8 @@ var publishVerb = &cli.Command{
 	ArgsUsage: "VERSION",
 	Description: "A manifest states its place on each channel. On a channel that it does not name, or\n" +
 		"for a step back behind what was offered there, the same bytes are stated again,\n" +
-		"which takes the release key.\n\n" +
+		"which takes the release key. A release of a loader is offered on the channel loader-CH\n" +
+		"to boards that follow CH, whose applications ask for it.\n\n" +
 		"With --waves it goes to some boards first, and every wave keeps those before it.\n" +
 		"`release approve` lets it into the next one, or with --advance `release advance`,\n" +
 		"which goes by what boards report. With --stop servers hold it back by themselves,\n" +
@@ -83,6 +84,12 @@ func releasePublish(s *session) error {
 	found, err := s.releases(s.ctx(), s.cli.Args().First())
 	if err != nil {
 		return err
+	}
+	if channel, err = channelFor(found[0].Manifest.Kind, channel); err != nil {
+		return err
+	}
+	if err := s.followLoaders(); err != nil {
+		say(s.cli, "cannot write down which loaders boards have: %v", err)
 	}
 	wanted := fleet.Offer{Channel: channel, Percent: percent, Plan: plan, Reason: s.cli.String("reason")}
 	trial, err := dry(s.cli)

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	"github.com/tcpboot/tcpboot/pki/site"
+	"github.com/tcpboot/tcpboot/release"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 // Settings are a site's as they are now: whoever enrols a board of a new kind
@@ -48,8 +50,11 @@ func sameFile(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// slot is how large an image for that hardware may be.
-func (f *settings) slot(hardware string) int64 {
-	h := f.now.Load().Settings.Hardware[hardware]
+// room is how large the image of m may be.
+func (f *settings) room(m *release.Manifest) int64 {
+	h := f.now.Load().Settings.Hardware[m.Hardware]
+	if m.Kind == sitedoc.Loader {
+		return int64(h.LoaderSize())
+	}
 	return int64(h.SlotSize())
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/server"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 // A shelf answers which image a board gets. What is offered is the stock's, and
@@ -108,7 +109,7 @@ func (s *shelf) tidy(now time.Time, all bool) {
 
 // Pick is server.Shelf: what d is to have now.
 func (s *shelf) Pick(ctx context.Context, d fleet.Device) (*server.Blob, error) {
-	choice, err := s.choose(ctx, d)
+	choice, err := s.choose(ctx, sitedoc.Firmware, d)
 	if err != nil {
 		return nil, err
 	}
@@ -116,20 +117,22 @@ func (s *shelf) Pick(ctx context.Context, d fleet.Device) (*server.Blob, error) 
 	return image.app, err
 }
 
-// choose decides which release d is to have; server.ErrNothing when none.
-func (s *shelf) choose(ctx context.Context, d fleet.Device) (release.Choice, error) {
-	choice, err := s.decide(ctx, d, time.Now())
+// choose decides which release of a kind d is to have; server.ErrNothing when none.
+func (s *shelf) choose(ctx context.Context, kind sitedoc.Kind, d fleet.Device) (release.Choice, error) {
+	choice, err := s.decide(ctx, kind, d, time.Now())
 	if errors.Is(err, release.ErrNothing) {
 		err = server.ErrNothing
 	}
 	return choice, err
 }
 
-// decide is which release d is to have, and why: by what is offered, and by what d
-// itself reported.
-func (s *shelf) decide(ctx context.Context, d fleet.Device, now time.Time) (release.Choice, error) {
+// decide is which release of a kind d is to have, and why: by what is offered, and by
+// what d itself reported, its loader included.
+func (s *shelf) decide(ctx context.Context, kind sitedoc.Kind, d fleet.Device, now time.Time) (release.Choice, error) {
 	have := s.now.Load()
-	return have.catalog.Pick(d, have.offers, s.ledger.boxed(ctx, d, have.catalog, now))
+	said := s.ledger.said(ctx, d)
+	d.Loader, _ = have.catalog.LoaderAfter(d.Loader, said.reports)
+	return have.catalog.PickKind(kind, d, have.offers, s.ledger.boxed(said, have.catalog, now))
 }
 
 // take returns an image, the fault of the last try, or server.ErrNotYet; it sees
@@ -176,7 +179,7 @@ func (s *shelf) load(ctx context.Context, manifest fleet.Digest) (i images, err 
 	if err := s.verify(r); err != nil {
 		return i, fmt.Errorf("release %s for %s: %w", m.Version, m.Hardware, err)
 	}
-	app, err := server.NewBlob(r.Images[release.AppComponent], m.Version, s.settings.slot(m.Hardware))
+	app, err := server.NewBlob(r.Images[release.AppComponent], m.Version, s.settings.room(&m))
 	if err != nil {
 		return i, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/tcpboot/tcpboot/pki/registry"
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/server"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 var whyVerb = &cli.Command{
@@ -39,10 +40,15 @@ func why(s *session) error {
 	if _, err := shelf.refresh(s.ctx()); err != nil {
 		say(s.cli, "cannot read every release: %v", err)
 	}
-	choice, err := shelf.decide(s.ctx(), d, time.Now())
+	choice, err := shelf.decide(s.ctx(), sitedoc.Firmware, d, time.Now())
 	if err != nil && !errors.Is(err, release.ErrNothing) {
 		return err
 	}
+	loader, err := s.whyLoader(shelf, d)
+	if err != nil {
+		return err
+	}
+	d.Loader = loader.Has
 	out := struct {
 		AppKey   string           `json:"app_key,omitempty"` // that signed the image
 		MAC      fleet.MAC        `json:"mac"`
@@ -50,8 +56,9 @@ func why(s *session) error {
 		Protocol string           `json:"protocol"` // the only one over which it gets that
 		Reason   string           `json:"reason"`
 		Passed   []release.Passed `json:"passed"`
+		Loader   loaderReason     `json:"loader"`
 		Seen     *fleet.Visit     `json:"last_visit,omitempty"`
-	}{MAC: d.MAC, Protocol: protocolOf(d), Reason: choice.Reason, Passed: emptyNotNull(choice.Passed), Seen: s.lastVisit(d.MAC)}
+	}{MAC: d.MAC, Loader: loader, Protocol: protocolOf(d), Reason: choice.Reason, Passed: emptyNotNull(choice.Passed), Seen: s.lastVisit(d.MAC)}
 	if r := choice.Release; r != nil {
 		out.Version = r.Manifest.Version
 		if r.AppKey != (fleet.Digest{}) {
@@ -75,6 +82,12 @@ func why(s *session) error {
 		}
 		for _, p := range out.Passed {
 			fmt.Fprintf(w, "not %s: %s\n", p.Version, p.Reason)
+		}
+		if loader.Version != "" {
+			fmt.Fprintf(w, "its application gets %s, where it asks for a loader: %s\n", loader.Version, loader.Reason)
+		}
+		if loader.Reported {
+			fmt.Fprintf(w, "its loader is %s, as it reported\n", loader.Has.Version)
 		}
 		if v := out.Seen; v != nil {
 			fmt.Fprintf(w, "last seen %s from %s: %s\n", v.Time.UTC().Format(time.DateTime), v.Remote, printable(v.Verdict))

@@ -99,7 +99,7 @@ func (s *Server) Ask(ctx context.Context, b *Board) (*release.Release, error) {
 // ask asks once. A server cannot make it go on for ever: each document that it
 // learns has a higher epoch than the last, and roots have signed it.
 func (s *Server) ask(ctx context.Context, b *Board) (learned bool, r *release.Release, err error) {
-	hello := wire.Hello{Chip: b.Chip, Loader: b.Loader, Channel: b.Channel, Epoch: b.Trust.Epoch,
+	hello := wire.Hello{Updates: b.Kind == sitedoc.Loader, Chip: b.Chip, Loader: b.Loader, Channel: b.Channel, Epoch: b.Trust.Epoch,
 		Counter: b.Counter, Sequence: b.Sequence, Version: b.Version}
 	res, err := s.get(ctx, wire.BootPath+"?"+hello.Query(), 0)
 	if err != nil {

@@ -106,7 +106,7 @@ func (q *session) documents(hello wire.Hello) (b wire.Boot, g Goods, err error) 
 		return b, g, nil
 	}
 	b.Site = docs
-	g, err = q.Secure.Library.Goods(ctx, q.device)
+	g, err = q.Secure.Library.Goods(ctx, q.device, hello)
 	if errors.Is(err, ErrNothing) {
 		return b, Goods{}, nil
 	}
@@ -114,8 +114,8 @@ func (q *session) documents(hello wire.Hello) (b wire.Boot, g Goods, err error) 
 		return b, g, err
 	}
 	// Of another channel than the registry has, a board tells a sequence that means
-	// nothing here: let it judge the manifest.
-	if hello.Channel != q.device.Channel || hello.Sequence < g.Sequence {
+	// nothing here: let it judge the manifest. Of loaders it tells none.
+	if hello.Channel != q.device.Channel || hello.Updates || hello.Sequence < g.Sequence {
 		b.Manifest = g.Manifest
 	}
 	return b, g, nil

@@ -39,9 +39,10 @@ type Library interface {
 	// Documents returns the signed site documents behind epoch, the oldest
 	// first, and the newest epoch.
 	Documents(ctx context.Context, epoch uint64) (signed [][]byte, newest uint64, err error)
-	// Goods returns the release that d is to have now, or ErrNothing.
-	Goods(ctx context.Context, d fleet.Device) (Goods, error)
-	// Part returns a part of that release by its digest. ErrGone is said of a
+	// Goods returns the release that d is to have now, or ErrNothing: of firmware,
+	// or where hello says that an application asks, of a newer loader.
+	Goods(ctx context.Context, d fleet.Device, hello wire.Hello) (Goods, error)
+	// Part returns a part of one of these releases by its digest. ErrGone is said of a
 	// part of another release for d's hardware, ErrNothing of anything else;
 	// ErrNotYet when it must be fetched first.
 	Part(ctx context.Context, d fleet.Device, digest fleet.Digest) (*Blob, error)

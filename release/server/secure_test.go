@@ -89,6 +89,7 @@ type vault struct {
 	mu      sync.Mutex
 	docs    [][]byte
 	goods   map[fleet.MAC]server.Goods
+	loaders map[fleet.MAC]server.Goods
 	parts   map[fleet.Digest]*server.Blob
 	gone    map[fleet.Digest]bool
 	latched map[fleet.MAC]bool
@@ -119,9 +120,12 @@ func (v *vault) Documents(_ context.Context, epoch uint64) (docs [][]byte, newes
 	return docs, newest, nil
 }
 
-func (v *vault) Goods(_ context.Context, d fleet.Device) (g server.Goods, err error) {
+func (v *vault) Goods(_ context.Context, d fleet.Device, hello wire.Hello) (g server.Goods, err error) {
 	v.locked(func() {
 		g = v.goods[d.MAC]
+		if hello.Updates {
+			g = v.loaders[d.MAC]
+		}
 		if g.Manifest == nil {
 			err = server.ErrNothing
 		}
@@ -272,6 +276,25 @@ func TestBootAnswers(t *testing.T) {
 	k.get(board, bootPath(20, 7), http.StatusNoContent)
 	k.get(board, wire.BootPath+"?chip=esp32", http.StatusBadRequest)
 	k.get(board, "/v2/elsewhere", http.StatusNotFound)
+}
+
+// Each asker is told of its own kind of release: a loader of firmware, whatever loaders
+// there are, and an application that asks for a loader of nothing else.
+func TestBootOfLoaders(t *testing.T) {
+	k := openKeep(t, nil)
+	board := k.client(k.admit(1))
+	firmware, _ := k.stock(1, 7, image(100))
+	application := bootPath(1, 0) + "&kind=loader"
+	k.get(board, application, http.StatusNoContent)
+	newer := server.Goods{Version: "loader-2.1.0", Sequence: 1, Manifest: []byte{0xd2, 99}}
+	k.locked(func() { k.loaders = map[fleet.MAC]server.Goods{mac(1): newer} })
+	for path, want := range map[string][]byte{application: newer.Manifest, bootPath(1, 0): firmware.Manifest} {
+		if got := k.get(board, path, http.StatusOK); !bytes.Equal(got, want) {
+			t.Errorf("%s: got %x, want %x", path, got, want)
+		}
+	}
+	k.get(board, bootPath(1, 7), http.StatusNoContent)
+	k.get(board, bootPath(1, 0)+"&kind=firmware", http.StatusBadRequest)
 }
 
 func TestBlobInParts(t *testing.T) {

@@ -49,6 +49,7 @@ type Hello struct {
 	Counter  fleet.Counter
 	Sequence uint64
 	Version  string // "": runs none
+	Updates  bool   // an application asks, for a loader
 }
 
 // Query prints h as the query of a request, without the question mark.
@@ -63,11 +64,17 @@ func (h Hello) Query() string {
 	if h.Version != "" {
 		q.Set("version", h.Version)
 	}
+	if h.Updates {
+		q.Set("kind", kindLoader)
+	}
 	return q.Encode()
 }
 
+// kindLoader is the one kind that is named.
+const kindLoader = "loader"
+
 // ParseHello reads the query of a request. Each key that it knows stands there
-// once, only version may be absent.
+// once, only version and kind may be absent.
 func ParseHello(query string) (h Hello, err error) {
 	if len(query) > maxQuery {
 		return h, fmt.Errorf("query: %d bytes, more than %d", len(query), maxQuery)
@@ -83,6 +90,9 @@ func ParseHello(query string) (h Hello, err error) {
 	h.Counter = p.counter()
 	if values.Has("version") {
 		h.Version = p.name("version")
+	}
+	if values.Has("kind") {
+		h.Updates = p.kind()
 	}
 	h.Chip, err = fleet.ParseChip(chip)
 	p.fail("chip", err)
@@ -116,6 +126,15 @@ func (p *helloParser) name(key string) string {
 	s := p.text(key)
 	p.fail(key, fleet.CheckName(key, s))
 	return s
+}
+
+// kind takes no other word: who asks for what a server does not know must not be
+// given something else.
+func (p *helloParser) kind() (updates bool) {
+	if s := p.text("kind"); s != kindLoader {
+		p.fail("kind", fmt.Errorf("%.30q: want %s", s, kindLoader))
+	}
+	return true
 }
 
 func (p *helloParser) number(key string, bits int) uint64 {

@@ -15,7 +15,9 @@ var hello = Hello{Chip: "esp32c3", Loader: "2.0.1", Channel: "stable", Epoch: 5,
 func TestHello(t *testing.T) {
 	fresh := hello
 	fresh.Version, fresh.Sequence, fresh.Counter = "", 0, fleet.Counter{}
-	for _, h := range []Hello{hello, fresh} {
+	application := hello
+	application.Updates = true
+	for _, h := range []Hello{hello, fresh, application} {
 		got, err := ParseHello(h.Query())
 		if err != nil || got != h {
 			t.Errorf("%s: got %+v, %v", h.Query(), got, err)
@@ -44,6 +46,9 @@ func TestHelloRefused(t *testing.T) {
 		{"counter=1.12", "counter=1.4294967296", "query: counter: "},
 		{"sequence=7", "sequence=7.0", "query: sequence: "},
 		{"version=1.4.0", "version=", "query: version: "},
+		{"version=1.4.0", "kind=bootloader", "query: kind: "},
+		{"version=1.4.0", "kind=", "query: kind: "},
+		{"version=1.4.0", "kind=loader&kind=loader", "query: kind: is there 2 times"},
 		{"version=1.4.0", "version=%", "query: invalid URL escape"},
 		{"version=1.4.0", "version=1.4.0&x=" + strings.Repeat("x", 512), "query: "},
 	} {

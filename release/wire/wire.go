@@ -89,6 +89,13 @@
 //	counter=0.12      generation.count, the highest that it has seen
 //	sequence=7        of the release that it installed from that channel; 0: none
 //	version=1.4.0     of the release that it runs; absent when there is none
+//	kind=loader       what it can install; absent: firmware
+//
+// A loader asks for firmware, and is never given a loader, for it cannot overwrite
+// itself. An application asks for a loader, and is never given firmware: what it
+// writes goes where the loader lies. loader is then the version that ran last, which
+// a release must be above, and sequence is 0. Both kinds have channels of their own:
+// release.ChannelFor.
 //
 // A server does not mind keys that it does not know: a loader may be newer than
 // its server, and must be able to get past that. The answers are

@@ -5,6 +5,7 @@
  *	board [option...] power      power on: the application starts, or the loader runs
  *	board [option...] confirm    the application says that it works
  *	board [option...] return     the application returns to the loader
+ *	board [option...] update     the application updates its loader
  *
  * Options, each with a value:
  *
@@ -14,14 +15,15 @@
  *	                   without them the credential cannot be renewed
  *	--servers FILE     root of the image servers, PEM
  *	--site FILE        the first site document, signed
- *	--hardware NAME --chip ID --channel NAME --loader M.m.p --counter G.C
+ *	--hardware NAME --chip ID --channel NAME --counter G.C
+ *	--loader M.m.p     version of this loader, until an update puts another into flash
  *	--server HOST:PORT where to go instead of where site documents say
  *	--break N          cut the connection after N bytes, once
  *	--visits N         give up after so many visits (default 20)
  *	--hurry N          sleep N times shorter
  *
- * Exit status: 0 done, or an application was started; 3 the loader found none;
- * 2 bad usage.
+ * Exit status: 0 done, or an application was started; 3 the loader, or an update,
+ * found none; 4 nothing starts any more; 2 bad usage.
  */
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>
@@ -39,8 +41,11 @@
 #include "otadata.h"
 #include "slots.h"
 
-/* The flash: the store, the bootloader's record, the slot, one after the other. */
-enum { OTADATA_SIZE = 2 * TB_SECTOR, SLOT_SIZE = 0x2f0000, FLASH_SIZE = TB_STORE_SIZE + OTADATA_SIZE + SLOT_SIZE };
+/* The flash: the store, the bootloader's record, the slot, the loader, one after the other. */
+enum {
+	OTADATA_SIZE = 2 * TB_SECTOR, SLOT_SIZE = 0x2f0000, FACTORY_SIZE = 0xf0000,
+	FLASH_SIZE = TB_STORE_SIZE + OTADATA_SIZE + SLOT_SIZE + FACTORY_SIZE,
+};
 
 static struct {
 	const char *flash, *credentials, *slots, *servers, *site, *hardware, *channel, *server;
@@ -59,7 +64,8 @@ static void die(const char *what, const char *why) {
 /* ---- flash ---- */
 
 static FILE *flash_file;
-static const uint32_t store_at = 0, otadata_at = TB_STORE_SIZE, slot_at = TB_STORE_SIZE + OTADATA_SIZE;
+static const uint32_t store_at = 0, otadata_at = TB_STORE_SIZE, slot_at = TB_STORE_SIZE + OTADATA_SIZE,
+                      factory_at = TB_STORE_SIZE + OTADATA_SIZE + SLOT_SIZE;
 
 static bool flash_io(uint32_t at, void *to, const void *from, size_t size) {
 	if (fseek(flash_file, (long)at, SEEK_SET) != 0)
@@ -310,6 +316,14 @@ static enum tb_result deactivate(void *context) {
 	return TB_OK;
 }
 
+static enum tb_result stay(void *context) {
+	struct tb_flash otadata = partition(&otadata_at, OTADATA_SIZE);
+
+	(void)context;
+	otadata_confirm(&otadata);
+	return TB_OK;
+}
+
 static uint32_t now(void *context) {
 	struct timespec t;
 
@@ -375,6 +389,21 @@ static int application_starts(void) {
 	return 0;
 }
 
+/*
+ * The loader that starts: the one that an update put into flash, or this program. False
+ * when what lies there is neither whole nor blank, so that no loader starts.
+ */
+static bool take_loader(void) {
+	struct tb_flash factory = partition(&factory_at, FACTORY_SIZE);
+	char version[33] = "";
+	uint8_t first;
+
+	if (!factory.read(factory.context, 0, &first, 1) || first == 0xff)
+		return true;
+	return espimage_is_whole(&factory, &board.crypto, board.build.chip) &&
+	       factory.read(factory.context, IMAGE_VERSION, version, 32) && tb_loader_version(version, board.build.loader);
+}
+
 /* Power on: the bootloader, then the loader if it comes to that. */
 static int power(void) {
 	struct tb_flash otadata = partition(&otadata_at, OTADATA_SIZE);
@@ -385,7 +414,11 @@ static int power(void) {
 	set_up_board();
 	if (otadata_chooses(&otadata) && check(&board) == TB_OK)
 		return application_starts();
-	printf("the loader starts\n");
+	if (!take_loader()) {
+		printf("nothing starts\n");
+		return 4;
+	}
+	printf("loader %u.%u.%u starts\n", board.build.loader[0], board.build.loader[1], board.build.loader[2]);
 	if ((r = tb_open(&board)) != TB_OK)
 		die(options.site, tb_result_name(r));
 	for (unsigned i = 0; i < options.visits; i++) {
@@ -401,6 +434,18 @@ static int confirm(void) {
 
 	otadata_confirm(&otadata);
 	return tb_confirm(&store) == TB_OK ? 0 : 3;
+}
+
+static int update(void) {
+	enum tb_result r;
+
+	load_credentials();
+	set_up_board();
+	board.slot = partition(&factory_at, FACTORY_SIZE);
+	board.boot = (struct tb_boot){&board, check, deactivate, stay};
+	r = tb_update_loader(&board);
+	printf("update of the loader: %s\n", tb_result_name(r));
+	return r == TB_OK ? 0 : 3;
 }
 
 static int go_back(void) {
@@ -446,18 +491,18 @@ int main(int argc, char **argv) {
 	static const struct {
 		const char *name;
 		int (*run)(void);
-	} verbs[] = {{"power", power}, {"confirm", confirm}, {"return", go_back}};
+	} verbs[] = {{"power", power}, {"confirm", confirm}, {"return", go_back}, {"update", update}};
 	int i = 1;
 
 	for (; i + 1 < argc && argv[i][0] == '-'; i += 2)
 		if (!set(argv[i], argv[i + 1]))
 			die(argv[i], "not an option, or not such a value");
 	if (options.hurry == 0 || i + 1 != argc)
-		die("usage", "board [option...] power | confirm | return");
+		die("usage", "board [option...] power | confirm | return | update");
 	open_flash();
 	for (size_t v = 0; v < sizeof verbs / sizeof *verbs; v++)
 		if (strcmp(argv[i], verbs[v].name) == 0)
 			return verbs[v].run();
-	die(argv[i], "want power, confirm or return");
+	die(argv[i], "want power, confirm, return or update");
 	return 2;
 }

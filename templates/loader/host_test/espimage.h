@@ -4,6 +4,9 @@
 
 #include "tcpboot.h"
 
+/* Where an application says its version: 32 characters, the rest of them NUL. */
+enum { IMAGE_VERSION = 48 };
+
 /*
  * Whether the slot holds an image for that chip whose segments, checksum and SHA-256
  * are right. It does not look at Secure Boot signatures, as a chip would do: what

@@ -43,16 +43,15 @@ $(BUILD)/vectors_psa: $(SOURCES) $(HEADERS) $(CHIP)/psa.c $(CHIP)/include/tcpboo
 	gcc $(WARN) $(DESK) -O1 $(SANITIZE) $(INCLUDE) -I$(CHIP)/include $(SOURCES) $(CHIP)/psa.c psa.c vector.c vectors_test.c -lmbedcrypto -o $@
 
 # An update of the loader, and power failing everywhere in it.
-APP := $(LOADER)/components/tcpboot_app
-
 .PHONY: update
-update: $(BUILD)/update_gcc $(BUILD)/update_clang
+update: $(BUILD)/update_gcc
 	$(BUILD)/update_gcc
-	$(BUILD)/update_clang
 
-$(BUILD)/update_%: $(HEADERS) $(APP)/update.c $(APP)/update.h $(APP)/include/tcpboot_app.h crypto.c nor.c otadata.c update_test.c
+$(BUILD)/update_gcc: OPTIONS = -O2
+$(BUILD)/update_clang: OPTIONS = -O1 $(SANITIZE)
+$(BUILD)/update_%: $(SOURCES) $(HEADERS) $(WORLD) update_test.c
 	@mkdir -p $(BUILD)
-	$* $(WARN) $(DESK) -O1 $(SANITIZE) $(INCLUDE) -I$(APP) -I$(APP)/include $(APP)/update.c crypto.c nor.c otadata.c update_test.c -lmbedcrypto -o $@
+	$* $(WARN) $(DESK) $(OPTIONS) $(INCLUDE) $(SOURCES) $(WORLD) update_test.c -lmbedcrypto -o $@
 
 # A renewal of the credential, over an NVS of a few lines, and power failing everywhere in it.
 .PHONY: renew

@@ -218,6 +218,14 @@ static void put_issuer(struct writer *w, uint64_t key, const char *name) {
 	put_digest_of(w, name, strlen(name));
 }
 
+static void put_release_key(struct writer *w, unsigned n, unsigned kind) {
+	put_head(w, CBOR_ARRAY, 3);
+	put_string(w, CBOR_BYTES, maker_key(n), TB_KEY);
+	put_uint(w, kind);
+	put_head(w, CBOR_ARRAY, 1);
+	put_text(w, "door");
+}
+
 struct made make_site(const struct site_plan *p) {
 	struct made payload;
 	struct writer w = writer_to(&payload);
@@ -227,12 +235,10 @@ struct made make_site(const struct site_plan *p) {
 	put_uint_at(&w, 2, p->epoch);
 	put_uint_at(&w, 3, p->generation);
 	put_uint(&w, 4);
-	put_head(&w, CBOR_ARRAY, 1);
-	put_head(&w, CBOR_ARRAY, 3);
-	put_string(&w, CBOR_BYTES, maker_key(p->release_key), TB_KEY);
-	put_uint(&w, KIND_FIRMWARE);
-	put_head(&w, CBOR_ARRAY, 1);
-	put_text(&w, "door");
+	put_head(&w, CBOR_ARRAY, p->loader_key > 0 ? 2 : 1);
+	put_release_key(&w, p->release_key, KIND_FIRMWARE);
+	if (p->loader_key > 0)
+		put_release_key(&w, p->loader_key, KIND_LOADER);
 	put_uint(&w, 5);
 	put_head(&w, CBOR_ARRAY, 1);
 	put_string(&w, CBOR_BYTES, maker_key(p->root), TB_KEY);

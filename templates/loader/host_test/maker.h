@@ -25,6 +25,7 @@ struct site_plan {
 	unsigned root, signer[2]; /* the root that it names; who signs, 0: nobody */
 	const char *endpoint, *update;
 	uint32_t floor;           /* of "door", in generation */
+	unsigned loader_key;      /* that signs loaders for "door"; 0: none does */
 };
 
 extern const struct site_plan first_site;

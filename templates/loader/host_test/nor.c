@@ -9,7 +9,8 @@ void nor_blank(struct nor *n) {
 	memset(n->store, 0xff, sizeof n->store);
 	memset(n->otadata, 0xff, sizeof n->otadata);
 	memset(n->slot, 0xff, sizeof n->slot);
-	n->operations = n->slot_operations = n->stuck = 0;
+	memset(n->factory, 0xff, sizeof n->factory);
+	n->operations = n->slot_operations = n->factory_operations = n->stuck = 0;
 	n->cut = -1;
 }
 
@@ -37,15 +38,16 @@ static void operate(struct nor *n, uint8_t *at, const uint8_t *to, size_t size) 
 }
 
 static uint8_t *locate(struct nor *n, uint8_t *area, size_t room, uint32_t offset, size_t size) {
-	assert(offset <= room && size <= room - offset); /* beyond it lie the loader and its table */
+	assert(offset <= room && size <= room - offset); /* beyond it lies what is not its own */
 	n->slot_operations += area == n->slot;
+	n->factory_operations += area == n->factory;
 	return area + offset;
 }
 
 static bool write_area(struct nor *n, uint8_t *area, size_t room, uint32_t offset, const uint8_t *from, size_t size) {
 	uint8_t *at = locate(n, area, room, offset, size);
 
-	if (area == n->slot && n->stuck != 0) {
+	if ((area == n->slot || area == n->factory) && n->stuck != 0) {
 		n->stuck -= n->stuck > 0;
 		return true;
 	}
@@ -99,3 +101,4 @@ static bool erase_area(struct nor *n, uint8_t *area, size_t room, uint32_t offse
 PARTITION(store)
 PARTITION(otadata)
 PARTITION(slot)
+PARTITION(factory)

@@ -87,7 +87,7 @@ CHANGE(replayed, p->sequence = 5)
 CHANGE(older_sequence, p->sequence = 4)
 CHANGE(older_counter, p->counter.count = 2)
 CHANGE(fast_forward, p->counter.generation = 1)
-CHANGE(loader_kind, p->kind = 2)
+CHANGE(loader_kind, p->kind = 2; p->version = "loader-2.1.0"; p->channel = "loader-stable")
 CHANGE(newer_loader, p->loader[0] = 2; p->loader[2] = 1)
 
 static const struct refusal refusals[] = {
@@ -332,7 +332,7 @@ static void test_floors(void) {
 	untouched(TB_STALE);
 
 	begin("a counter below that of the site document");
-	world_publish(&w, &(struct site_plan){2, 0, 2, 1, {1, 0}, "127.0.0.1:8123", "update.site", 4});
+	world_publish(&w, &(struct site_plan){2, 0, 2, 1, {1, 0}, "127.0.0.1:8123", "update.site", 4, 0});
 	world_offer(&w, &p, fresh);
 	untouched(TB_COUNTER);
 
@@ -352,7 +352,7 @@ static void test_floors(void) {
 	untouched(TB_STALE);
 
 	begin("a new generation");
-	world_publish(&w, &(struct site_plan){2, 1, 2, 1, {1, 0}, "127.0.0.1:8123", "update.site", 0});
+	world_publish(&w, &(struct site_plan){2, 1, 2, 1, {1, 0}, "127.0.0.1:8123", "update.site", 0, 0});
 	p = next();
 	p.counter = (struct tb_counter){1, 0};
 	world_offer(&w, &p, fresh);
@@ -365,12 +365,12 @@ static void test_revoked_key(void) {
 	struct release_plan p = next();
 
 	begin("a release key that the next site document does not name");
-	world_publish(&w, &(struct site_plan){2, 0, 4, 1, {1, 0}, "127.0.0.1:8123", "update.site", 0});
+	world_publish(&w, &(struct site_plan){2, 0, 4, 1, {1, 0}, "127.0.0.1:8123", "update.site", 0, 0});
 	world_offer(&w, &p, fresh);
 	untouched(TB_UNTRUSTED);
 
 	begin("the release key that it names instead");
-	world_publish(&w, &(struct site_plan){2, 0, 4, 1, {1, 0}, "127.0.0.1:8123", "update.site", 0});
+	world_publish(&w, &(struct site_plan){2, 0, 4, 1, {1, 0}, "127.0.0.1:8123", "update.site", 0, 0});
 	p.signer = 4;
 	world_offer(&w, &p, fresh);
 	CHECK(world_load(&w, 1) && world_holds(&w, fresh));
@@ -378,14 +378,14 @@ static void test_revoked_key(void) {
 
 static void test_roots(void) {
 	begin("new roots, one document after the other");
-	world_publish(&w, &(struct site_plan){2, 0, 2, 5, {1, 5}, "127.0.0.1:8123", "update.site", 0});
-	world_publish(&w, &(struct site_plan){4, 0, 2, 5, {5, 0}, "127.0.0.1:8123", "update.site", 0});
+	world_publish(&w, &(struct site_plan){2, 0, 2, 5, {1, 5}, "127.0.0.1:8123", "update.site", 0, 0});
+	world_publish(&w, &(struct site_plan){4, 0, 2, 5, {5, 0}, "127.0.0.1:8123", "update.site", 0, 0});
 	CHECK(world_load(&w, 1) && w.number[TB_SITE_LEARNED] == 4);
 	world_return(&w);
 	CHECK(world_load(&w, 1) && w.number[TB_SITE_PROVEN] == 4);
 
 	begin("a document that strangers signed");
-	world_publish(&w, &(struct site_plan){2, 0, 2, 5, {5, 0}, "127.0.0.1:8123", "update.site", 0});
+	world_publish(&w, &(struct site_plan){2, 0, 2, 5, {5, 0}, "127.0.0.1:8123", "update.site", 0, 0});
 	CHECK(world_load(&w, 5) && w.events[TB_SITE_LEARNED] == 0 && w.why[TB_SITE_REFUSED] == TB_UNTRUSTED);
 	CHECK(world_power_on(&w) && world_holds(&w, old));
 }
@@ -395,7 +395,7 @@ static void test_trial(void) {
 	struct release_plan p = next();
 
 	begin("a site document that does not lead to the server");
-	world_publish(&w, &(struct site_plan){2, 0, 2, 1, {1, 0}, "127.0.0.1:9999", "update.site", 0});
+	world_publish(&w, &(struct site_plan){2, 0, 2, 1, {1, 0}, "127.0.0.1:9999", "update.site", 0, 0});
 	CHECK(world_load(&w, 1) && w.number[TB_SITE_LEARNED] == 2);
 	world_return(&w);
 	world_offer(&w, &p, fresh);
@@ -404,7 +404,7 @@ static void test_trial(void) {
 	CHECK(w.events[TB_SITE_CHANGED] == 1 && w.board.state.proven == 1);
 
 	begin("a server that moved");
-	world_publish(&w, &(struct site_plan){2, 0, 2, 1, {1, 0}, "127.0.0.1:9999", "new.site", 0});
+	world_publish(&w, &(struct site_plan){2, 0, 2, 1, {1, 0}, "127.0.0.1:9999", "new.site", 0, 0});
 	CHECK(world_load(&w, 1) && w.board.state.proven == 1);
 	world_return(&w);
 	w.server.endpoint = "127.0.0.1:9999";

@@ -51,7 +51,7 @@ static enum tb_result judge_site(void) {
 static struct judge board(void) {
 	unsigned major, minor, patch;
 	struct judge b = {
-		.site = bytes(vector_value(&v, "site")), .hardware = bytes(vector_value(&v, "hardware")),
+		.kind = number("kind") == KIND_LOADER ? KIND_LOADER : KIND_FIRMWARE, .site = bytes(vector_value(&v, "site")), .hardware = bytes(vector_value(&v, "hardware")),
 		.chip = (uint16_t)number("chip"), .channel = bytes(vector_value(&v, "channel")),
 		.sequence = strtoull(vector_value(&v, "sequence"), NULL, 10),
 		.counter = {number("generation"), number("count")},

@@ -98,6 +98,8 @@ static void answer_hello(struct world *w) {
 	static uint8_t body[WORLD_SITES * MAKER_ROOM];
 	struct server *s = &w->server;
 	const char *wish = s->renew ? "Tcpboot-Renew: wanted\r\n" : "";
+	bool updates = strstr(request, "&kind=loader ") != NULL;
+	const struct made *manifest = updates ? &s->update : &s->manifest;
 	size_t size = 0;
 
 	s->hellos++;
@@ -107,9 +109,9 @@ static void answer_hello(struct world *w) {
 		memcpy(body + size, s->site[i].bytes, s->site[i].size);
 		size += s->site[i].size;
 	}
-	if (s->manifest.size > 0 && (s->pushy || asked(request, "&sequence=") < s->sequence)) {
-		memcpy(body + size, s->manifest.bytes, s->manifest.size);
-		size += s->manifest.size;
+	if (manifest->size > 0 && (updates || s->pushy || asked(request, "&sequence=") < s->sequence)) {
+		memcpy(body + size, manifest->bytes, manifest->size);
+		size += manifest->size;
 	}
 	if (size == 0) {
 		w->answer_size = (size_t)snprintf((char *)w->answer, sizeof w->answer, "HTTP/1.1 204 No Content\r\n%s\r\n", wish);
@@ -132,8 +134,13 @@ static bool names(const char *request, struct tb_bytes blob) {
 
 static void answer_blob(struct world *w) {
 	const char *request = (const char *)w->request, *range = strstr(request, "Range: bytes=");
-	static uint8_t list[64 * TB_DIGEST];
-	struct tb_bytes blob = {list, make_list(w->server.image, w->server.chunk, list)};
+	static uint8_t list[64 * TB_DIGEST], loader_list[64 * TB_DIGEST];
+	const struct tb_bytes blobs[] = {
+		w->server.image, w->server.loader,
+		{list, make_list(w->server.image, w->server.chunk, list)},
+		{loader_list, make_list(w->server.loader, w->server.loader_chunk, loader_list)},
+	};
+	struct tb_bytes blob = {0};
 	char fields[128] = "", status[32];
 	size_t from = 0;
 
@@ -143,9 +150,10 @@ static void answer_blob(struct world *w) {
 		answer(w, status, "", (struct tb_bytes){(const uint8_t *)"no\n", 3});
 		return;
 	}
-	if (!names(request, blob))
-		blob = w->server.image;
-	assert(names(request, blob));
+	for (size_t i = 0; i < sizeof blobs / sizeof *blobs; i++)
+		if (names(request, blobs[i]))
+			blob = blobs[i];
+	assert(blob.size > 0);
 	if (range != NULL) {
 		from = strtoull(range + strlen("Range: bytes="), NULL, 10);
 		snprintf(fields, sizeof fields, "Content-Range: bytes %zu-%zu/%zu\r\n", from, blob.size - 1, blob.size);
@@ -320,6 +328,20 @@ static enum tb_result check(void *context) {
 	return image_is_whole(&w->board.slot, &w->board.crypto) && !w->refuses ? TB_OK : TB_BAD_IMAGE;
 }
 
+static enum tb_result check_loader(void *context) {
+	struct world *w = context;
+
+	return image_is_whole(&w->application.slot, &w->application.crypto) && !w->refuses ? TB_OK : TB_BAD_IMAGE;
+}
+
+static enum tb_result stay(void *context) {
+	struct world *w = context;
+	struct tb_flash otadata = nor_otadata(&w->nor);
+
+	otadata_confirm(&otadata);
+	return TB_OK;
+}
+
 static enum tb_result activate(void *context) {
 	struct world *w = context;
 	struct tb_flash otadata = nor_otadata(&w->nor);
@@ -385,6 +407,12 @@ void world_offer(struct world *w, const struct release_plan *p, struct tb_bytes 
 	w->server.chunk = p->chunk;
 }
 
+void world_offer_loader(struct world *w, const struct release_plan *p, struct tb_bytes image) {
+	w->server.update = make_manifest(p, image);
+	w->server.loader = image;
+	w->server.loader_chunk = p->chunk;
+}
+
 void world_publish(struct world *w, const struct site_plan *p) {
 	struct server *s = &w->server;
 
@@ -404,6 +432,12 @@ bool world_load(struct world *w, int rounds) {
 	uint32_t wait;
 
 	world_wire(w); /* nothing of before the power cut is left in memory */
+	if (w->nor.factory[0] == 0xe9) {
+		struct tb_flash factory = nor_factory(&w->nor);
+
+		assert(image_is_whole(&factory, &w->board.crypto)); /* or the board would stand still */
+		w->board.build.loader[1] = w->nor.factory[1];
+	}
 	memset(&w->board.state, 0xa5, sizeof w->board.state);
 	memset(w->board.document, 0xa5, sizeof w->board.document);
 	assert(tb_open(&w->board) == TB_OK);
@@ -426,6 +460,26 @@ void world_return(struct world *w) {
 	struct tb_flash otadata = nor_otadata(&w->nor);
 
 	otadata_erase(&otadata);
+}
+
+enum tb_result world_update(struct world *w) {
+	struct tb_board *b = &w->application;
+
+	close_stream(w);
+	world_wire(w);
+	*b = w->board;
+	memset(&b->state, 0xa5, sizeof b->state);
+	memset(b->document, 0xa5, sizeof b->document);
+	memset(b->build.loader, 0, sizeof b->build.loader);
+	b->build.channel = NULL;
+	b->slot = nor_factory(&w->nor);
+	b->boot = (struct tb_boot){w, check_loader, deactivate, stay};
+	b->visits = 0;
+	return tb_update_loader(b);
+}
+
+bool world_has_loader(const struct world *w, struct tb_bytes image) {
+	return memcmp(w->nor.factory, image.at, image.size) == 0;
 }
 
 bool world_holds(const struct world *w, struct tb_bytes image) {

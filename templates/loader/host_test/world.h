@@ -20,6 +20,9 @@ struct server {
 	bool pushy;               /* offers the manifest whatever the board has */
 	struct tb_bytes image;
 	uint32_t chunk;
+	struct made update;       /* the manifest of a loader, for who asks for one */
+	struct tb_bytes loader;
+	uint32_t loader_chunk;
 
 	const char *endpoint;     /* where it listens, and what it proves to be */
 	const char *name;
@@ -43,13 +46,14 @@ struct server {
 struct world {
 	struct nor nor;
 	struct tb_board board;
+	struct tb_board application; /* the same board, as the application updates its loader */
 	struct server server;
 	uint8_t chunk[TB_MAX_CHUNK], list[64 * TB_DIGEST];
 	struct made built;        /* the document that the loader was built with */
 
 	uint32_t now, slept;      /* milliseconds */
 	uint32_t seed;
-	bool refuses;             /* the chip does not start what is in the slot */
+	bool refuses;             /* the chip does not start what is in the slot, or in factory */
 	bool no_access_point;
 	bool no_store;            /* a board with the partition table of 2017 */
 	size_t chunk_room;        /* bytes for a chunk */
@@ -76,6 +80,9 @@ void world_wire(struct world *w);
 /* Puts a release on the server; the image stays where it is. */
 void world_offer(struct world *w, const struct release_plan *p, struct tb_bytes image);
 
+/* Puts a release of a loader on the server. */
+void world_offer_loader(struct world *w, const struct release_plan *p, struct tb_bytes image);
+
 /* Puts a successor of the site documents on the server. */
 void world_publish(struct world *w, const struct site_plan *p);
 
@@ -88,6 +95,10 @@ bool world_load(struct world *w, int rounds);
 /* What an application does: says that it works; and returns to the loader. */
 void world_confirm(struct world *w);
 void world_return(struct world *w);
+
+/* What an application does: updates the loader. Its version is 2.n.0, n that of the image. */
+enum tb_result world_update(struct world *w);
+bool world_has_loader(const struct world *w, struct tb_bytes image);
 
 bool world_holds(const struct world *w, struct tb_bytes image);
 

@@ -332,6 +332,8 @@ struct tb_state {
 	uint8_t outcome;               /* enum tb_outcome */
 	uint8_t cause;                 /* enum tb_cause */
 	bool owed;                     /* the report is still to be made */
+	bool of_loader;                /* the report is about a loader */
+	uint16_t loader[3];            /* version of the loader that ran last; 0.0.0: none said so */
 };
 
 /* The stream of HTTP answers: what was read of it and not yet used. */
@@ -384,6 +386,8 @@ struct tb_board {
 	bool wanted;         /* the server wants it renewed */
 	bool rests;          /* a renewal has failed: the next one after the next start */
 	uint32_t misses;     /* of them, that did not reach the server by the document in use */
+	bool updates;        /* an application asks, for a loader */
+	bool updated;        /* and has got one */
 };
 
 /* What to do after a round. */
@@ -416,5 +420,23 @@ void tb_run(struct tb_board *board);
  * the store.
  */
 enum tb_result tb_confirm(const struct tb_flash *store);
+
+/*
+ * Makes one visit to the image server for a newer loader; the application calls it,
+ * on the network that it is in. Of such a board the slot is the loader's partition:
+ * boot.activate makes the loader the next that starts, boot.deactivate the
+ * application that runs, for good. That is done before the first byte of the old
+ * loader is erased, and the other after the new one was compared and checked: so what
+ * starts is whole, wherever power fails, and the next visit goes on. build.channel and
+ * build.loader need not be set: they are the loader's, which the store knows.
+ *
+ * TB_OK: restart, into the new loader. TB_NOTHING: there is none, or none that this
+ * board takes (the log says why), or no loader that keeps a store has run here. After
+ * anything else call it again some time.
+ */
+enum tb_result tb_update_loader(struct tb_board *board);
+
+/* Reads "major.minor.patch", without leading zeros, and nothing else. */
+bool tb_loader_version(const char *text, uint16_t version[3]);
 
 #endif

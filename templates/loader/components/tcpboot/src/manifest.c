@@ -159,9 +159,18 @@ static bool places_are_valid(const struct manifest *m, uint64_t count) {
 	return true;
 }
 
+/* A release of a loader is called "loader-" and the version of the loader. */
+static bool read_version(const struct manifest *m, uint16_t version[3]) {
+	struct tb_bytes rest = m->version;
+
+	return skip_loader(&rest) && parse_loader(rest, version);
+}
+
 static bool is_valid(const struct manifest *m, const struct parts *p) {
+	uint16_t version[3];
+
 	return word_is_name(m->site) && word_is_name(m->version) && word_is_name(m->hardware) &&
-	       (m->kind == KIND_FIRMWARE || m->kind == KIND_LOADER) && chip_name(m->chip) != NULL &&
+	       (m->kind == KIND_FIRMWARE || (m->kind == KIND_LOADER && read_version(m, version))) && chip_name(m->chip) != NULL &&
 	       places_are_valid(m, p->channels) &&
 	       bytes_are(p->image.name, "app") && component_is_valid(&p->image) && others_are_valid(p) &&
 	       (!p->audited || (p->audit_sequence != 0 && !digest_is_zero(p->audit_head)));
@@ -217,7 +226,7 @@ uint64_t manifest_sequence(const struct manifest *manifest, struct tb_bytes chan
 	struct place p;
 
 	while (cursor_left(&c) > 0 && read_place(&c, &p))
-		if (bytes_equal(p.channel, channel))
+		if ((manifest->kind != KIND_LOADER || skip_loader(&p.channel)) && bytes_equal(p.channel, channel))
 			return p.sequence;
 	return 0;
 }
@@ -229,13 +238,23 @@ static int compare_loaders(const uint16_t a[3], const uint16_t b[3]) {
 	return 0;
 }
 
+/* A loader only gives way to a newer one: of them the sequence says nothing. */
+static bool is_newer(const struct manifest *manifest, const uint16_t loader[3]) {
+	uint16_t version[3];
+
+	return read_version(manifest, version) && compare_loaders(loader, version) < 0;
+}
+
 enum tb_result manifest_judge(const struct manifest *manifest, const struct judge *board) {
 	uint64_t sequence = manifest_sequence(manifest, board->channel);
 
 	if (!bytes_equal(manifest->site, board->site))
 		return TB_OTHER_SITE;
-	if (!bytes_equal(manifest->hardware, board->hardware) || manifest->chip != board->chip || sequence == 0)
+	if (manifest->kind != board->kind || !bytes_equal(manifest->hardware, board->hardware) ||
+	    manifest->chip != board->chip || sequence == 0)
 		return TB_OTHER_BOARD;
+	if (manifest->kind == KIND_LOADER && !is_newer(manifest, board->loader))
+		return TB_STALE;
 	if (sequence <= board->sequence || counter_compare(manifest->counter, board->counter) < 0)
 		return TB_STALE;
 	return compare_loaders(board->loader, manifest->loader) < 0 ? TB_OTHER_BOARD : TB_OK;

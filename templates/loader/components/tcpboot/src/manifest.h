@@ -21,6 +21,7 @@ struct manifest {
 
 /* What a board knows of itself when it judges a manifest. */
 struct judge {
+	uint64_t kind;             /* what it asks for */
 	struct tb_bytes site;
 	struct tb_bytes hardware;
 	uint16_t chip;
@@ -40,7 +41,7 @@ enum tb_result manifest_verify(const struct cose_message *m, const struct manife
 /* Says why the board refuses the manifest, whoever signed it. */
 enum tb_result manifest_judge(const struct manifest *manifest, const struct judge *board);
 
-/* The place of the manifest in the channel; 0: it is not for it. */
+/* The place of the manifest in the channel, among releases of its kind; 0: it is not for it. */
 uint64_t manifest_sequence(const struct manifest *manifest, struct tb_bytes channel);
 
 #endif

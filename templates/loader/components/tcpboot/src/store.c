@@ -115,6 +115,9 @@ static void encode(const struct tb_state *s, uint8_t to[STATE_SIZE]) {
 	put(&at, s->owed, 1);
 	put(&at, s->outcome, 1);
 	put(&at, s->cause, 1);
+	put(&at, s->of_loader, 1);
+	for (int i = 0; i < 3; i++)
+		put(&at, s->loader[i], 2);
 }
 
 static void decode(const uint8_t from[STATE_SIZE], struct tb_state *s) {
@@ -135,6 +138,9 @@ static void decode(const uint8_t from[STATE_SIZE], struct tb_state *s) {
 	s->owed = get(&at, 1) != 0;
 	s->outcome = (uint8_t)get(&at, 1);
 	s->cause = (uint8_t)get(&at, 1);
+	s->of_loader = get(&at, 1) != 0;
+	for (int i = 0; i < 3; i++)
+		s->loader[i] = (uint16_t)get(&at, 2);
 }
 
 /* A record that says what no state says is none, for all its CRC. */
@@ -233,6 +239,7 @@ enum tb_result tb_confirm(const struct tb_flash *store) {
 	memcpy(s.about, s.manifest, TB_DIGEST);
 	s.outcome = TB_SAYS_CONFIRMED;
 	s.cause = TB_CAUSE_NONE;
+	s.of_loader = false;
 	s.owed = true;
 	return store_save(store, &s);
 }

@@ -142,7 +142,8 @@ static bool owe(struct tb_board *board, const uint8_t manifest[TB_DIGEST], enum 
 
 	if (memcmp(s->about, manifest, TB_DIGEST) == 0 && s->outcome == outcome && s->cause == cause)
 		return false;
-	memcpy(s->about, manifest, TB_DIGEST);
+	memmove(s->about, manifest, TB_DIGEST);
+	s->of_loader = board->updates;
 	s->outcome = (uint8_t)outcome;
 	s->cause = (uint8_t)cause;
 	s->owed = true;
@@ -194,6 +195,8 @@ static void report(struct tb_board *board) {
 static uint64_t sequence(const struct tb_board *board) {
 	const struct tb_state *s = &board->state;
 
+	if (board->updates)
+		return 0; /* of loaders the version counts */
 	return s->sequence > 0 && s->phase == TB_EMPTY ? s->sequence - 1 : s->sequence;
 }
 
@@ -220,7 +223,7 @@ static void write_hello(struct tb_board *board, struct writer *w) {
 	write_text(w, "/v2/boot?chip=");
 	write_text(w, chip_name(board->build.chip));
 	write_text(w, "&loader=");
-	write_loader(w, board->build.loader);
+	write_loader(w, board->state.loader);
 	write_text(w, "&channel=");
 	write_text(w, board->build.channel);
 	write_text(w, "&epoch=");
@@ -235,6 +238,8 @@ static void write_hello(struct tb_board *board, struct writer *w) {
 		write_text(w, "&version=");
 		write_bytes(w, running.version);
 	}
+	if (board->updates)
+		write_text(w, "&kind=loader");
 }
 
 /* ---- documents ---- */
@@ -350,15 +355,17 @@ static enum tb_result ask(struct tb_board *board) {
 /* The fields are those of release.Board in Go. */
 static struct judge own_view(struct tb_board *board) {
 	struct judge j = {
+		.kind = board->updates ? KIND_LOADER : KIND_FIRMWARE,
 		.site = site_held(board)->name,
 		.hardware = text_of(board->build.hardware),
 		.chip = board->build.chip,
 		.channel = text_of(board->build.channel),
 		.sequence = sequence(board),
-		.counter = floor_of(board),
 	};
 
-	memcpy(j.loader, board->build.loader, sizeof j.loader);
+	if (!board->updates)
+		j.counter = floor_of(board); /* it is of applications */
+	memcpy(j.loader, board->state.loader, sizeof j.loader);
 	return j;
 }
 
@@ -376,8 +383,6 @@ static enum tb_result decide(struct tb_board *board, struct manifest *m, uint8_t
 		r = manifest_verify(&message, m, &board->crypto, site_held(board));
 	if (r == TB_OK)
 		r = manifest_judge(m, &j);
-	if (r == TB_OK && m->kind != KIND_FIRMWARE)
-		r = TB_OTHER_BOARD; /* a loader does not overwrite itself: an application does that */
 	if (r == TB_OK && given_up(board, digest))
 		r = TB_GIVEN_UP;
 	return r;
@@ -463,14 +468,58 @@ static void refuse(struct tb_board *board, const uint8_t digest[TB_DIGEST], enum
 		(void)save(board);
 }
 
+/* ---- the update of a loader ---- */
+
+/* The moment from which the old loader is gone: the application stays, whatever comes. */
+static enum tb_result stand_in(struct tb_board *board, const uint8_t digest[TB_DIGEST]) {
+	enum tb_result r = board->boot.deactivate(board->boot.context);
+
+	(void)digest;
+	if (r == TB_OK)
+		r = tb_confirm(&board->store);
+	if (r != TB_OK && r != TB_NOTHING) /* an application that came by cable is known to the chip alone */
+		return r;
+	return store_load(&board->store, &board->state);
+}
+
+/*
+ * The moment at which the new loader is what starts. There is room for one report:
+ * what is owed of the application is said first, or all of this comes again.
+ */
+static enum tb_result hand_over(struct tb_board *board, const uint8_t digest[TB_DIGEST]) {
+	enum tb_result r;
+
+	report(board);
+	if (board->state.owed)
+		return TB_LATER;
+	(void)owe(board, digest, TB_SAYS_ACTIVATED, TB_CAUSE_NONE);
+	r = save(board);
+	if (r == TB_OK)
+		r = board->boot.activate(board->boot.context);
+	board->updated = r == TB_OK;
+	return r;
+}
+
+/* Another loader runs than before: if the last report is that it was activated, it works. */
+static void note_loader(struct tb_board *board) {
+	struct tb_state *s = &board->state;
+
+	if (memcmp(s->loader, board->build.loader, sizeof s->loader) == 0)
+		return;
+	if (s->of_loader && s->outcome == TB_SAYS_ACTIVATED)
+		(void)owe(board, s->about, TB_SAYS_CONFIRMED, TB_CAUSE_NONE);
+	memcpy(s->loader, board->build.loader, sizeof s->loader);
+	(void)save(board);
+}
+
 static enum tb_result carry_out(struct tb_board *board, const struct manifest *m, const uint8_t digest[TB_DIGEST]) {
 	struct address a;
 	enum tb_result r;
 
 	server_address(board, &a);
-	r = install(board, &a.peer, &m->image, digest, let_go);
+	r = install(board, &a.peer, &m->image, digest, board->updates ? stand_in : let_go);
 	if (r == TB_OK)
-		r = count(board, m, digest);
+		r = board->updates ? hand_over(board, digest) : count(board, m, digest);
 	if (r == TB_OK)
 		say(board, TB_INSTALLED, TB_OK, m->image.size);
 	else if (counts_as_failure(r))
@@ -653,16 +702,23 @@ static void recover(struct tb_board *board) {
 	(void)save(board);
 }
 
-enum tb_result tb_open(struct tb_board *board) {
-	enum tb_result found = store_load(&board->store, &board->state), r;
-
+/* Takes up the site document to go by, with nothing else in memory. */
+static enum tb_result begin(struct tb_board *board) {
 	board->held = 0;
 	board->ceiling = 0;
-	board->visits = board->misses = 0;
+	board->misses = 0;
 	board->unheard = board->rests = false;
 	board->manifest_size = 0;
 	memset(&board->stream, 0, sizeof board->stream);
-	r = sites_pick(board);
+	return sites_pick(board);
+}
+
+enum tb_result tb_open(struct tb_board *board) {
+	enum tb_result found = store_load(&board->store, &board->state), r;
+
+	board->visits = 0;
+	board->updates = false;
+	r = begin(board);
 	if (r != TB_OK)
 		return r;
 	take_channel(board);
@@ -675,5 +731,24 @@ enum tb_result tb_open(struct tb_board *board) {
 		say(board, TB_STORE_LOST, TB_FLASH, 0);
 	if (found == TB_FLASH)
 		recover(board);
+	note_loader(board);
 	return TB_OK;
+}
+
+/* ---- an application's visit ---- */
+
+enum tb_result tb_update_loader(struct tb_board *board) {
+	enum tb_result r;
+
+	if (store_load(&board->store, &board->state) != TB_OK)
+		return TB_NOTHING;
+	board->build.channel = (const char *)board->state.channel;
+	board->updates = true;
+	board->updated = false;
+	r = begin(board);
+	if (r == TB_OK)
+		r = visit(board);
+	http_close(board);
+	board->visits = r == TB_OK ? 0 : board->visits + 1; /* then another endpoint */
+	return r == TB_OK && !board->updated ? TB_NOTHING : r;
 }

@@ -115,6 +115,35 @@ bool parse_decimal(struct tb_bytes b, uint32_t highest, uint32_t *value) {
 	return n <= highest;
 }
 
+bool parse_loader(struct tb_bytes b, uint16_t version[3]) {
+	for (int i = 0; i < 3; i++) {
+		const uint8_t *dot = i < 2 ? memchr(b.at, '.', b.size) : b.at + b.size;
+		uint32_t part;
+
+		if (dot == NULL || !parse_decimal((struct tb_bytes){b.at, (size_t)(dot - b.at)}, UINT16_MAX, &part))
+			return false;
+		version[i] = (uint16_t)part;
+		b.size -= (size_t)(dot - b.at) + (i < 2);
+		b.at = dot + (i < 2);
+	}
+	return true;
+}
+
+bool tb_loader_version(const char *text, uint16_t version[3]) {
+	return parse_loader((struct tb_bytes){(const uint8_t *)text, strlen(text)}, version);
+}
+
+bool skip_loader(struct tb_bytes *b) {
+	static const char prefix[] = "loader-";
+	const size_t n = sizeof prefix - 1;
+
+	if (b->size < n || memcmp(b->at, prefix, n) != 0)
+		return false;
+	b->at += n;
+	b->size -= n;
+	return true;
+}
+
 const char *chip_name(uint64_t id) {
 	static const struct {
 		uint8_t id;

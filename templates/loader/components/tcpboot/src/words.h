@@ -30,6 +30,12 @@ bool parse_decimal(struct tb_bytes b, uint32_t highest, uint32_t *value);
 /* Returns the esptool name of the chip with that id; NULL: there is none. */
 const char *chip_name(uint64_t id);
 
+/* Reads "2.0.1": three decimal numbers of 16 bits. */
+bool parse_loader(struct tb_bytes b, uint16_t version[3]);
+
+/* Skips the "loader-" with which the names of loader releases and their channels begin. */
+bool skip_loader(struct tb_bytes *b);
+
 int counter_compare(struct tb_counter a, struct tb_counter b);
 
 #endif
