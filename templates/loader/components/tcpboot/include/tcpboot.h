@@ -114,7 +114,7 @@ struct tb_bytes {
 struct tb_peer {
 	const char *endpoint; /* "host:port" or "[address]:port"; "" for a RADIUS server */
 	const char *name;
-	const uint8_t *issuer[TB_MAX_ISSUERS]; /* TB_DIGEST bytes each */
+	const uint8_t *const *issuer; /* TB_DIGEST bytes each */
 	size_t issuers;
 };
 

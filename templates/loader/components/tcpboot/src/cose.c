@@ -12,6 +12,13 @@ void sha256(const struct tb_crypto *crypto, const void *bytes, size_t size, uint
 	crypto->sha256_finish(crypto->context, digest);
 }
 
+bool sha256_is(const struct tb_crypto *crypto, const void *bytes, size_t size, const uint8_t digest[TB_DIGEST]) {
+	uint8_t own[TB_DIGEST];
+
+	sha256(crypto, bytes, size, own);
+	return digests_equal(own, digest);
+}
+
 /* What a header may say; each is there where its map has room for it. */
 struct header {
 	int64_t alg;
@@ -162,7 +169,7 @@ static void hash_signed(const struct cose_message *m, const struct cose_signatur
 
 static const struct cose_signature *signature_of(const struct cose_message *m, const uint8_t id[TB_DIGEST]) {
 	for (size_t i = 0; i < m->signatures; i++)
-		if (memcmp(m->signature[i].key, id, TB_DIGEST) == 0)
+		if (digests_equal(m->signature[i].key, id))
 			return &m->signature[i];
 	return NULL;
 }

@@ -306,7 +306,7 @@ enum tb_result site_release_key(const struct tb_site *site, const struct tb_cryp
 
 		read_release_key(&c, &k);
 		cose_key_id(crypto, k.key, own);
-		if (memcmp(own, id, TB_DIGEST) != 0)
+		if (!digests_equal(own, id))
 			continue;
 		*key = k.key;
 		if (k.kind == kind && covers(&k, hardware))
