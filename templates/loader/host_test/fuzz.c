@@ -46,34 +46,40 @@ static bool within(const uint8_t *data, size_t size, struct tb_bytes b) {
 
 /* ---- readers ---- */
 
-/* What is read as an integer or a head is written the same again. */
+/* What is read as a number is written the same again; a cursor that is lost stays so. */
 static void fuzz_cbor(const uint8_t *data, size_t size) {
 	struct cursor c = cursor_over((struct tb_bytes){data, size}), before = c;
 	struct tb_bytes b;
 	uint8_t head[9];
 	uint64_t n;
-	int64_t i;
 
 	while (cursor_left(&c) > 0) {
 		before = c;
-		if (cbor_uint(&c, UINT64_MAX, &n)) {
-			assert(cbor_put_head(head, CBOR_UINT, n) == (size_t)(c.at - before.at));
+		n = cbor_uint(&c);
+		if (c.at != NULL) {
+			assert(make_head(head, CBOR_UINT, n) == (size_t)(c.at - before.at));
+			assert(memcmp(head, before.at, (size_t)(c.at - before.at)) == 0);
+			assert(n > UINT16_MAX || cbor_put_head(head, CBOR_UINT, (size_t)n) == (size_t)(c.at - before.at));
 			assert(memcmp(head, before.at, (size_t)(c.at - before.at)) == 0);
 			continue;
 		}
+		assert(n == 0 && cursor_left(&c) == 0 && !cursor_done(&c) && cbor_bytes(&c).size == 0 && cbor_array(&c) == 0);
 		c = before;
-		if (cbor_bytes(&c, &b)) {
+		b = cbor_bytes(&c);
+		if (c.at != NULL) {
 			assert(within(data, size, b));
 			continue;
 		}
 		c = before;
-		if (cbor_text(&c, &b)) {
+		b = cbor_text(&c);
+		if (c.at != NULL) {
 			(void)(word_is_name(b) + word_is_host(b) + word_is_endpoint(b));
 			continue;
 		}
-		c = before;
-		if (!cbor_int(&c, &i) && (c = before, !cbor_array(&c, &n)) && (c = before, !cbor_map(&c, &n)))
+		if ((c = before, (void)cbor_int(&c), c.at == NULL) && (c = before, n = cbor_array(&c), c.at == NULL) &&
+		    (c = before, n = cbor_map(&c), c.at == NULL))
 			return;
+		assert(n <= size);
 	}
 }
 

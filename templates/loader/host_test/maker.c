@@ -72,10 +72,20 @@ static void sign(unsigned n, const uint8_t digest[TB_DIGEST], uint8_t signature[
 
 /* ---- CBOR ---- */
 
-static void put_head(struct writer *w, uint8_t major, uint64_t n) {
+size_t make_head(uint8_t to[9], unsigned major, uint64_t n) {
+	size_t size = n < 24 ? 0 : n < 0x100 ? 1 : n < 0x10000 ? 2 : n < 0x100000000 ? 4 : 8;
+	static const uint8_t info[] = {[1] = 24, [2] = 25, [4] = 26, [8] = 27};
+
+	to[0] = (uint8_t)((uint64_t)major << 5 | (size == 0 ? n : info[size]));
+	for (size_t i = size; i > 0; i--, n >>= 8)
+		to[i] = (uint8_t)n;
+	return 1 + size;
+}
+
+static void put_head(struct writer *w, unsigned major, uint64_t n) {
 	uint8_t head[9];
 
-	write_bytes(w, (struct tb_bytes){head, cbor_put_head(head, major, n)});
+	write_bytes(w, (struct tb_bytes){head, make_head(head, major, n)});
 }
 
 static void put_uint(struct writer *w, uint64_t n) {

@@ -14,6 +14,9 @@ struct made {
 
 struct tb_bytes made_bytes(const struct made *m);
 
+/* Writes the head of an item of CBOR, with any number, and returns its length. */
+size_t make_head(uint8_t to[9], unsigned major, uint64_t n);
+
 /* Key number n, from 1; the same at every run. */
 const uint8_t *maker_key(unsigned n);
 

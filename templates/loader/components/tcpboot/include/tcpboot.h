@@ -117,7 +117,7 @@ struct tb_bytes {
 struct tb_peer {
 	const char *endpoint; /* "host:port" or "[address]:port"; "" for a RADIUS server */
 	const char *name;
-	const uint8_t *issuer[TB_MAX_ISSUERS]; /* TB_DIGEST bytes each */
+	const uint8_t *const *issuer; /* TB_DIGEST bytes each */
 	size_t issuers;
 };
 
@@ -331,25 +331,25 @@ struct tb_state {
 	uint8_t about[TB_DIGEST];      /* the manifest that the last report is about */
 	uint8_t outcome;               /* enum tb_outcome */
 	uint8_t cause;                 /* enum tb_cause */
-	bool owed;                     /* the report is still to be made */
-	bool of_loader;                /* the report is about a loader */
+	uint8_t owed;                  /* whether the report is still to be made */
+	uint8_t of_loader;             /* whether the report is about a loader */
 	uint16_t loader[3];            /* version of the loader that ran last; 0.0.0: none said so */
 };
 
 /* The stream of HTTP answers: what was read of it and not yet used. */
 struct tb_stream {
-	uint8_t bytes[TB_MAX_HEAD];
 	size_t from, to;
 	uint32_t body;  /* bytes of the body that are still to come */
 	bool open;
 	bool last;      /* the server closes behind this answer */
+	uint8_t bytes[TB_MAX_HEAD];
 };
 
 /* A document with its signed bytes. */
 struct tb_document {
-	uint8_t bytes[TB_MAX_DOCUMENT];
-	size_t size;
 	struct tb_site site;
+	size_t size;
+	uint8_t bytes[TB_MAX_DOCUMENT];
 };
 
 /*
@@ -374,12 +374,8 @@ struct tb_board {
 	/* ---- */
 
 	struct tb_state state;
-	struct tb_document document[2];
-	uint8_t held;        /* which of them is in use */
+	uint8_t held;        /* which document is in use */
 	uint64_t ceiling;    /* no document of this epoch or above led to the server; 0: none was tried */
-	uint8_t manifest[TB_MAX_MANIFEST];
-	size_t manifest_size;
-	struct tb_stream stream;
 	uint32_t visits;     /* in a row that failed */
 	uint8_t credential;  /* the slot that the board goes by */
 	bool unheard;        /* no server answered by it yet, in this visit */
@@ -388,6 +384,12 @@ struct tb_board {
 	uint32_t misses;     /* of them, that did not reach the server by the document in use */
 	bool updates;        /* an application asks, for a loader */
 	bool updated;        /* and has got one */
+
+	/* What is large stands last: a short offset is a short instruction. */
+	size_t manifest_size;
+	uint8_t manifest[TB_MAX_MANIFEST];
+	struct tb_stream stream;
+	struct tb_document document[2];
 };
 
 /* What to do after a round. */

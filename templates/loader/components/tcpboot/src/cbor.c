@@ -1,141 +1,153 @@
 #include "cbor.h"
 
+#include <string.h>
+
 struct cursor cursor_over(struct tb_bytes b) {
-	return (struct cursor){b.at, b.at + b.size};
+	return (struct cursor){b.at, b.size == 0 ? b.at : b.at + b.size};
 }
 
 size_t cursor_left(const struct cursor *c) {
 	return (size_t)(c->end - c->at);
 }
 
-static bool big_endian(struct cursor *c, size_t size, uint64_t *value) {
-	if (cursor_left(c) < size)
-		return false;
-	*value = 0;
-	for (size_t i = 0; i < size; i++)
-		*value = *value << 8 | *c->at++;
-	return true;
+bool cursor_done(const struct cursor *c) {
+	return c->at != NULL && c->at == c->end;
 }
 
-/* The additional information of 24 to 27 puts 1, 2, 4 or 8 bytes behind the head. */
-static bool argument(struct cursor *c, uint8_t info, uint64_t *value) {
+static uint32_t lose(struct cursor *c) {
+	*c = (struct cursor){NULL, NULL};
+	return 0;
+}
+
+/* Takes the head of an item. Information of 24 to 27 puts 1, 2, 4 or 8 bytes behind its first one. */
+static uint64_t head(struct cursor *c, uint8_t major) {
 	static const uint64_t least[] = {24, 0x100, 0x10000, 0x100000000};
+	uint64_t value = 0;
+	uint8_t info;
 
-	if (info < 24) {
-		*value = info;
-		return true;
-	}
-	if (info > 27)
-		return false; /* reserved, or of indefinite length */
-	return big_endian(c, (size_t)1 << (info - 24), value) && *value >= least[info - 24];
+	if (cursor_left(c) < 1 || *c->at >> 5 != major)
+		return lose(c);
+	info = *c->at++ & 0x1f;
+	if (info < 24)
+		return info;
+	if (info > 27 || cursor_left(c) < (size_t)1 << (info - 24))
+		return lose(c); /* reserved, of indefinite length, or cut off */
+	for (unsigned more = 1u << (info - 24); more > 0; more--)
+		value = value << 8 | *c->at++;
+	return value < least[info - 24] ? lose(c) : value;
 }
 
-static bool head(struct cursor *c, uint8_t major, uint64_t *value) {
-	uint8_t first;
-
-	if (cursor_left(c) < 1)
-		return false;
-	first = *c->at++;
-	return first >> 5 == major && argument(c, first & 0x1f, value);
+uint64_t cbor_uint(struct cursor *c) {
+	return head(c, CBOR_UINT);
 }
 
-bool cbor_uint(struct cursor *c, uint64_t highest, uint64_t *value) {
-	return head(c, CBOR_UINT, value) && *value <= highest;
+uint32_t cbor_uint_to(struct cursor *c, uint32_t highest) {
+	uint64_t n = cbor_uint(c);
+
+	return n > highest ? lose(c) : (uint32_t)n;
 }
 
-bool cbor_int(struct cursor *c, int64_t *value) {
+int64_t cbor_int(struct cursor *c) {
 	bool negative = cursor_left(c) > 0 && *c->at >> 5 == CBOR_NEGATIVE;
-	uint64_t n;
+	uint64_t n = head(c, negative ? CBOR_NEGATIVE : CBOR_UINT);
 
-	if (!head(c, negative ? CBOR_NEGATIVE : CBOR_UINT, &n) || n > INT64_MAX)
-		return false;
-	*value = negative ? -1 - (int64_t)n : (int64_t)n; /* down to INT64_MIN */
-	return true;
+	if (n > INT64_MAX)
+		return lose(c);
+	return negative ? -1 - (int64_t)n : (int64_t)n; /* down to INT64_MIN */
+}
+
+uint32_t cbor_int_to(struct cursor *c, uint32_t highest) {
+	int64_t n = cbor_int(c);
+
+	return n < 1 || n > highest ? 0 : (uint32_t)n;
 }
 
 /* A length is a claim of the peer: it is compared with what is left, not added. */
-static bool string(struct cursor *c, uint8_t major, struct tb_bytes *b) {
-	uint64_t size;
+static size_t length(struct cursor *c, uint8_t major) {
+	uint64_t n = head(c, major);
 
-	if (!head(c, major, &size) || size > cursor_left(c))
-		return false;
-	*b = (struct tb_bytes){c->at, (size_t)size};
-	c->at += size;
-	return true;
+	return n > cursor_left(c) ? lose(c) : (size_t)n;
 }
 
-bool cbor_bytes(struct cursor *c, struct tb_bytes *b) {
-	return string(c, CBOR_BYTES, b);
+static struct tb_bytes string(struct cursor *c, uint8_t major) {
+	size_t size = length(c, major);
+	struct tb_bytes b = {c->at, size};
+
+	if (size > 0)
+		c->at += size;
+	return b;
 }
 
-bool cbor_text(struct cursor *c, struct tb_bytes *b) {
-	return string(c, CBOR_TEXT, b);
+struct tb_bytes cbor_bytes(struct cursor *c) {
+	return string(c, CBOR_BYTES);
 }
 
-static bool fixed(struct cursor *c, size_t size, const uint8_t **at) {
-	struct tb_bytes b;
-
-	if (!cbor_bytes(c, &b) || b.size != size)
-		return false;
-	*at = b.at;
-	return true;
+struct tb_bytes cbor_text(struct cursor *c) {
+	return string(c, CBOR_TEXT);
 }
 
-bool cbor_digest(struct cursor *c, const uint8_t **digest) {
-	return fixed(c, TB_DIGEST, digest);
+const uint8_t *cbor_fixed(struct cursor *c, size_t size) {
+	struct tb_bytes b = cbor_bytes(c);
+
+	if (b.size == size)
+		return b.at;
+	lose(c);
+	return NULL;
 }
 
-bool cbor_key(struct cursor *c, const uint8_t **key) {
-	return fixed(c, TB_KEY, key);
+struct tb_counter cbor_counter(struct cursor *c) {
+	struct tb_counter counter;
+
+	cbor_array_of(c, 2);
+	counter.generation = cbor_uint_to(c, UINT32_MAX);
+	counter.count = cbor_uint_to(c, UINT32_MAX);
+	return counter;
 }
 
-bool cbor_counter(struct cursor *c, struct tb_counter *counter) {
-	uint64_t generation, count;
-
-	if (!cbor_array_of(c, 2) || !cbor_uint(c, UINT32_MAX, &generation) || !cbor_uint(c, UINT32_MAX, &count))
-		return false;
-	*counter = (struct tb_counter){(uint32_t)generation, (uint32_t)count};
-	return true;
+void cbor_tag(struct cursor *c, uint64_t tag) {
+	if (head(c, CBOR_TAG) != tag)
+		lose(c);
 }
 
-bool cbor_tag(struct cursor *c, uint64_t tag) {
-	uint64_t value;
-
-	return head(c, CBOR_TAG, &value) && value == tag;
+size_t cbor_array(struct cursor *c) {
+	return length(c, CBOR_ARRAY);
 }
 
-bool cbor_array(struct cursor *c, uint64_t *size) {
-	return head(c, CBOR_ARRAY, size);
+size_t cbor_map(struct cursor *c) {
+	return length(c, CBOR_MAP);
 }
 
-bool cbor_map(struct cursor *c, uint64_t *size) {
-	return head(c, CBOR_MAP, size);
+struct tb_bytes cbor_items(struct cursor *c, size_t count, void (*item)(struct cursor *c)) {
+	const uint8_t *from = c->at;
+
+	while (count-- > 0)
+		item(c);
+	return (struct tb_bytes){from, c->at == NULL ? 0 : (size_t)(c->at - from)};
 }
 
-bool cbor_array_of(struct cursor *c, unsigned size) {
-	uint64_t value;
-
-	return cbor_array(c, &value) && value == size;
+bool cbor_next_is(const struct cursor *c, unsigned head) {
+	return cursor_left(c) > 0 && *c->at == head;
 }
 
-bool cbor_map_of(struct cursor *c, unsigned size) {
-	uint64_t value;
-
-	return cbor_map(c, &value) && value == size;
+struct cursor *cbor_take(struct cursor *c, unsigned head) {
+	if (cbor_next_is(c, head))
+		c->at++;
+	else
+		lose(c);
+	return c;
 }
 
-bool cbor_is(struct cursor *c, unsigned number) {
-	uint64_t value;
-
-	return cbor_uint(c, number, &value) && value == number;
+int cbor_compare(struct tb_bytes a, struct tb_bytes b) {
+	if (a.size != b.size)
+		return a.size < b.size ? -1 : 1;
+	return memcmp(a.at, b.at, a.size);
 }
 
-size_t cbor_put_head(uint8_t to[9], uint8_t major, uint64_t value) {
-	size_t size = value < 24 ? 0 : value < 0x100 ? 1 : value < 0x10000 ? 2 : value < 0x100000000 ? 4 : 8;
-	static const uint8_t info[] = {[1] = 24, [2] = 25, [4] = 26, [8] = 27};
+size_t cbor_put_head(uint8_t to[3], unsigned major, size_t n) {
+	unsigned more = n < 24 ? 0 : n < 0x100 ? 1 : 2;
 
-	to[0] = (uint8_t)((uint64_t)major << 5 | (size == 0 ? value : info[size]));
-	for (size_t i = size; i > 0; i--, value >>= 8)
-		to[i] = (uint8_t)value;
-	return 1 + size;
+	to[0] = (uint8_t)(major << 5 | (more == 0 ? n : 23 + more));
+	to[1] = (uint8_t)(more == 2 ? n >> 8 : n);
+	to[2] = (uint8_t)n;
+	return 1 + more;
 }

@@ -12,6 +12,13 @@ void sha256(const struct tb_crypto *crypto, const void *bytes, size_t size, uint
 	crypto->sha256_finish(crypto->context, digest);
 }
 
+bool sha256_is(const struct tb_crypto *crypto, const void *bytes, size_t size, const uint8_t digest[TB_DIGEST]) {
+	uint8_t own[TB_DIGEST];
+
+	sha256(crypto, bytes, size, own);
+	return digests_equal(own, digest);
+}
+
 /* What a header may say; each is there where its map has room for it. */
 struct header {
 	int64_t alg;
@@ -23,14 +30,14 @@ struct header {
 static bool read_header(struct tb_bytes b, bool alg_and_key, bool type, struct header *h) {
 	struct cursor c = cursor_over(b);
 
-	if (!cbor_map_of(&c, (alg_and_key ? 2u : 0u) + (type ? 1u : 0u)))
-		return false;
-	if (alg_and_key &&
-	    !(cbor_is(&c, ALG) && cbor_int(&c, &h->alg) && cbor_is(&c, KEY_ID) && cbor_bytes(&c, &h->key_id)))
-		return false;
-	if (type && !(cbor_is(&c, TYP) && cbor_text(&c, &h->type)))
-		return false;
-	return cursor_left(&c) == 0;
+	cbor_map_of(&c, (alg_and_key ? 2u : 0u) + (type ? 1u : 0u));
+	if (alg_and_key) {
+		h->alg = cbor_int(cbor_at(&c, ALG));
+		h->key_id = cbor_bytes(cbor_at(&c, KEY_ID));
+	}
+	if (type)
+		h->type = cbor_text(cbor_at(&c, TYP));
+	return cursor_done(&c);
 }
 
 /* Adds a signature, if it is what the profile says of one. */
@@ -41,18 +48,18 @@ static enum tb_result add(struct cose_message *m, const struct header *h, struct
 	return TB_OK;
 }
 
-/* The part that both forms begin with: header, no unprotected header, payload. */
-static bool read_body(struct cursor *c, struct cose_message *m) {
-	return cbor_array_of(c, 4) && cbor_bytes(c, &m->protected_) && cbor_map_of(c, 0) && cbor_bytes(c, &m->payload);
+/* What a message and a signature begin with: a header, and no unprotected one. */
+static struct tb_bytes read_protected(struct cursor *c) {
+	struct tb_bytes protected_ = cbor_bytes(c);
+
+	cbor_map_of(c, 0);
+	return protected_;
 }
 
 static enum tb_result read_single(struct cursor *c, struct cose_message *m, struct header *h) {
-	struct tb_bytes value;
+	struct tb_bytes value = cbor_bytes(c);
 
-	m->single = true;
-	if (!cbor_tag(c, TAG_SIGN1) || !read_body(c, m) || !cbor_bytes(c, &value))
-		return TB_ENCODING;
-	if (!read_header(m->protected_, true, true, h))
+	if (c->at == NULL || !read_header(m->protected_, true, true, h))
 		return TB_ENCODING;
 	return add(m, h, value, (struct tb_bytes){NULL, 0});
 }
@@ -61,23 +68,22 @@ static enum tb_result read_signature(struct cursor *c, struct cose_message *m) {
 	struct header h = {0};
 	struct tb_bytes protected_, value;
 
-	if (!cbor_array_of(c, 3) || !cbor_bytes(c, &protected_) || !cbor_map_of(c, 0) || !cbor_bytes(c, &value))
-		return TB_ENCODING;
-	if (!read_header(protected_, true, false, &h))
+	cbor_array_of(c, 3);
+	protected_ = read_protected(c);
+	value = cbor_bytes(c);
+	if (c->at == NULL || !read_header(protected_, true, false, &h))
 		return TB_ENCODING;
 	return add(m, &h, value, protected_);
 }
 
 static enum tb_result read_several(struct cursor *c, struct cose_message *m, struct header *h) {
-	uint64_t count;
+	size_t count = cbor_array(c);
 
-	if (!cbor_tag(c, TAG_SIGN) || !read_body(c, m) || !cbor_array(c, &count))
-		return TB_ENCODING;
-	if (!read_header(m->protected_, false, true, h))
+	if (c->at == NULL || !read_header(m->protected_, false, true, h))
 		return TB_ENCODING;
 	if (count < 1 || count > TB_MAX_SIGNERS)
 		return TB_PROFILE;
-	for (uint64_t i = 0; i < count; i++) {
+	while (count-- > 0) {
 		enum tb_result r = read_signature(c, m);
 
 		if (r != TB_OK)
@@ -95,11 +101,15 @@ static bool keys_rise(const struct cose_message *m) {
 
 enum tb_result cose_read(struct cursor *c, const char *type, struct cose_message *m) {
 	struct header h = {0};
-	struct cursor peek = *c;
 	enum tb_result r;
 
 	memset(m, 0, sizeof *m);
-	r = cbor_tag(&peek, TAG_SIGN1) ? read_single(c, m, &h) : read_several(c, m, &h);
+	m->single = cbor_next_is(c, CBOR_TAG << 5 | TAG_SIGN1);
+	cbor_tag(c, m->single ? TAG_SIGN1 : TAG_SIGN);
+	cbor_array_of(c, 4);
+	m->protected_ = read_protected(c);
+	m->payload = cbor_bytes(c);
+	r = m->single ? read_single(c, m, &h) : read_several(c, m, &h);
 	if (r != TB_OK)
 		return r;
 	if (m->payload.size == 0 || !keys_rise(m))
@@ -132,8 +142,8 @@ void cose_key_id(const struct tb_crypto *crypto, const uint8_t key[TB_KEY], uint
 	crypto->sha256_finish(crypto->context, id);
 }
 
-static void add_string(const struct tb_crypto *crypto, uint8_t major, struct tb_bytes b) {
-	uint8_t head[9];
+static void add_string(const struct tb_crypto *crypto, unsigned major, struct tb_bytes b) {
+	uint8_t head[3];
 
 	crypto->sha256_add(crypto->context, head, cbor_put_head(head, major, b.size));
 	if (b.size > 0)
@@ -144,7 +154,7 @@ static void add_string(const struct tb_crypto *crypto, uint8_t major, struct tb_
 static void hash_signed(const struct cose_message *m, const struct cose_signature *s, const struct tb_crypto *crypto,
                         uint8_t digest[TB_DIGEST]) {
 	const char *context = m->single ? "Signature1" : "Signature";
-	uint8_t head[9];
+	uint8_t head[3];
 
 	crypto->sha256_start(crypto->context);
 	crypto->sha256_add(crypto->context, head, cbor_put_head(head, CBOR_ARRAY, m->single ? 4 : 5));
@@ -159,7 +169,7 @@ static void hash_signed(const struct cose_message *m, const struct cose_signatur
 
 static const struct cose_signature *signature_of(const struct cose_message *m, const uint8_t id[TB_DIGEST]) {
 	for (size_t i = 0; i < m->signatures; i++)
-		if (memcmp(m->signature[i].key, id, TB_DIGEST) == 0)
+		if (digests_equal(m->signature[i].key, id))
 			return &m->signature[i];
 	return NULL;
 }

@@ -38,4 +38,7 @@ void cose_key_id(const struct tb_crypto *crypto, const uint8_t key[TB_KEY], uint
 
 void sha256(const struct tb_crypto *crypto, const void *bytes, size_t size, uint8_t digest[TB_DIGEST]);
 
+/* Whether the bytes have that digest. */
+bool sha256_is(const struct tb_crypto *crypto, const void *bytes, size_t size, const uint8_t digest[TB_DIGEST]);
+
 #endif

@@ -159,9 +159,16 @@ void write_text(struct writer *w, const char *text) {
 }
 
 void write_number(struct writer *w, uint64_t n) {
-	char digits[20];
+	uint8_t digits[20];
+	size_t first = sizeof digits;
 
-	write_bytes(w, (struct tb_bytes){(const uint8_t *)digits, put_decimal(digits, n)});
+	do {
+		uint64_t rest = n / 10; /* the one division: of 64 bits, a chip has none */
+
+		digits[--first] = (uint8_t)('0' + (n - rest * 10));
+		n = rest;
+	} while (n > 0);
+	write_bytes(w, (struct tb_bytes){digits + first, sizeof digits - first});
 }
 
 void write_hex(struct writer *w, const uint8_t *bytes, size_t size) {

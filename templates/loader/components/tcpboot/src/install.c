@@ -1,8 +1,7 @@
 #include "install.h"
 
-#include <string.h>
-
 #include "store.h"
+#include "words.h"
 
 /* In milliseconds, for one chunk or a whole list: a peer that drips is one that stalls. */
 enum { PART_LIMIT = 60000 };
@@ -50,23 +49,19 @@ static enum tb_result ask_blob(const struct way *w, const uint8_t digest[TB_DIGE
 }
 
 static bool is_chunk(const struct way *w, uint32_t offset) {
-	uint8_t digest[TB_DIGEST];
-
-	sha256(&w->board->crypto, w->board->chunk, chunk_size(w->image, offset), digest);
-	return memcmp(digest, w->board->list + offset / w->image->chunk * TB_DIGEST, TB_DIGEST) == 0;
+	return sha256_is(&w->board->crypto, w->board->chunk, chunk_size(w->image, offset),
+	                 w->board->list + offset / w->image->chunk * TB_DIGEST);
 }
 
 static enum tb_result fetch_list(const struct way *w) {
 	uint32_t size = chunks_of(w->image) * TB_DIGEST;
-	uint8_t digest[TB_DIGEST];
 	enum tb_result r = ask_blob(w, w->image->chunks, 0, size);
 
 	if (r == TB_OK)
 		r = http_read(w->board, w->board->list, size, PART_LIMIT);
 	if (r != TB_OK)
 		return r;
-	sha256(&w->board->crypto, w->board->list, size, digest);
-	return memcmp(digest, w->image->chunks, TB_DIGEST) == 0 ? TB_OK : TB_MISMATCH;
+	return sha256_is(&w->board->crypto, w->board->list, size, w->image->chunks) ? TB_OK : TB_MISMATCH;
 }
 
 /*
@@ -141,7 +136,7 @@ bool slot_holds(struct tb_board *board, const struct tb_component *image) {
 		crypto->sha256_add(crypto->context, board->chunk, size);
 	}
 	crypto->sha256_finish(crypto->context, digest);
-	return read && memcmp(digest, image->digest, TB_DIGEST) == 0;
+	return read && digests_equal(digest, image->digest);
 }
 
 static void say(struct tb_board *board, enum tb_event event, uint64_t number) {

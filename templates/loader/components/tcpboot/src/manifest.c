@@ -6,140 +6,117 @@
 
 enum { MAX_CHANNELS = 8, MAX_OTHERS = 4 };
 
-/* A component as it is encoded; its numbers are judged afterwards. */
-struct component {
-	struct tb_bytes name;
-	int64_t size, chunk;
-	const uint8_t *digest, *chunks;
-};
-
 struct place {
-	struct tb_bytes encoded; /* the channel as it is encoded, by which places are in order */
 	struct tb_bytes channel;
 	uint64_t sequence;
 };
 
 /* What is read of a manifest and only judged. */
 struct parts {
-	uint64_t channels;
-	struct component image;
-	struct cursor others;
-	uint64_t other_count;
-	bool audited;
+	size_t channels;
+	struct tb_bytes others;    /* still encoded */
+	size_t other_count;
 	uint64_t audit_sequence;
-	const uint8_t *audit_head;
+	const uint8_t *audit_head; /* NULL: it was not audited */
 };
 
-static bool read_component(struct cursor *c, struct component *p) {
-	return cbor_map_of(c, 5) &&
-	       cbor_is(c, 1) && cbor_text(c, &p->name) &&
-	       cbor_is(c, 2) && cbor_int(c, &p->size) &&
-	       cbor_is(c, 3) && cbor_digest(c, &p->digest) &&
-	       cbor_is(c, 4) && cbor_int(c, &p->chunk) &&
-	       cbor_is(c, 5) && cbor_digest(c, &p->chunks);
+/* A size that no component may have is read as 0. */
+static void read_component(struct cursor *c, struct tb_component *p) {
+	cbor_map_of(c, 5);
+	p->name = cbor_text(cbor_at(c, 1));
+	p->size = cbor_int_to(cbor_at(c, 2), TB_MAX_IMAGE);
+	p->digest = cbor_fixed(cbor_at(c, 3), TB_DIGEST);
+	p->chunk = cbor_int_to(cbor_at(c, 4), TB_MAX_CHUNK);
+	p->chunks = cbor_fixed(cbor_at(c, 5), TB_DIGEST);
+}
+
+static void skip_component(struct cursor *c) {
+	struct tb_component skipped;
+
+	read_component(c, &skipped);
 }
 
 static bool read_place(struct cursor *c, struct place *p) {
-	p->encoded.at = c->at;
-	if (!cbor_text(c, &p->channel))
-		return false;
-	p->encoded.size = (size_t)(c->at - p->encoded.at);
-	return cbor_uint(c, UINT64_MAX, &p->sequence);
+	p->channel = cbor_text(c);
+	p->sequence = cbor_uint(c);
+	return c->at != NULL;
 }
 
-static bool read_places(struct cursor *c, struct manifest *m, uint64_t *count) {
-	struct place p, last = {0};
+static void skip_place(struct cursor *c) {
+	struct place skipped;
 
-	if (!cbor_map(c, count))
-		return false;
-	m->sequences.at = c->at;
-	for (uint64_t i = 0; i < *count; i++, last = p)
-		if (!read_place(c, &p) || (i > 0 && bytes_compare(last.encoded, p.encoded) >= 0))
-			return false;
-	m->sequences.size = (size_t)(c->at - m->sequences.at);
-	return true;
+	(void)read_place(c, &skipped);
 }
 
-static bool read_loader(struct cursor *c, uint16_t loader[3]) {
-	uint64_t part;
+static void read_loader(struct cursor *c, uint16_t loader[3]) {
+	cbor_array_of(c, 3);
+	for (int i = 0; i < 3; i++)
+		loader[i] = (uint16_t)cbor_uint_to(c, UINT16_MAX);
+}
 
-	if (!cbor_array_of(c, 3))
-		return false;
-	for (int i = 0; i < 3; i++) {
-		if (!cbor_uint(c, UINT16_MAX, &part))
+static void read_audit(struct cursor *c, struct parts *p) {
+	cbor_array_of(c, 2);
+	p->audit_sequence = cbor_uint(c);
+	p->audit_head = cbor_fixed(c, TB_DIGEST);
+}
+
+/* The channels rise. */
+static bool places_rise(const struct manifest *m) {
+	struct cursor c = cursor_over(m->sequences);
+	struct tb_bytes last = {0};
+	struct place p;
+
+	for (bool first = true; cursor_left(&c) > 0 && read_place(&c, &p); first = false, last = p.channel)
+		if (!first && cbor_compare(last, p.channel) >= 0)
 			return false;
-		loader[i] = (uint16_t)part;
-	}
 	return true;
 }
 
 /* An empty list of others would be a second way to say that there are none. */
-static bool read_others(struct cursor *c, struct parts *p) {
-	struct component other;
-
-	if (!cbor_array(c, &p->other_count) || p->other_count == 0)
-		return false;
-	p->others = *c;
-	for (uint64_t i = 0; i < p->other_count; i++)
-		if (!read_component(c, &other))
-			return false;
-	return true;
-}
-
-static bool read_audit(struct cursor *c, struct parts *p) {
-	p->audited = true;
-	return cbor_array_of(c, 2) && cbor_uint(c, UINT64_MAX, &p->audit_sequence) && cbor_digest(c, &p->audit_head);
-}
-
-/* Takes the key if it comes next, where it may be absent. */
-static bool next_is(struct cursor *c, unsigned key) {
-	struct cursor ahead = *c;
-
-	if (!cbor_is(&ahead, key))
-		return false;
-	*c = ahead;
-	return true;
-}
-
 static bool read_payload(struct cursor *c, struct manifest *m, struct parts *p) {
-	uint64_t pairs, absent = 3;
+	size_t pairs = cbor_map(c), there = 8;
 
-	if (!(cbor_map(c, &pairs) &&
-	      cbor_is(c, 1) && cbor_text(c, &m->site) &&
-	      cbor_is(c, 2) && cbor_uint(c, UINT64_MAX, &m->kind) &&
-	      cbor_is(c, 3) && cbor_text(c, &m->version) &&
-	      cbor_is(c, 4) && cbor_text(c, &m->hardware) &&
-	      cbor_is(c, 5) && cbor_uint(c, UINT16_MAX, &m->chip) &&
-	      cbor_is(c, 6) && read_places(c, m, &p->channels) &&
-	      cbor_is(c, 7) && cbor_counter(c, &m->counter)))
-		return false;
-	if (next_is(c, 8) && (absent--, !read_loader(c, m->loader)))
-		return false;
-	if (!cbor_is(c, 9) || !read_component(c, &p->image))
-		return false;
-	if (next_is(c, 10) && (absent--, !read_others(c, p)))
-		return false;
-	if (next_is(c, 11) && (absent--, !read_audit(c, p)))
-		return false;
-	return pairs == 11 - absent && cursor_left(c) == 0;
+	m->site = cbor_text(cbor_at(c, 1));
+	m->kind = cbor_uint(cbor_at(c, 2));
+	m->version = cbor_text(cbor_at(c, 3));
+	m->hardware = cbor_text(cbor_at(c, 4));
+	m->chip = cbor_uint_to(cbor_at(c, 5), UINT16_MAX);
+	p->channels = cbor_map(cbor_at(c, 6));
+	m->sequences = cbor_items(c, p->channels, skip_place);
+	m->counter = cbor_counter(cbor_at(c, 7));
+	if (cbor_next_is(c, 8)) {
+		there++;
+		read_loader(cbor_at(c, 8), m->loader);
+	}
+	read_component(cbor_at(c, 9), &m->image);
+	if (cbor_next_is(c, 10)) {
+		there++;
+		p->other_count = cbor_array(cbor_at(c, 10));
+		p->others = cbor_items(c, p->other_count, skip_component);
+	}
+	if (cbor_next_is(c, 11)) {
+		there++;
+		read_audit(cbor_at(c, 11), p);
+	}
+	return cursor_done(c) && pairs == there && places_rise(m) && (p->others.at == NULL || p->other_count > 0);
 }
 
-static bool component_is_valid(const struct component *p) {
-	return p->size >= 1 && p->size <= TB_MAX_IMAGE &&
-	       p->chunk >= TB_SECTOR && p->chunk <= TB_MAX_CHUNK && p->chunk % TB_SECTOR == 0 &&
+static bool component_is_valid(const struct tb_component *p) {
+	return p->size > 0 && p->chunk > 0 && p->chunk % TB_SECTOR == 0 &&
 	       !digest_is_zero(p->digest) && !digest_is_zero(p->chunks) && word_is_name(p->name);
 }
 
 /* Others rise by name, and none is called like the image. */
 static bool others_are_valid(const struct parts *p) {
-	struct cursor c = p->others;
+	struct cursor c = cursor_over(p->others);
 	struct tb_bytes last = {0};
-	struct component other;
+	struct tb_component other;
 
 	if (p->other_count > MAX_OTHERS)
 		return false;
-	for (uint64_t i = 0; i < p->other_count; i++, last = other.name) {
-		if (!read_component(&c, &other) || !component_is_valid(&other) || bytes_are(other.name, "app"))
+	for (size_t i = 0; i < p->other_count; i++, last = other.name) {
+		read_component(&c, &other);
+		if (!component_is_valid(&other) || bytes_are(other.name, "app"))
 			return false;
 		if (i > 0 && bytes_compare(last, other.name) >= 0)
 			return false;
@@ -147,7 +124,7 @@ static bool others_are_valid(const struct parts *p) {
 	return true;
 }
 
-static bool places_are_valid(const struct manifest *m, uint64_t count) {
+static bool places_are_valid(const struct manifest *m, size_t count) {
 	struct cursor c = cursor_over(m->sequences);
 	struct place p;
 
@@ -172,8 +149,8 @@ static bool is_valid(const struct manifest *m, const struct parts *p) {
 	return word_is_name(m->site) && word_is_name(m->version) && word_is_name(m->hardware) &&
 	       (m->kind == KIND_FIRMWARE || (m->kind == KIND_LOADER && read_version(m, version))) && chip_name(m->chip) != NULL &&
 	       places_are_valid(m, p->channels) &&
-	       bytes_are(p->image.name, "app") && component_is_valid(&p->image) && others_are_valid(p) &&
-	       (!p->audited || (p->audit_sequence != 0 && !digest_is_zero(p->audit_head)));
+	       bytes_are(m->image.name, "app") && component_is_valid(&m->image) && others_are_valid(p) &&
+	       (p->audit_head == NULL || (p->audit_sequence != 0 && !digest_is_zero(p->audit_head)));
 }
 
 static enum tb_result decode(struct tb_bytes payload, struct manifest *m) {
@@ -183,13 +160,7 @@ static enum tb_result decode(struct tb_bytes payload, struct manifest *m) {
 	memset(m, 0, sizeof *m);
 	if (!read_payload(&c, m, &p))
 		return TB_ENCODING;
-	if (!is_valid(m, &p))
-		return TB_INVALID;
-	m->image = (struct tb_component){
-		.name = p.image.name, .size = (uint32_t)p.image.size, .chunk = (uint32_t)p.image.chunk,
-		.digest = p.image.digest, .chunks = p.image.chunks,
-	};
-	return TB_OK;
+	return is_valid(m, &p) ? TB_OK : TB_INVALID;
 }
 
 enum tb_result manifest_read(struct tb_bytes signed_, struct cose_message *m, struct manifest *manifest) {

@@ -10,55 +10,65 @@ enum { MAX_KEYS = 16, MAX_HARDWARE = 8, MAX_FLOORS = 32 };
 struct release_key {
 	const uint8_t *key;
 	uint64_t kind;
-	uint64_t hardware;     /* how many it is for; 0: any */
-	struct cursor scope;   /* their names */
+	size_t hardware;       /* how many it is for; 0: any */
+	struct tb_bytes scope; /* their names, still encoded */
 };
 
 struct floor {
-	struct tb_bytes encoded; /* the hardware as it is encoded, by which floors are in order */
 	struct tb_bytes hardware;
 	struct tb_counter counter;
 };
 
-static bool read_release_key(struct cursor *c, struct release_key *k) {
-	struct tb_bytes hardware;
-
-	if (!cbor_array_of(c, 3) || !cbor_key(c, &k->key) || !cbor_uint(c, UINT64_MAX, &k->kind) ||
-	    !cbor_array(c, &k->hardware))
-		return false;
-	k->scope = *c;
-	for (uint64_t i = 0; i < k->hardware; i++)
-		if (!cbor_text(c, &hardware))
-			return false;
-	k->scope.end = c->at;
-	return true;
+static void skip_text(struct cursor *c) {
+	(void)cbor_text(c);
 }
 
-static bool read_floor(struct cursor *c, struct floor *f) {
-	f->encoded.at = c->at;
-	if (!cbor_text(c, &f->hardware))
-		return false;
-	f->encoded.size = (size_t)(c->at - f->encoded.at);
-	return cbor_counter(c, &f->counter);
+static void read_release_key(struct cursor *c, struct release_key *k) {
+	cbor_array_of(c, 3);
+	k->key = cbor_fixed(c, TB_KEY);
+	k->kind = cbor_uint(c);
+	k->hardware = cbor_array(c);
+	k->scope = cbor_items(c, k->hardware, skip_text);
+}
+
+static void skip_release_key(struct cursor *c) {
+	struct release_key skipped;
+
+	read_release_key(c, &skipped);
+}
+
+static void read_floor(struct cursor *c, struct floor *f) {
+	f->hardware = cbor_text(c);
+	f->counter = cbor_counter(c);
+}
+
+static void skip_floor(struct cursor *c) {
+	struct floor skipped;
+
+	read_floor(c, &skipped);
+}
+
+/* What stands in a list must be above what stands before it: the same again is wrong, disorder is another encoding. */
+static enum tb_result judge_order(int order) {
+	return order < 0 ? TB_OK : order == 0 ? TB_INVALID : TB_ENCODING;
 }
 
 /* Whether the names in the scope of k are names, each once and in rising order. */
 static enum tb_result check_scope(const struct release_key *k) {
-	struct cursor c = k->scope;
+	struct cursor c = cursor_over(k->scope);
 	struct tb_bytes last = {0}, name;
 
 	if (k->hardware > MAX_HARDWARE)
 		return TB_INVALID;
-	for (uint64_t i = 0; i < k->hardware; i++, last = name) {
-		int order;
+	for (size_t i = 0; i < k->hardware; i++, last = name) {
+		enum tb_result r;
 
-		if (!cbor_text(&c, &name))
-			return TB_ENCODING;
+		name = cbor_text(&c);
 		if (!word_is_name(name))
 			return TB_INVALID;
-		order = i == 0 ? -1 : bytes_compare(last, name);
-		if (order >= 0)
-			return order == 0 ? TB_INVALID : TB_ENCODING;
+		r = i == 0 ? TB_OK : judge_order(bytes_compare(last, name));
+		if (r != TB_OK)
+			return r;
 	}
 	return TB_OK;
 }
@@ -76,40 +86,36 @@ static int compare_release_keys(const struct release_key *a, const struct releas
 	return order != 0 ? order : (a->kind > b->kind) - (a->kind < b->kind);
 }
 
-static enum tb_result check_keys(const struct tb_site *s, const struct tb_crypto *crypto, uint64_t count) {
+static enum tb_result check_keys(const struct tb_site *s, const struct tb_crypto *crypto, size_t count) {
 	struct cursor c = cursor_over(s->keys);
 	struct release_key last = {0}, k;
 
 	if (count < 1 || count > MAX_KEYS)
 		return TB_INVALID;
-	for (uint64_t i = 0; i < count; i++, last = k) {
+	for (size_t i = 0; i < count; i++, last = k) {
 		enum tb_result r;
-		int order;
 
-		if (!read_release_key(&c, &k))
-			return TB_ENCODING;
+		read_release_key(&c, &k);
 		if (is_root(s, k.key) || (k.kind != KIND_FIRMWARE && k.kind != KIND_LOADER) ||
 		    !crypto->point(crypto->context, k.key))
 			return TB_INVALID;
 		r = check_scope(&k);
+		if (r == TB_OK && i > 0)
+			r = judge_order(compare_release_keys(&last, &k));
 		if (r != TB_OK)
 			return r;
-		order = i == 0 ? -1 : compare_release_keys(&last, &k);
-		if (order >= 0)
-			return order == 0 ? TB_INVALID : TB_ENCODING;
 	}
 	return TB_OK;
 }
 
-static enum tb_result check_roots(const struct tb_site *s, const struct tb_crypto *crypto, int64_t threshold) {
-	if (threshold < 1 || (uint64_t)threshold > s->roots)
-		return TB_INVALID;
-	for (size_t i = 0; i < s->roots; i++) {
-		int order = i == 0 ? -1 : memcmp(s->root[i - 1], s->root[i], TB_KEY);
+/* Whether all are as they must be, each once and in rising order: keys are points, digests are of something. */
+static enum tb_result check_fixed(const uint8_t *const *list, size_t count, size_t size, const struct tb_crypto *crypto) {
+	for (size_t i = 0; i < count; i++) {
+		enum tb_result r = i == 0 ? TB_OK : judge_order(memcmp(list[i - 1], list[i], size));
 
-		if (order >= 0)
-			return order == 0 ? TB_INVALID : TB_ENCODING;
-		if (!crypto->point(crypto->context, s->root[i]))
+		if (r != TB_OK)
+			return r;
+		if (size == TB_KEY ? !crypto->point(crypto->context, list[i]) : digest_is_zero(list[i]))
 			return TB_INVALID;
 	}
 	return TB_OK;
@@ -126,29 +132,16 @@ static enum tb_result check_servers(const struct tb_site *s) {
 	return word_is_host(s->radius) && word_is_host(s->update) ? TB_OK : TB_INVALID;
 }
 
-static enum tb_result check_issuers(const uint8_t *const *issuer, size_t count) {
-	for (size_t i = 0; i < count; i++) {
-		int order = i == 0 ? -1 : memcmp(issuer[i - 1], issuer[i], TB_DIGEST);
-
-		if (order >= 0)
-			return order == 0 ? TB_INVALID : TB_ENCODING;
-		if (digest_is_zero(issuer[i]))
-			return TB_INVALID;
-	}
-	return TB_OK;
-}
-
-static enum tb_result check_floors(const struct tb_site *s, uint64_t count) {
+static enum tb_result check_floors(const struct tb_site *s, size_t count) {
 	struct cursor c = cursor_over(s->floors);
 	struct floor last = {0}, f;
 	uint32_t newest = 0;
 
 	if (count > MAX_FLOORS)
 		return TB_INVALID;
-	for (uint64_t i = 0; i < count; i++, last = f) {
-		if (!read_floor(&c, &f))
-			return TB_ENCODING;
-		if (i > 0 && bytes_compare(last.encoded, f.encoded) >= 0)
+	for (size_t i = 0; i < count; i++, last = f) {
+		read_floor(&c, &f);
+		if (i > 0 && cbor_compare(last.hardware, f.hardware) >= 0)
 			return TB_ENCODING;
 		if (!word_is_name(f.hardware))
 			return TB_INVALID;
@@ -158,118 +151,81 @@ static enum tb_result check_floors(const struct tb_site *s, uint64_t count) {
 	return newest == s->generation ? TB_OK : TB_INVALID;
 }
 
-/* The lists are read in a first walk and judged in a second one. */
-
-static bool read_keys(struct cursor *c, struct tb_site *s, uint64_t *count) {
-	struct release_key k;
-
-	if (!cbor_array(c, count))
-		return false;
-	s->keys.at = c->at;
-	for (uint64_t i = 0; i < *count; i++)
-		if (!read_release_key(c, &k))
-			return false;
-	s->keys.size = (size_t)(c->at - s->keys.at);
-	return true;
+/* Returns how many there are in a list that has room for so many; 0: more, or none. */
+static size_t fitting(size_t count, size_t room) {
+	return count <= room ? count : 0;
 }
 
-static bool read_floors(struct cursor *c, struct tb_site *s, uint64_t *count) {
-	struct floor f;
+/* Reads a list of things of that size. */
+static size_t read_fixed(struct cursor *c, size_t size, const uint8_t **list, size_t room) {
+	size_t count = cbor_array(c);
 
-	if (!cbor_map(c, count))
-		return false;
-	s->floors.at = c->at;
-	for (uint64_t i = 0; i < *count; i++)
-		if (!read_floor(c, &f))
-			return false;
-	s->floors.size = (size_t)(c->at - s->floors.at);
-	return true;
-}
+	for (size_t i = 0; i < count; i++) {
+		const uint8_t *one = cbor_fixed(c, size);
 
-/* Reads a list of 1 to room things of that size; *fits is cleared where there are others. */
-static bool read_fixed(struct cursor *c, bool (*read)(struct cursor *, const uint8_t **), const uint8_t **list,
-                       size_t room, size_t *count, bool *fits) {
-	const uint8_t *one;
-	uint64_t n;
-
-	if (!cbor_array(c, &n))
-		return false;
-	*fits = *fits && n >= 1 && n <= room;
-	for (uint64_t i = 0; i < n; i++) {
-		if (!read(c, &one))
-			return false;
 		if (i < room)
 			list[i] = one;
 	}
-	*count = n < room ? (size_t)n : room;
-	return true;
+	return fitting(count, room);
 }
 
-static bool read_endpoints(struct cursor *c, struct tb_site *s, bool *fits) {
-	struct tb_bytes one;
-	uint64_t n;
+static size_t read_endpoints(struct cursor *c, struct tb_bytes list[TB_MAX_ENDPOINTS]) {
+	size_t count = cbor_array(c);
 
-	if (!cbor_array(c, &n))
-		return false;
-	*fits = *fits && n >= 1 && n <= TB_MAX_ENDPOINTS;
-	for (uint64_t i = 0; i < n; i++) {
-		if (!cbor_text(c, &one))
-			return false;
+	for (size_t i = 0; i < count; i++) {
+		struct tb_bytes one = cbor_text(c);
+
 		if (i < TB_MAX_ENDPOINTS)
-			s->endpoint[i] = one;
+			list[i] = one;
 	}
-	s->endpoints = n < TB_MAX_ENDPOINTS ? (size_t)n : TB_MAX_ENDPOINTS;
-	return true;
+	return fitting(count, TB_MAX_ENDPOINTS);
 }
 
-/* What is read of a document beside the document itself. */
+/* How many there are in the lists that stay encoded: they are read in a first walk and judged in a second one. */
 struct counts {
-	uint64_t generation, keys, floors;
-	int64_t threshold;
-	bool fits; /* the lists of roots, endpoints and issuers are as long as they may be */
+	size_t keys, floors;
 };
 
 static bool read_payload(struct cursor *c, struct tb_site *s, struct counts *n) {
-	n->fits = true;
-	return cbor_map_of(c, 12) &&
-	       cbor_is(c, 1) && cbor_text(c, &s->name) &&
-	       cbor_is(c, 2) && cbor_uint(c, UINT64_MAX, &s->epoch) &&
-	       cbor_is(c, 3) && cbor_uint(c, UINT32_MAX, &n->generation) &&
-	       cbor_is(c, 4) && read_keys(c, s, &n->keys) &&
-	       cbor_is(c, 5) && read_fixed(c, cbor_key, s->root, TB_MAX_ROOTS, &s->roots, &n->fits) &&
-	       cbor_is(c, 6) && cbor_int(c, &n->threshold) &&
-	       cbor_is(c, 7) && read_endpoints(c, s, &n->fits) &&
-	       cbor_is(c, 8) && cbor_text(c, &s->radius) &&
-	       cbor_is(c, 9) && cbor_text(c, &s->update) &&
-	       cbor_is(c, 10) && read_fixed(c, cbor_digest, s->eap_issuer, TB_MAX_ISSUERS, &s->eap_issuers, &n->fits) &&
-	       cbor_is(c, 11) && read_fixed(c, cbor_digest, s->tls_issuer, TB_MAX_ISSUERS, &s->tls_issuers, &n->fits) &&
-	       cbor_is(c, 12) && read_floors(c, s, &n->floors) &&
-	       cursor_left(c) == 0;
+	cbor_map_of(c, 12);
+	s->name = cbor_text(cbor_at(c, 1));
+	s->epoch = cbor_uint(cbor_at(c, 2));
+	s->generation = cbor_uint_to(cbor_at(c, 3), UINT32_MAX);
+	n->keys = cbor_array(cbor_at(c, 4));
+	s->keys = cbor_items(c, n->keys, skip_release_key);
+	s->roots = read_fixed(cbor_at(c, 5), TB_KEY, s->root, TB_MAX_ROOTS);
+	s->threshold = cbor_int_to(cbor_at(c, 6), TB_MAX_ROOTS);
+	s->endpoints = read_endpoints(cbor_at(c, 7), s->endpoint);
+	s->radius = cbor_text(cbor_at(c, 8));
+	s->update = cbor_text(cbor_at(c, 9));
+	s->eap_issuers = read_fixed(cbor_at(c, 10), TB_DIGEST, s->eap_issuer, TB_MAX_ISSUERS);
+	s->tls_issuers = read_fixed(cbor_at(c, 11), TB_DIGEST, s->tls_issuer, TB_MAX_ISSUERS);
+	n->floors = cbor_map(cbor_at(c, 12));
+	s->floors = cbor_items(c, n->floors, skip_floor);
+	return cursor_done(c);
 }
 
 static enum tb_result decode(struct tb_bytes payload, const struct tb_crypto *crypto, struct tb_site *s) {
 	struct cursor c = cursor_over(payload);
-	struct counts n = {0};
+	struct counts n;
 	enum tb_result r;
 
 	memset(s, 0, sizeof *s);
 	if (!read_payload(&c, s, &n))
 		return TB_ENCODING;
-	s->generation = (uint32_t)n.generation;
-	if (!n.fits || s->epoch == 0 || !word_is_name(s->name))
+	if (s->roots == 0 || s->endpoints == 0 || s->eap_issuers == 0 || s->tls_issuers == 0 || s->epoch == 0 ||
+	    !word_is_name(s->name) || s->threshold == 0 || s->threshold > s->roots)
 		return TB_INVALID;
-	if ((r = check_roots(s, crypto, n.threshold)) != TB_OK)
-		return r;
-	s->threshold = (size_t)n.threshold;
-	if ((r = check_keys(s, crypto, n.keys)) != TB_OK)
-		return r;
-	if ((r = check_servers(s)) != TB_OK)
-		return r;
-	if ((r = check_issuers(s->eap_issuer, s->eap_issuers)) != TB_OK)
-		return r;
-	if ((r = check_issuers(s->tls_issuer, s->tls_issuers)) != TB_OK)
-		return r;
-	return check_floors(s, n.floors);
+	r = check_fixed(s->root, s->roots, TB_KEY, crypto);
+	if (r == TB_OK)
+		r = check_keys(s, crypto, n.keys);
+	if (r == TB_OK)
+		r = check_servers(s);
+	if (r == TB_OK)
+		r = check_fixed(s->eap_issuer, s->eap_issuers, TB_DIGEST, crypto);
+	if (r == TB_OK)
+		r = check_fixed(s->tls_issuer, s->tls_issuers, TB_DIGEST, crypto);
+	return r == TB_OK ? check_floors(s, n.floors) : r;
 }
 
 enum tb_result site_read(struct tb_bytes signed_, const struct tb_crypto *crypto, struct tb_site *site) {
@@ -294,20 +250,25 @@ enum tb_result site_verify(const struct cose_message *m, const struct tb_crypto 
 	return cose_verify(m, crypto, site->root, site->roots, site->threshold);
 }
 
+static bool find_floor(const struct tb_site *site, struct tb_bytes hardware, struct floor *f) {
+	struct cursor c = cursor_over(site->floors);
+
+	while (cursor_left(&c) > 0) {
+		read_floor(&c, f);
+		if (bytes_equal(f->hardware, hardware))
+			return true;
+	}
+	return false;
+}
+
 /* No floor of old falls or vanishes. */
 static bool floors_hold(const struct tb_site *old, const struct tb_site *site) {
 	struct cursor c = cursor_over(old->floors);
 	struct floor f, now;
 
 	while (cursor_left(&c) > 0) {
-		struct cursor n = cursor_over(site->floors);
-		bool holds = false;
-
-		if (!read_floor(&c, &f))
-			return false;
-		while (cursor_left(&n) > 0 && read_floor(&n, &now))
-			holds = holds || (bytes_equal(now.hardware, f.hardware) && counter_compare(now.counter, f.counter) >= 0);
-		if (!holds)
+		read_floor(&c, &f);
+		if (!find_floor(site, f.hardware, &now) || counter_compare(now.counter, f.counter) < 0)
 			return false;
 	}
 	return true;
@@ -326,15 +287,12 @@ enum tb_result site_follow(const struct tb_site *old, const struct cose_message 
 }
 
 static bool covers(const struct release_key *k, struct tb_bytes hardware) {
-	struct cursor c = k->scope;
-	struct tb_bytes name;
+	struct cursor c = cursor_over(k->scope);
 
-	if (k->hardware == 0)
-		return true;
-	while (cursor_left(&c) > 0 && cbor_text(&c, &name))
-		if (bytes_equal(name, hardware))
+	while (cursor_left(&c) > 0)
+		if (bytes_equal(cbor_text(&c), hardware))
 			return true;
-	return false;
+	return k->hardware == 0;
 }
 
 enum tb_result site_release_key(const struct tb_site *site, const struct tb_crypto *crypto, const uint8_t id[TB_DIGEST],
@@ -343,11 +301,12 @@ enum tb_result site_release_key(const struct tb_site *site, const struct tb_cryp
 	enum tb_result r = TB_UNTRUSTED;
 	struct release_key k;
 
-	while (cursor_left(&c) > 0 && read_release_key(&c, &k)) {
+	while (cursor_left(&c) > 0) {
 		uint8_t own[TB_DIGEST];
 
+		read_release_key(&c, &k);
 		cose_key_id(crypto, k.key, own);
-		if (memcmp(own, id, TB_DIGEST) != 0)
+		if (!digests_equal(own, id))
 			continue;
 		*key = k.key;
 		if (k.kind == kind && covers(&k, hardware))
@@ -358,11 +317,7 @@ enum tb_result site_release_key(const struct tb_site *site, const struct tb_cryp
 }
 
 struct tb_counter site_floor(const struct tb_site *site, struct tb_bytes hardware) {
-	struct cursor c = cursor_over(site->floors);
 	struct floor f;
 
-	while (cursor_left(&c) > 0 && read_floor(&c, &f))
-		if (bytes_equal(f.hardware, hardware))
-			return f.counter;
-	return (struct tb_counter){0, 0};
+	return find_floor(site, hardware, &f) ? f.counter : (struct tb_counter){0, 0};
 }

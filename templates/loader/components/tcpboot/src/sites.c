@@ -24,32 +24,33 @@ static void say(struct tb_board *board, enum tb_event event, enum tb_result why,
 	board->log.say(board->log.context, event, why, number);
 }
 
-/* Reads the document in the spare room. */
-static bool judge_spare(struct tb_board *board) {
+/* Reads a stored document into the spare room. */
+static bool read_spare(struct tb_board *board, unsigned which) {
 	struct tb_document *d = spare(board);
 
+	d->size = store_site(&board->store, which, d->bytes);
 	return d->size > 0 && site_read((struct tb_bytes){d->bytes, d->size}, &board->crypto, &d->site) == TB_OK;
 }
 
 /* Swaps the stored document into use, if it is better than what is in use. */
 static void consider(struct tb_board *board, unsigned which) {
-	struct tb_site *s = &spare(board)->site;
+	const struct tb_site *now = site_held(board), *s = &spare(board)->site;
 
-	spare(board)->size = store_site(&board->store, which, spare(board)->bytes);
-	if (judge_spare(board) && bytes_equal(s->name, site_held(board)->name) && s->epoch > site_held(board)->epoch &&
+	if (read_spare(board, which) && bytes_equal(s->name, now->name) && s->epoch > now->epoch &&
 	    (board->ceiling == 0 || s->epoch < board->ceiling))
 		board->held = !board->held;
 }
 
 enum tb_result sites_pick(struct tb_board *board) {
 	struct tb_bytes built = board->build.document;
+	struct tb_document *d = held(board);
 	enum tb_result r;
 
 	if (built.size > TB_MAX_DOCUMENT)
 		return TB_TOO_LONG;
-	memcpy(held(board)->bytes, built.at, built.size);
-	held(board)->size = built.size;
-	r = site_read((struct tb_bytes){held(board)->bytes, built.size}, &board->crypto, site_held(board));
+	memcpy(d->bytes, built.at, built.size);
+	d->size = built.size;
+	r = site_read((struct tb_bytes){d->bytes, d->size}, &board->crypto, &d->site);
 	if (r != TB_OK)
 		return r;
 	for (unsigned i = 0; i < STORE_SITES; i++)
@@ -103,22 +104,21 @@ enum tb_result sites_learn(struct tb_board *board, struct cursor *c) {
 
 /* The place that does not hold the proven document; the room for reading is free. */
 static unsigned place(struct tb_board *board) {
-	for (unsigned i = 0; i < STORE_SITES; i++) {
-		spare(board)->size = store_site(&board->store, i, spare(board)->bytes);
-		if (judge_spare(board) && spare(board)->site.epoch == board->state.proven)
+	for (unsigned i = 0; i < STORE_SITES; i++)
+		if (read_spare(board, i) && spare(board)->site.epoch == board->state.proven)
 			return !i;
-	}
 	return 0;
 }
 
 enum tb_result sites_store(struct tb_board *board) {
 	struct tb_bytes signed_ = {held(board)->bytes, held(board)->size};
+	struct tb_document *d = spare(board);
 	unsigned which = place(board);
 
 	if (board->store.size < TB_STORE_SIZE)
 		return TB_OK;
-	spare(board)->size = store_site(&board->store, which, spare(board)->bytes);
-	if (bytes_equal(signed_, (struct tb_bytes){spare(board)->bytes, spare(board)->size}))
+	d->size = store_site(&board->store, which, d->bytes);
+	if (bytes_equal(signed_, (struct tb_bytes){d->bytes, d->size}))
 		return TB_OK; /* learned again, after it did not lead to the server */
 	return store_put_site(&board->store, which, signed_);
 }

@@ -8,27 +8,15 @@ enum { HEAD = 16, STATE_SIZE = 208, MANIFEST_AT = 2 * TB_SECTOR, SITE_AT = 4 * T
 static const uint32_t STATE_MAGIC = 0x31736274, MANIFEST_MAGIC = 0x316d6274, SITE_MAGIC = 0x31646274;
 
 /* CRC-32 as in zlib; slow, and small. */
-static uint32_t crc32(uint32_t crc, const uint8_t *bytes, size_t size) {
-	crc = ~crc;
+static uint32_t crc32(const uint8_t *bytes, size_t size) {
+	uint32_t crc = UINT32_MAX;
+
 	for (size_t i = 0; i < size; i++) {
 		crc ^= bytes[i];
 		for (int bit = 0; bit < 8; bit++)
 			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
 	}
 	return ~crc;
-}
-
-static void put(uint8_t **at, uint64_t value, size_t size) {
-	for (size_t i = 0; i < size; i++, value >>= 8)
-		*(*at)++ = (uint8_t)value;
-}
-
-static uint64_t get(const uint8_t **at, size_t size) {
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < size; i++)
-		value |= (uint64_t)*(*at)++ << 8 * i;
-	return value;
 }
 
 /* ---- flash ---- */
@@ -54,93 +42,64 @@ enum tb_result flash_write(const struct tb_flash *flash, uint32_t offset, const 
 
 /* ---- records ---- */
 
+/* Records are little-endian, as the chips are, and the desks that these are tried on. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "records are copied as they lie in memory");
+
+struct head {
+	uint32_t magic, size, crc, zero;
+};
+
 /* Reads the record at offset into a buffer; its size, or 0 if none is whole there. */
 static size_t read_record(const struct tb_flash *store, uint32_t offset, uint32_t magic, uint8_t *to, size_t room) {
-	uint8_t head[HEAD];
-	const uint8_t *at = head;
-	size_t size;
+	struct head head;
 
-	if (store->size < TB_STORE_SIZE || !store->read(store->context, offset, head, HEAD) || get(&at, 4) != magic)
+	if (store->size < TB_STORE_SIZE || !store->read(store->context, offset, &head, HEAD) || head.magic != magic)
 		return 0;
-	size = get(&at, 4);
-	if (size > room || !store->read(store->context, offset + HEAD, to, size))
+	if (head.size > room || !store->read(store->context, offset + HEAD, to, head.size))
 		return 0;
-	return crc32(0, to, size) == get(&at, 4) ? size : 0;
+	return crc32(to, head.size) == head.crc ? head.size : 0;
 }
 
 static enum tb_result write_record(const struct tb_flash *store, uint32_t offset, uint32_t area, uint32_t magic,
                                    const uint8_t *from, size_t size) {
-	uint8_t head[HEAD] = {0}, *at = head;
+	struct head head = {magic, (uint32_t)size, crc32(from, size), 0};
 	enum tb_result r;
 
 	if (store->size < TB_STORE_SIZE)
 		return TB_NOTHING;
 	if (!store->erase(store->context, offset, area))
 		return TB_FLASH;
-	put(&at, magic, 4);
-	put(&at, size, 4);
-	put(&at, crc32(0, from, size), 4);
 	r = flash_write(store, offset + HEAD, from, size);
-	return r == TB_OK ? flash_write(store, offset, head, HEAD) : r;
+	return r == TB_OK ? flash_write(store, offset, (const uint8_t *)&head, HEAD) : r;
 }
 
 /* ---- state ---- */
 
-static void put_bytes(uint8_t **at, const uint8_t *bytes, size_t size) {
-	memcpy(*at, bytes, size);
-	*at += size;
-}
+#define FIELD(name) {offsetof(struct tb_state, name), sizeof ((struct tb_state *)NULL)->name}
 
-static void get_bytes(const uint8_t **at, uint8_t *bytes, size_t size) {
-	memcpy(bytes, *at, size);
-	*at += size;
-}
+/* What a record is made of, in this order and without gaps; a field that is added stands last. */
+static const struct {
+	uint8_t at, size;
+} fields[] = {
+	FIELD(serial), FIELD(proven), FIELD(counter.generation), FIELD(counter.count), FIELD(sequence),
+	FIELD(channel), FIELD(manifest), FIELD(tried), FIELD(about),
+	FIELD(phase), FIELD(starts), FIELD(failures), FIELD(owed), FIELD(outcome), FIELD(cause),
+	FIELD(of_loader), FIELD(loader),
+};
+
+enum { FIELDS = sizeof fields / sizeof *fields };
+
+_Static_assert(sizeof(struct tb_state) <= STATE_SIZE, "all fields fit into the record");
 
 static void encode(const struct tb_state *s, uint8_t to[STATE_SIZE]) {
-	uint8_t *at = to;
-
 	memset(to, 0, STATE_SIZE);
-	put(&at, s->serial, 4);
-	put(&at, s->proven, 8);
-	put(&at, s->counter.generation, 4);
-	put(&at, s->counter.count, 4);
-	put(&at, s->sequence, 8);
-	put_bytes(&at, s->channel, sizeof s->channel);
-	put_bytes(&at, s->manifest, TB_DIGEST);
-	put_bytes(&at, s->tried, TB_DIGEST);
-	put_bytes(&at, s->about, TB_DIGEST);
-	put(&at, s->phase, 1);
-	put(&at, s->starts, 1);
-	put(&at, s->failures, 1);
-	put(&at, s->owed, 1);
-	put(&at, s->outcome, 1);
-	put(&at, s->cause, 1);
-	put(&at, s->of_loader, 1);
-	for (int i = 0; i < 3; i++)
-		put(&at, s->loader[i], 2);
+	for (size_t i = 0; i < FIELDS; to += fields[i++].size)
+		memcpy(to, (const uint8_t *)s + fields[i].at, fields[i].size);
 }
 
 static void decode(const uint8_t from[STATE_SIZE], struct tb_state *s) {
-	const uint8_t *at = from;
-
-	s->serial = (uint32_t)get(&at, 4);
-	s->proven = get(&at, 8);
-	s->counter.generation = (uint32_t)get(&at, 4);
-	s->counter.count = (uint32_t)get(&at, 4);
-	s->sequence = get(&at, 8);
-	get_bytes(&at, s->channel, sizeof s->channel);
-	get_bytes(&at, s->manifest, TB_DIGEST);
-	get_bytes(&at, s->tried, TB_DIGEST);
-	get_bytes(&at, s->about, TB_DIGEST);
-	s->phase = (uint8_t)get(&at, 1);
-	s->starts = (uint8_t)get(&at, 1);
-	s->failures = (uint8_t)get(&at, 1);
-	s->owed = get(&at, 1) != 0;
-	s->outcome = (uint8_t)get(&at, 1);
-	s->cause = (uint8_t)get(&at, 1);
-	s->of_loader = get(&at, 1) != 0;
-	for (int i = 0; i < 3; i++)
-		s->loader[i] = (uint16_t)get(&at, 2);
+	for (size_t i = 0; i < FIELDS; from += fields[i++].size)
+		memcpy((uint8_t *)s + fields[i].at, from, fields[i].size);
 }
 
 /* A record that says what no state says is none, for all its CRC. */

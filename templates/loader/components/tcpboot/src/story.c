@@ -59,9 +59,7 @@ static void set_address(struct address *a, struct tb_bytes endpoint, struct tb_b
                         const uint8_t *const *issuer, size_t issuers) {
 	put_text(a->endpoint, sizeof a->endpoint, endpoint);
 	put_text(a->name, sizeof a->name, name);
-	a->peer = (struct tb_peer){.endpoint = a->endpoint, .name = a->name, .issuers = issuers};
-	for (size_t i = 0; i < issuers; i++)
-		a->peer.issuer[i] = issuer[i];
+	a->peer = (struct tb_peer){a->endpoint, a->name, issuer, issuers};
 }
 
 /* The issuers lie in the document in use: an address is made anew when that changes. */
@@ -98,7 +96,7 @@ static bool read_manifest(struct tb_board *board, struct manifest *m, uint8_t di
 static bool is_named(struct tb_board *board, struct manifest *m) {
 	uint8_t digest[TB_DIGEST];
 
-	return read_manifest(board, m, digest) && memcmp(digest, board->state.manifest, TB_DIGEST) == 0;
+	return read_manifest(board, m, digest) && digests_equal(digest, board->state.manifest);
 }
 
 /* Reads the manifest that the state names: it is at hand, or stored. */
@@ -140,7 +138,7 @@ static enum tb_cause cause_of(enum tb_result r) {
 static bool owe(struct tb_board *board, const uint8_t manifest[TB_DIGEST], enum tb_outcome outcome, enum tb_cause cause) {
 	struct tb_state *s = &board->state;
 
-	if (memcmp(s->about, manifest, TB_DIGEST) == 0 && s->outcome == outcome && s->cause == cause)
+	if (digests_equal(s->about, manifest) && s->outcome == outcome && s->cause == cause)
 		return false;
 	memmove(s->about, manifest, TB_DIGEST);
 	s->of_loader = board->updates;
@@ -370,7 +368,7 @@ static struct judge own_view(struct tb_board *board) {
 }
 
 static bool given_up(const struct tb_board *board, const uint8_t digest[TB_DIGEST]) {
-	return board->state.failures >= TRIES && memcmp(board->state.tried, digest, TB_DIGEST) == 0;
+	return board->state.failures >= TRIES && digests_equal(board->state.tried, digest);
 }
 
 static enum tb_result decide(struct tb_board *board, struct manifest *m, uint8_t digest[TB_DIGEST]) {
@@ -392,13 +390,10 @@ static enum tb_result decide(struct tb_board *board, struct manifest *m, uint8_t
 
 /* Whether place `which` of the store holds the manifest with that digest. */
 static bool is_stored(struct tb_board *board, unsigned which, const uint8_t digest[TB_DIGEST]) {
-	uint8_t own[TB_DIGEST], *room = board->document[!board->held].bytes;
+	uint8_t *room = board->document[!board->held].bytes;
 	size_t size = store_manifest(&board->store, which, room);
 
-	if (size == 0)
-		return false;
-	sha256(&board->crypto, room, size, own);
-	return memcmp(own, digest, TB_DIGEST) == 0;
+	return size > 0 && sha256_is(&board->crypto, room, size, digest);
 }
 
 /* Stores the manifest beside the one that the state names, before it names this one. */
@@ -452,7 +447,7 @@ static bool counts_as_failure(enum tb_result r) {
 static void fail(struct tb_board *board, const uint8_t digest[TB_DIGEST], enum tb_result why) {
 	struct tb_state *s = &board->state;
 
-	if (memcmp(s->tried, digest, TB_DIGEST) != 0)
+	if (!digests_equal(s->tried, digest))
 		s->failures = 0;
 	memcpy(s->tried, digest, TB_DIGEST);
 	s->failures = why == TB_BAD_IMAGE || why == TB_UNCONFIRMED ? TRIES : (uint8_t)(s->failures + 1);

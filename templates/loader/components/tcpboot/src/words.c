@@ -85,34 +85,32 @@ int bytes_compare(struct tb_bytes a, struct tb_bytes b) {
 	return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
-bool digest_is_zero(const uint8_t digest[TB_DIGEST]) {
-	static const uint8_t zero[TB_DIGEST];
-
-	return memcmp(digest, zero, TB_DIGEST) == 0;
+bool digests_equal(const uint8_t a[TB_DIGEST], const uint8_t b[TB_DIGEST]) {
+	return memcmp(a, b, TB_DIGEST) == 0;
 }
 
-size_t put_decimal(char to[20], uint64_t value) {
-	size_t size = 1;
+bool digest_is_zero(const uint8_t digest[TB_DIGEST]) {
+	uint8_t bits = 0;
 
-	for (uint64_t rest = value; rest >= 10; rest /= 10)
-		size++;
-	for (size_t i = size; i > 0; i--, value /= 10)
-		to[i - 1] = (char)('0' + value % 10);
-	return size;
+	for (size_t i = 0; i < TB_DIGEST; i++)
+		bits |= digest[i];
+	return bits == 0;
 }
 
 bool parse_decimal(struct tb_bytes b, uint32_t highest, uint32_t *value) {
-	uint64_t n = 0;
+	uint32_t n = 0;
 
-	if (b.size < 1 || b.size > 10 || (b.at[0] == '0' && b.size > 1))
+	if (b.size < 1 || (b.at[0] == '0' && b.size > 1))
 		return false;
 	for (size_t i = 0; i < b.size; i++) {
-		if (!is_digit(b.at[i]))
+		uint32_t digit = (uint32_t)b.at[i] - '0';
+
+		if (digit > 9 || n > (highest - digit) / 10)
 			return false;
-		n = n * 10 + (uint64_t)(b.at[i] - '0'); /* ten digits at most: far below 2^64 */
+		n = n * 10 + digit;
 	}
-	*value = (uint32_t)n;
-	return n <= highest;
+	*value = n;
+	return true;
 }
 
 bool parse_loader(struct tb_bytes b, uint16_t version[3]) {

@@ -19,12 +19,10 @@ bool bytes_are(struct tb_bytes b, const char *text);
 /* Compares by the bytes, then by length: below 0, 0, above 0. */
 int bytes_compare(struct tb_bytes a, struct tb_bytes b);
 
+bool digests_equal(const uint8_t a[TB_DIGEST], const uint8_t b[TB_DIGEST]);
 bool digest_is_zero(const uint8_t digest[TB_DIGEST]);
 
-/* Writes value in decimal, without an end, and returns the number of digits. */
-size_t put_decimal(char to[20], uint64_t value);
-
-/* Reads a decimal number up to highest, without leading zeros, and nothing else. */
+/* Reads a decimal number up to highest, which is 9 at least, without leading zeros, and nothing else. */
 bool parse_decimal(struct tb_bytes b, uint32_t highest, uint32_t *value);
 
 /* Returns the esptool name of the chip with that id; NULL: there is none. */
