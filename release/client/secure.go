@@ -284,11 +284,8 @@ func (s *Server) Renew(ctx context.Context, request []byte) ([]byte, error) {
 		return nil, err
 	}
 	defer res.Body.Close()
-	return whole(res, maxCertificate)
+	return whole(res, wire.CertificateLimit)
 }
-
-// maxCertificate is more than a board's certificate has, in bytes.
-const maxCertificate = 4096
 
 // get asks for what lies at path, from an offset on.
 func (s *Server) get(ctx context.Context, path string, from int64) (*http.Response, error) {

@@ -21,10 +21,12 @@ import (
 type Secure struct {
 	Identity Identity
 	Library  Library
-	Reports  func(fleet.Report) error                       // keeps what a board says of a release; after an error it says so again; nil: nobody does
-	Renew    func(Renewal) ([]byte, error)                  // the certificate in DER, or ErrNotYet; nil: boards cannot renew
-	Stale    func(d fleet.Device, proved fleet.Digest) bool // whether d is to renew the certificate by which it asks; nil: never
-	Latches  Latches                                        // nil: none but what the registry knows
+	Reports  func(fleet.Report) error      // keeps what a board says of a release; after an error it says so again; nil: nobody does
+	Renew    func(Renewal) ([]byte, error) // the certificate in DER, or ErrNotYet; nil: boards cannot renew
+	Latches  Latches                       // nil: none but what the registry knows
+
+	// Stale says whether d is to renew the certificate by which it asks; nil: it never is.
+	Stale func(d fleet.Device, proved fleet.Digest) bool
 }
 
 // An Identity proves the server to boards, and says who vouches for boards. It is

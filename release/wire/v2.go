@@ -25,19 +25,23 @@ const (
 
 // The bounds of version 2, in bytes but for MaxDocuments.
 const (
-	MaxDocuments     = 15                               // site documents in one answer
-	BootLimit        = MaxDocuments*cose.MaxSize + 1024 // of the documents and a manifest
-	ReportLimit      = 512                              // of a report
-	RequestLimit     = 2048                             // of a request for a certificate
-	CertificateLimit = 2048                             // of the answer to that
-	HeaderLimit      = 2048                             // of an answer's head, and of a request's
-	RecordMin        = 512                              // the smallest that a board may ask for
-	RecordDefault    = 4096                             // where it asks for none
-	RecordMax        = 16384                            // what TLS itself allows
-	RecordHeader     = "Tcpboot-Record"                 // how a board asks for less
-	RenewHeader      = "Tcpboot-Renew"                  // of an answer to a hello: the board is to renew its certificate
-	maxLoader        = 17                               // characters of 65535.65535.65535
-	maxQuery         = 512
+	MaxDocuments  = 15                               // site documents in one answer
+	BootLimit     = MaxDocuments*cose.MaxSize + 1024 // of the documents and a manifest
+	ReportLimit   = 512                              // of a report
+	RequestLimit  = 2048                             // of a request for a certificate
+	HeaderLimit   = 2048                             // of an answer's head, and of a request's
+	RecordMin     = 512                              // the smallest that a board may ask for
+	RecordDefault = 4096                             // where it asks for none
+	RecordMax     = 16384                            // what TLS itself allows
+	RecordHeader  = "Tcpboot-Record"                 // how a board asks for less
+	maxLoader     = 17                               // characters of 65535.65535.65535
+	maxQuery      = 512
+)
+
+// Of renewals.
+const (
+	CertificateLimit = 2048            // bytes of a certificate
+	RenewHeader      = "Tcpboot-Renew" // of an answer to a hello: the board is to ask for one
 )
 
 // A Hello is what a board says of itself when it asks what to boot.
