@@ -3,8 +3,9 @@
  * server does.
  *
  * esp_eth_mac_new_esp32, esp_eth_mac_new_openeth: 5.1 to 6.x. esp_eth_phy_new_generic:
- * 5.4 and later; before that esp_eth_phy_new_lan87xx and, for the emulator,
- * esp_eth_phy_new_dp83848, both gone in 6.0. bootloader_random_enable: 5.1 to 6.x.
+ * 5.4 and later, but in 5.x only beside the chip's own MAC; beside the emulator's,
+ * esp_eth_phy_new_dp83848, and before 5.4 esp_eth_phy_new_lan87xx: both gone in 6.0.
+ * bootloader_random_enable: 5.1 to 6.x.
  */
 #include "board.h"
 #include "bootloader_random.h"
@@ -66,12 +67,12 @@ static esp_eth_phy_t *new_phy(void) {
 
 	config.phy_addr = CONFIG_TCPBOOT_PHY_ADDRESS;
 	set_phy(&config);
-#if ESP_IDF_VERSION >= ESP_IDF_VERSION_VAL(5, 4, 0)
-	return esp_eth_phy_new_generic(&config);
-#elif CONFIG_TCPBOOT_ETHERNET_OPENETH
+#if CONFIG_TCPBOOT_ETHERNET_OPENETH && ESP_IDF_VERSION < ESP_IDF_VERSION_VAL(6, 0, 0)
 	return esp_eth_phy_new_dp83848(&config);
-#else
+#elif ESP_IDF_VERSION < ESP_IDF_VERSION_VAL(5, 4, 0)
 	return esp_eth_phy_new_lan87xx(&config);
+#else
+	return esp_eth_phy_new_generic(&config);
 #endif
 }
 
