@@ -141,6 +141,7 @@ var sentinelHints = []struct {
 	{registry.ErrNoDatabase, "make it (createdb NAME), or correct the URL"},
 	{registry.ErrNoRegistry, "correct the URL, or restore the registry from a backup"},
 	{registry.ErrTaken, "every site has a database of its own: make one (createdb NAME), and name it with --database"},
+	{registry.ErrChanged, "look at what is there now (`tcpboot release list`), and run it again if you still want it"},
 	{registry.ErrClock, "set the clock; nothing was changed"},
 	{bundle.ErrVersionTaken, "cut under another --version, or publish the one there is"},
 	{errNoRoom, "--pad-header puts the header before the program"},
