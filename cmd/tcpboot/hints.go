@@ -88,6 +88,9 @@ func hints(err error) (all []string) {
 	if errors.As(err, new(*unsafeError)) {
 		add("take another scheme in tcpboot.yaml (signature:), or go on with --force, which the audit trail names")
 	}
+	if errors.As(err, new(*otherKeyError)) {
+		add("a release key that was replaced has signed what is older: give it too (`tcpboot key export release` writes all that count), or go by the site documents: --root root.pub with sitedocs/*.cose")
+	}
 	if e := new(loaderError); errors.As(err, &e) {
 		add("--loader %s=IMAGE gives an unsigned one, which is signed with the new key", e.hardware)
 	}
