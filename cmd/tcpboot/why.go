@@ -51,7 +51,10 @@ func why(s *session) error {
 		Reason   string           `json:"reason"`
 		Passed   []release.Passed `json:"passed"`
 		Seen     *fleet.Visit     `json:"last_visit,omitempty"`
-	}{MAC: d.MAC, Protocol: protocolOf(d), Reason: choice.Reason, Passed: emptyNotNull(choice.Passed), Seen: s.lastVisit(d.MAC)}
+	}{MAC: d.MAC, Protocol: protocolOf(d), Reason: s.withAppNames(choice.Reason), Passed: emptyNotNull(choice.Passed), Seen: s.lastVisit(d.MAC)}
+	for i := range out.Passed {
+		out.Passed[i].Reason = s.withAppNames(out.Passed[i].Reason)
+	}
 	if r := choice.Release; r != nil {
 		out.Version = r.Manifest.Version
 		if r.AppKey != (fleet.Digest{}) {
