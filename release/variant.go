@@ -82,6 +82,13 @@ func (c *Catalog) Installable(r *Release, have fleet.Loader) (reason string) {
 	return p.installable(&v.Manifest)
 }
 
+// Untrusted says why a loader trusts no variant of r; "" when it does.
+func (c *Catalog) Untrusted(r *Release, have fleet.Loader) (reason string) {
+	p := picker{catalog: c, device: fleet.Device{Loader: have}}
+	_, reason = p.variant(r)
+	return reason
+}
+
 // narrowed is t for an image that r's app key has signed, where that is written down.
 func (t Trust) narrowed(r *Release) (Trust, error) {
 	if r.AppKey == (fleet.Digest{}) || len(t.App) == 0 {

@@ -93,6 +93,17 @@ func (s *session) appName(d fleet.Digest) string {
 	return fmt.Sprintf("an app key that is not the site's, %.16s", d.Hex())
 }
 
+// withAppNames is a text of package release with the site's names for app keys, of
+// which that knows the digests alone.
+func (s *session) withAppNames(text string) string {
+	for _, name := range s.appNames() {
+		if d, err := s.appDigest(name); err == nil {
+			text = strings.ReplaceAll(text, d.Hex()[:16], name)
+		}
+	}
+	return text
+}
+
 // formerAppKeys are the app keys from before that are needed still, or here.
 func (s *session) formerAppKeys() (keys []siteKey, err error) {
 	for _, name := range s.appNames() {

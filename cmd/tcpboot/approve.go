@@ -22,7 +22,10 @@ var (
 )
 
 func releaseApprove(s *session) error {
-	return s.eachOffer("release.approve", "approved", func(o *fleet.Offer) error {
+	return s.eachOffer("release.approve", "approved", func(seen fleet.Offer, o *fleet.Offer) error {
+		if err := unchanged(seen, *o); err != nil { // the wave after the one that was seen, and no other
+			return err
+		}
 		o.Reason = s.cli.String("reason")
 		return nextWave(o, time.Now())
 	})

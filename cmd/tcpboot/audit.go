@@ -104,11 +104,11 @@ func auditVerifyVerb(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	key, err := sign.ParseKey(text)
+	keys, err := sign.ParseKeys(text)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Path("key"), err)
 	}
-	seal, err := proveCopy(c.Path("against"), []cose.Key{key})
+	seal, err := proveCopy(c.Path("against"), keys)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ type gift struct {
 	*release.Release
 	channel string
 	offer   *fleet.Offer // nil: by pins alone, or to boards that the rollout of another has not reached
+	pinned  bool         // no channel offers it: boards get it by their pins alone
 	former  bool         // a release key from before stated it
 	fault   error        // why it does not hold, so that nobody gets it after all
 }
@@ -69,7 +70,7 @@ func withPinned(all []gift, catalog *release.Catalog, groups []registry.Group) [
 			return a.channel == g.Channel && slices.Contains(catalog.Variants(a.Release), choice.Release)
 		}
 		if !slices.ContainsFunc(all, same) {
-			all = append(all, gift{Release: choice.Release, channel: g.Channel})
+			all = append(all, gift{Release: choice.Release, channel: g.Channel, pinned: true})
 		}
 	}
 	return all

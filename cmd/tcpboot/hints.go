@@ -88,6 +88,9 @@ func hints(err error) (all []string) {
 	if errors.As(err, new(*unsafeError)) {
 		add("take another scheme in tcpboot.yaml (signature:), or go on with --force, which the audit trail names")
 	}
+	if errors.As(err, new(*otherKeyError)) {
+		add("a release key that was replaced has signed what is older: give it too (`tcpboot key export release` writes all that count), or go by the site documents: --root root.pub with sitedocs/*.cose")
+	}
 	if e := new(loaderError); errors.As(err, &e) {
 		add("--loader %s=IMAGE gives an unsigned one, which is signed with the new key", e.hardware)
 	}
@@ -141,6 +144,7 @@ var sentinelHints = []struct {
 	{registry.ErrNoDatabase, "make it (createdb NAME), or correct the URL"},
 	{registry.ErrNoRegistry, "correct the URL, or restore the registry from a backup"},
 	{registry.ErrTaken, "every site has a database of its own: make one (createdb NAME), and name it with --database"},
+	{registry.ErrChanged, "look at what is there now (`tcpboot release list`), and run it again if you still want it"},
 	{registry.ErrClock, "set the clock; nothing was changed"},
 	{bundle.ErrVersionTaken, "cut under another --version, or publish the one there is"},
 	{errNoRoom, "--pad-header puts the header before the program"},

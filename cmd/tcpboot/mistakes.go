@@ -53,7 +53,7 @@ func (s *session) loadersTake(r *release.Release, channel string) error {
 		boards += n
 		if reason := catalog.Installable(r, l); reason != "" {
 			unable += n
-			why = max(why, reason) // the same one each time
+			why = max(why, s.withAppNames(reason)) // the same one each time
 		}
 	}
 	switch {

@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/registry"
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/bundle"
 )
@@ -110,10 +112,15 @@ func releasePublish(s *session) error {
 	return s.answerOffers("published", published)
 }
 
-// publish offers a release on a channel; o says on which, and how.
+// publish offers a release on a channel; o says on which, and how. What the channel
+// offers is looked at first: whatever is judged, and whatever stays for boards that are
+// not reached, goes by that.
 func (s *session) publish(statements []*release.Release, o fleet.Offer) (fleet.Offer, error) {
-	o, err := s.plan(statements, o)
+	last, err := s.offerNow(statements[0].Manifest.Hardware, o.Channel)
 	if err != nil {
+		return o, err
+	}
+	if o, err = s.plan(statements, o); err != nil {
 		return o, err
 	}
 	r, err := s.statementFor(statements, o.Channel)
@@ -121,17 +128,13 @@ func (s *session) publish(statements []*release.Release, o fleet.Offer) (fleet.O
 		return o, err
 	}
 	o.Manifest, o.Sequence = r.Digest, r.Manifest.Sequences[o.Channel]
-	last, err := s.offerNow(o.Hardware, o.Channel)
-	if err != nil {
-		return o, err
-	}
 	o = release.Follow(last, o)
 	if len(o.Plan.Waves) > 0 || release.Stops(o.Plan) {
 		if o.Plan.Since, err = s.since(o.Manifest); err != nil {
 			return o, err
 		}
 	}
-	return o, s.fleet.Publish(s.ctx(), o) // now it is offered
+	return o, s.fleet.Publish(s.ctx(), last, o) // now it is offered
 }
 
 // plan completes an offer with what it offers and how far its waves go, or says why
@@ -351,15 +354,22 @@ func (s *session) wholeVariants(layout *depot, r *release.Release) (all []*relea
 	return all, nil
 }
 
-func releasePause(s *session) error {
-	return s.eachOffer("release.pause", "paused", func(o *fleet.Offer) error {
+// An offerChange makes an offer, as it is then, another one; seen is what it was when
+// somebody decided that.
+type offerChange func(seen fleet.Offer, o *fleet.Offer) error
+
+func releasePause(s *session) error { // whatever its wave is by now
+	return s.eachOffer("release.pause", "paused", func(_ fleet.Offer, o *fleet.Offer) error {
 		o.Paused, o.Reason = true, s.cli.String("reason")
 		return nil
 	})
 }
 
 func releaseResume(s *session) error {
-	return s.eachOffer("release.resume", "resumed", func(o *fleet.Offer) error {
+	return s.eachOffer("release.resume", "resumed", func(seen fleet.Offer, o *fleet.Offer) error {
+		if err := unchanged(seen, *o); err != nil { // it may be stopped for more by now
+			return err
+		}
 		o.Paused, o.Plan.Stopped, o.Reason = false, "", s.cli.String("reason")
 		if !release.Stops(o.Plan) {
 			return nil
@@ -372,9 +382,18 @@ func releaseResume(s *session) error {
 
 func releaseWithdraw(s *session) error { return s.eachOffer("", "withdrawn", nil) }
 
+// unchanged refuses an offer that is not as it was seen.
+func unchanged(seen, is fleet.Offer) error {
+	if reflect.DeepEqual(seen, is) {
+		return nil
+	}
+	return fmt.Errorf("%s for %s on %s: %w", seen.Version, seen.Hardware, seen.Channel, registry.ErrChanged)
+}
+
 // eachOffer does something to what a channel offers, of one hardware or of all: it
-// changes each offer, as it is then, or withdraws it where change is nil.
-func (s *session) eachOffer(action, done string, change func(*fleet.Offer) error) error {
+// changes each offer, or withdraws it where change is nil; none, where one of them is
+// refused. What somebody else has put there meanwhile stays.
+func (s *session) eachOffer(action, done string, change offerChange) error {
 	channel, err := s.channel()
 	if err != nil {
 		return err
@@ -387,20 +406,48 @@ func (s *session) eachOffer(action, done string, change func(*fleet.Offer) error
 	if err != nil {
 		return err
 	}
+	after, err := changed(offers, change)
+	if err != nil {
+		return err
+	}
 	if trial {
-		return s.tryEach(offers, change)
+		return s.tryEach(offers, after)
 	}
 	for i, o := range offers {
 		if change == nil {
-			err = s.fleet.Withdraw(s.ctx(), o.Hardware, o.Channel)
+			err = s.fleet.Withdraw(s.ctx(), o)
 		} else {
-			offers[i], err = s.fleet.ChangeOffer(s.ctx(), action, o.Hardware, o.Channel, change)
+			offers[i], err = s.changeOffer(action, o, change)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return s.answerOffers(done, offers)
+}
+
+// changed are offers as change makes them; nil where it is nil.
+func changed(offers []fleet.Offer, change offerChange) (after []fleet.Offer, err error) {
+	if change == nil {
+		return nil, nil
+	}
+	for _, o := range offers {
+		seen := o
+		if err := change(seen, &o); err != nil {
+			return nil, err
+		}
+		after = append(after, o)
+	}
+	return after, nil
+}
+
+func (s *session) changeOffer(action string, seen fleet.Offer, change offerChange) (fleet.Offer, error) {
+	return s.fleet.ChangeOffer(s.ctx(), action, seen.Hardware, seen.Channel, func(is *fleet.Offer) error {
+		if is.Manifest != seen.Manifest {
+			return unchanged(seen, *is)
+		}
+		return change(seen, is)
+	})
 }
 
 // offersOn are what a channel offers, to one hardware or all; at least one.
@@ -420,22 +467,20 @@ func (s *session) offersOn(channel, hardware string) (on []fleet.Offer, err erro
 	return on, nil
 }
 
-// tryEach lists the boards that would move.
-func (s *session) tryEach(offers []fleet.Offer, change func(*fleet.Offer) error) error {
+// tryEach lists the boards that would move where offers became after, or were
+// withdrawn where that is nil.
+func (s *session) tryEach(offers, after []fleet.Offer) error {
 	now, err := s.goods()
 	if err != nil {
 		return err
 	}
 	m := s.newMover()
-	for _, o := range offers {
-		after := now.without(o.Hardware, o.Channel)
-		if change != nil {
-			if err := change(&o); err != nil {
-				return err
-			}
-			after = now.with(o)
+	for i, o := range offers {
+		then := now.without(o.Hardware, o.Channel)
+		if after != nil {
+			then = now.with(after[i])
 		}
-		if err := m.group(s, o.Hardware, o.Channel, now, after); err != nil {
+		if err := m.group(s, o.Hardware, o.Channel, now, then); err != nil {
 			return err
 		}
 	}

@@ -42,16 +42,16 @@ func releaseRestate(s *session) error {
 		return err
 	}
 	r := &restater{session: s, given: given, out: []restated{}}
-	for _, g := range given {
-		if g.offer != nil {
-			if err := r.offer(*g.offer); err != nil {
+	for _, g := range given { // pins first: a board whose pin ends goes on to the offer, which is above them
+		if g.pinned && g.former {
+			if _, err := r.again(g.Digest, g.channel, false); err != nil {
 				return err
 			}
 		}
 	}
-	for _, g := range given { // what is left, boards are pinned to
-		if g.former && !r.has(g) {
-			if _, err := r.again(g.Digest, g.channel, false); err != nil {
+	for _, g := range given {
+		if g.offer != nil {
+			if err := r.offer(*g.offer); err != nil {
 				return err
 			}
 		}
@@ -70,12 +70,7 @@ func releaseRestate(s *session) error {
 type restater struct {
 	*session
 	given []gift
-	done  []gift
 	out   []restated
-}
-
-func (r *restater) has(g gift) bool {
-	return slices.ContainsFunc(r.done, func(d gift) bool { return d.Digest == g.Digest && d.channel == g.channel })
 }
 
 func (r *restater) former(manifest fleet.Digest) bool {
@@ -83,8 +78,10 @@ func (r *restater) former(manifest fleet.Digest) bool {
 }
 
 // offer restates what o offers, and before that what it follows: boards that both
-// are for go by the higher sequence.
+// are for go by the higher sequence. Is it paused, approved or withdrawn meanwhile, that
+// stays so, and the next run restates it.
 func (r *restater) offer(o fleet.Offer) (err error) {
+	seen := o
 	followed := o.Previous != nil && r.former(o.Previous.Manifest)
 	if !followed && !r.former(o.Manifest) {
 		return nil
@@ -99,7 +96,7 @@ func (r *restater) offer(o fleet.Offer) (err error) {
 	if o, err = r.restated(o); err != nil {
 		return err
 	}
-	return r.fleet.Publish(r.ctx(), o) // now that is offered
+	return r.fleet.Publish(r.ctx(), seen, o) // now that is offered
 }
 
 func (r *restater) restated(o fleet.Offer) (fleet.Offer, error) {
@@ -117,7 +114,6 @@ func (r *restater) again(manifest fleet.Digest, channel string, offered bool) (*
 	if err != nil {
 		return nil, err
 	}
-	r.done = append(r.done, r.given[i])
 	r.out = append(r.out, restated{again.Manifest.Version, again.Manifest.Hardware, channel, again.Manifest.Sequences[channel], again.Digest, offered})
 	return again, nil
 }

@@ -279,7 +279,8 @@ func (c *crowd) withdraw() {
 	if err != nil {
 		c.Fatal(err)
 	}
-	if err := errors.Join(w.Withdraw(context.Background(), "esp32", "stable"), w.Close()); err != nil {
+	last, err := onStable(w)
+	if err := errors.Join(err, w.Withdraw(context.Background(), last), w.Close()); err != nil {
 		c.Fatal(err)
 	}
 }

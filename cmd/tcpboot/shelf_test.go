@@ -217,6 +217,17 @@ func (h *served) touchIndex() {
 	}
 }
 
+// onStable is what the channel stable offers to esp32.
+func onStable(f *registry.Fleet) (fleet.Offer, error) {
+	offers, err := f.Offers(context.Background())
+	for _, o := range offers {
+		if o.Hardware == "esp32" && o.Channel == "stable" {
+			return o, err
+		}
+	}
+	return fleet.Offer{}, err
+}
+
 // publish offers a release without looking at it.
 func (h *served) publish(version string) error {
 	r := h.now.Load().catalog.Find("esp32", version)[0]
@@ -224,7 +235,11 @@ func (h *served) publish(version string) error {
 	if err != nil {
 		return err
 	}
-	err = w.Publish(context.Background(), fleet.Offer{Hardware: "esp32", Channel: "stable", Version: version,
+	last, err := onStable(w)
+	if err != nil {
+		return errors.Join(err, w.Close())
+	}
+	err = w.Publish(context.Background(), last, fleet.Offer{Hardware: "esp32", Channel: "stable", Version: version,
 		Manifest: r.Digest, Sequence: r.Manifest.Sequences["stable"], Percent: 100})
 	return errors.Join(err, w.Close())
 }

@@ -1,6 +1,12 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/registry"
+	"github.com/tcpboot/tcpboot/release"
+)
 
 // lookAtStatements finds what boards get that the present release key has not
 // stated, and what they do not get because of it.
@@ -60,6 +66,60 @@ func lookAtGenerations(s *session, st *siteStatus) error {
 		}.about(named(macs, n)))
 	}
 	return nil
+}
+
+// lookAtLoaders finds boards whose loader trusts no form of what it is to load. What
+// cannot be read lookAtStatements has told.
+func lookAtLoaders(s *session, st *siteStatus) error {
+	layout, err := s.layout()
+	if err != nil {
+		return err
+	}
+	releases, _ := layout.Releases(s.ctx())
+	offers, err := s.fleet.Offers(s.ctx())
+	if err != nil {
+		return err
+	}
+	groups, err := s.fleet.Groups(s.ctx())
+	if err != nil {
+		return err
+	}
+	boards, which := 0, sample{}
+	for _, g := range groups {
+		if version, reason := untrusted(release.NewCatalog(releases...), offers, g); reason != "" {
+			boards += g.Boards
+			which.add(fmt.Sprintf("%d of %s on %s: %s %s", g.Boards, g.Hardware, g.Channel, version, s.withAppNames(reason)))
+		}
+	}
+	if boards > 0 {
+		st.find(true, finding{
+			Kind: "untrusted", Text: fmt.Sprintf("%d active boards do not get what they are offered, or pinned to: their loader trusts another app key", boards),
+			Hint: "cut it again: tcpboot release cut signs a variant for each app key that loaders trust",
+		}.about(which))
+	}
+	return nil
+}
+
+// untrusted is the release that a group of boards is to get, and why their loader
+// trusts no variant of it; "" where it does.
+func untrusted(c *release.Catalog, offers []fleet.Offer, g registry.Group) (version, reason string) {
+	if g.Pin != (fleet.Pin{}) {
+		for _, r := range c.Find(g.Hardware, g.Pin.Version) {
+			if reason = c.Untrusted(r, g.Loader); reason == "" {
+				break
+			}
+		}
+		return g.Pin.Version, reason
+	}
+	for _, o := range offers {
+		if o.Hardware != g.Hardware || o.Channel != g.Channel {
+			continue
+		}
+		if r, known := c.Release(o.Manifest); known {
+			return o.Version, c.Untrusted(r, g.Loader)
+		}
+	}
+	return "", ""
 }
 
 // lookAtWaiting tells of a change that waits for release roots.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
@@ -32,7 +33,7 @@ const aboutVerify = "A FILE is a signed image as a board would get it, an image 
 	"What is not proved is said. Whatever is refused makes exit status 1."
 
 var verifyFlags = []cli.Flag{
-	&cli.StringSliceFlag{Name: "key", Usage: "without a site: manifests must be signed by the release key in `FILE`, PEM (may be repeated: by one of them)"},
+	&cli.StringSliceFlag{Name: "key", Usage: "without a site: manifests must be signed by the release key in `FILE`, PEM (one of several in it, or if repeated)"},
 	&cli.StringSliceFlag{Name: "root", Usage: "without a site: site documents must be signed by the release root in `FILE`, PEM (may be repeated: by all of them)"},
 	&cli.IntFlag{Name: "threshold", Usage: "by `M` of the release roots of --root", DefaultText: "all"},
 	&cli.StringSliceFlag{Name: "app-key", Usage: "without a site: images must be signed by the image key in `FILE`, PEM (may be repeated: by one of them)"},
@@ -155,16 +156,16 @@ func newJudge(c *cli.Context, docs []givenDocument) (j *judge, err error) {
 // chain follows the site documents from the roots on, in the order in which they were
 // given.
 func (j *judge) chain(files []string, threshold int, docs []givenDocument) error {
-	roots := sitedoc.Roots{Threshold: len(files)}
+	keys, err := readKeys(files)
+	if err != nil {
+		return err
+	}
+	roots := sitedoc.Roots{Keys: keys, Threshold: len(keys)}
 	if threshold != 0 {
 		roots.Threshold = threshold
 	}
-	if roots.Threshold < 1 || roots.Threshold > len(files) {
-		return usagef("--threshold %d: want 1 to %d, the roots that were given", threshold, len(files))
-	}
-	var err error
-	if roots.Keys, err = readKeys(files); err != nil {
-		return err
+	if roots.Threshold < 1 || roots.Threshold > len(keys) {
+		return usagef("--threshold %d: want 1 to %d, the roots that were given", threshold, len(keys))
 	}
 	var signed [][]byte
 	for _, d := range docs {
@@ -198,17 +199,18 @@ func (j *judge) releaseKeys(files []string) error {
 	return err
 }
 
+// readKeys reads files of one key, or of several, as `key export release` writes them.
 func readKeys(files []string) (keys []cose.Key, err error) {
 	for _, file := range files {
 		text, err := readAtMost(file, sign.MaxPublicPEM)
 		if err != nil {
 			return nil, err
 		}
-		key, err := sign.ParseKey(text)
+		some, err := sign.ParseKeys(text)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
-		keys = append(keys, key)
+		keys = append(keys, some...)
 	}
 	return keys, nil
 }
@@ -383,6 +385,34 @@ func (j *judge) packed(ctx context.Context, l *bundle.Layout, r *release.Release
 
 var errNoReleaseKey = usageError{errors.New("is a release: --key FILE says which release key must have signed it, or --root FILE and the site documents")}
 
+// An otherKeyError says that a release key which was not given has signed a release.
+type otherKeyError struct {
+	signer cose.KeyID
+	told   string // where those that were given come from
+	given  []sitedoc.ReleaseKey
+}
+
+func (e *otherKeyError) Error() string {
+	var ids []string
+	for _, k := range e.given {
+		if id := e.short(k.Key.ID()); !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return fmt.Sprintf("the manifest is signed by release key %s, in %s is %s", e.short(e.signer), e.told, strings.Join(ids, ", "))
+}
+
+// short is how key list shows a release key.
+func (*otherKeyError) short(id cose.KeyID) string { return id.String()[:16] }
+
+func (j *judge) otherKey(r *release.Release) error {
+	message, err := cose.Read(release.Type, r.Signed)
+	if err != nil {
+		return err
+	}
+	return &otherKeyError{message.Signatures[0].Key, j.told, j.trust.Site.Keys}
+}
+
 // release proves a release, and what beside says of it.
 func (j *judge) release(r *release.Release, beside func(*sitedoc.Doc) ([]release.Finding, error)) (p proof, err error) {
 	if j.trust.Site == nil {
@@ -396,7 +426,7 @@ func (j *judge) release(r *release.Release, beside func(*sitedoc.Doc) ([]release
 	}
 	report, err := release.Verify(r, trust)
 	if errors.Is(err, cose.Untrusted) && j.told != "" {
-		err = fmt.Errorf("the manifest is signed by another key than that of %s", j.told)
+		err = j.otherKey(r)
 	}
 	if err != nil {
 		return p, err

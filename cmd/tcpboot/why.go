@@ -58,7 +58,10 @@ func why(s *session) error {
 		Passed   []release.Passed `json:"passed"`
 		Loader   loaderReason     `json:"loader"`
 		Seen     *fleet.Visit     `json:"last_visit,omitempty"`
-	}{MAC: d.MAC, Loader: loader, Protocol: protocolOf(d), Reason: choice.Reason, Passed: emptyNotNull(choice.Passed), Seen: s.lastVisit(d.MAC)}
+	}{MAC: d.MAC, Loader: loader, Protocol: protocolOf(d), Reason: s.withAppNames(choice.Reason), Passed: emptyNotNull(choice.Passed), Seen: s.lastVisit(d.MAC)}
+	for i := range out.Passed {
+		out.Passed[i].Reason = s.withAppNames(out.Passed[i].Reason)
+	}
 	if r := choice.Release; r != nil {
 		out.Version = r.Manifest.Version
 		if r.AppKey != (fleet.Digest{}) {

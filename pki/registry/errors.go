@@ -36,6 +36,9 @@ func (s silent) Unwrap() error { return s.error }
 // ErrClock says that the clock stands before the last audit row.
 var ErrClock = errors.New("the clock is behind the audit trail")
 
+// ErrChanged says that what a change goes by is not as it was when it was looked at.
+var ErrChanged = errors.New("somebody changed it meanwhile")
+
 // A RevokedError says that a board is revoked, which is final.
 type RevokedError struct {
 	MAC    fleet.MAC

@@ -55,15 +55,30 @@ func parseJSON(into any, text string) error {
 	return nil
 }
 
-// Publish puts an offer on its channel, in place of the one before. Its sequence
-// must be above every one that was published there, withdrawn or not, because
-// boards take no lower one. The same manifest may be published again, to change
-// the rest. A zero Published becomes now.
-func (f *Fleet) Publish(ctx context.Context, o fleet.Offer) error {
+// Publish puts an offer on its channel, in place of last: what Offers says that the
+// channel offers, and o goes by; the zero Offer for nothing. Is it another by now, the
+// error is ErrChanged. The sequence must be above every one that was published there,
+// withdrawn or not, because boards take no lower one. The same manifest may be
+// published again, to change the rest. A zero Published becomes now.
+func (f *Fleet) Publish(ctx context.Context, last, o fleet.Offer) error {
 	if err := checkOffer(o); err != nil {
 		return fmt.Errorf("offer %s/%s: %w", o.Hardware, o.Channel, err)
 	}
-	return f.write(ctx, func(w *writer) error { return w.publish(o) })
+	return f.write(ctx, func(w *writer) error {
+		if err := w.still(o.Hardware, o.Channel, last); err != nil {
+			return err
+		}
+		return w.publish(o)
+	})
+}
+
+// still is ErrChanged where a channel offers another than what somebody has seen there.
+func (w *writer) still(hardware, channel string, seen fleet.Offer) error {
+	is, err := w.offer(hardware, channel, " AND withdrawn IS NULL")
+	if err == nil && !reflect.DeepEqual(is, seen) {
+		err = fmt.Errorf("offer %s/%s: %w", hardware, channel, ErrChanged)
+	}
+	return err
 }
 
 // ChangeOffer makes an offer what change makes of it, and writes action into the
@@ -163,17 +178,17 @@ func (w *writer) put(o fleet.Offer) error {
 	return err
 }
 
-// Withdraw takes the offer off a channel. Its sequence stays used.
-func (f *Fleet) Withdraw(ctx context.Context, hardware, channel string) error {
+// Withdraw takes an offer off its channel: last, as Offers has it. Is it another by
+// now, the error is ErrChanged. Its sequence stays used.
+func (f *Fleet) Withdraw(ctx context.Context, last fleet.Offer) error {
 	return f.write(ctx, func(w *writer) error {
-		rows, err := w.exec("UPDATE offer SET withdrawn = $1 WHERE hardware = $2 AND channel = $3 AND withdrawn IS NULL",
-			w.at, hardware, channel)
-		switch {
-		case err != nil:
+		if err := w.still(last.Hardware, last.Channel, last); err != nil {
 			return err
-		case rows == 0:
-			return fmt.Errorf("offer %s/%s: nothing is offered there", hardware, channel)
 		}
-		return w.audit("release.withdraw", hardware+"/"+channel, nil)
+		_, err := w.exec("UPDATE offer SET withdrawn = $1 WHERE hardware = $2 AND channel = $3", w.at, last.Hardware, last.Channel)
+		if err != nil {
+			return err
+		}
+		return w.audit("release.withdraw", last.Hardware+"/"+last.Channel, nil)
 	})
 }

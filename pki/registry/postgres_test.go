@@ -251,7 +251,7 @@ func TestRoles(t *testing.T) {
 		t.Fatal(err) // whose grace only some of them may end
 	}
 	first := firstRow(t, owner)
-	offer := fleet.Offer{Hardware: "esp32", Channel: "stable", Version: "1", Manifest: fleet.Sum(nil), Sequence: 1}
+	offer := fleet.Offer{Hardware: "esp32", Channel: "stable", Version: "1", Manifest: fleet.Sum(nil), Sequence: 1, Published: time.Unix(0, 0).UTC()}
 	sequence := uint64(0)
 	verbs := map[string]func(f *registry.Fleet) error{
 		"enrol": func(f *registry.Fleet) error {
@@ -266,7 +266,7 @@ func TestRoles(t *testing.T) {
 		"publish": func(f *registry.Fleet) error {
 			n, err := f.Number(ctx, "esp32", "1", []string{"stable"}, 0, nil)
 			offer.Sequence = n.Sequences["stable"]
-			return errors.Join(err, f.Publish(ctx, offer), f.Withdraw(ctx, "esp32", "stable"))
+			return errors.Join(err, f.Publish(ctx, fleet.Offer{}, offer), f.Withdraw(ctx, offer))
 		},
 		"audit": func(f *registry.Fleet) error { _, err := f.VerifyAudit(ctx); return err },
 		"read": func(f *registry.Fleet) error {

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -231,6 +232,9 @@ func TestParseKey(t *testing.T) {
 	if got, err := ParseKey(text); err != nil || got != k.Key() {
 		t.Errorf("got %v, %v", got, err)
 	}
+	if got, err := ParseKeys(bytes.Repeat(text, 3)); err != nil || len(got) != 3 || got[2] != k.Key() {
+		t.Errorf("three: got %v, %v", got, err)
+	}
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -239,6 +243,7 @@ func TestParseKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	good := text
 	for name, text := range map[string][]byte{
 		"empty":    nil,
 		"no PEM":   []byte("key"),
@@ -248,6 +253,12 @@ func TestParseKey(t *testing.T) {
 	} {
 		if _, err := ParseKey(text); err == nil {
 			t.Errorf("%s: taken", name)
+		}
+		if _, err := ParseKeys(text); err == nil {
+			t.Errorf("%s: taken as several", name)
+		}
+		if keys, err := ParseKeys(slices.Concat(good, text)); bytes.Contains(text, []byte("BEGIN")) && err == nil {
+			t.Errorf("%s: %d are taken", name, len(keys))
 		}
 	}
 	if _, err := MarshalKey(cose.Key{}); err == nil {

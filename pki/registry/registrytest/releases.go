@@ -16,9 +16,9 @@ func offers(h *harness) {
 			Sequence: sequence, Percent: 100, Published: h.clock.Now()}
 	}
 	one, two, beta := offer("stable", "1.0", 1), offer("stable", "1.1", 3), offer("beta", "1.1", 1)
-	h.ok(h.Publish(ctx, one))
-	h.ok(h.Publish(ctx, beta))
-	h.ok(h.Publish(ctx, two))
+	h.ok(h.Publish(ctx, fleet.Offer{}, one))
+	h.ok(h.Publish(ctx, fleet.Offer{}, beta))
+	h.ok(h.Publish(ctx, one, two))
 	list := func(what string, want ...fleet.Offer) {
 		h.Helper()
 		got, err := h.Offers(ctx)
@@ -35,15 +35,17 @@ func offers(h *harness) {
 	tooMuch.Percent, noManifest.Manifest = 101, fleet.Digest{}
 	huge, path := offer("stable", "2", math.MaxUint64), offer("../x", "2", 9)
 	for _, o := range []fleet.Offer{one, offer("stable", "1.2", 2), other, renamed, tooMuch, noManifest, zero, huge, path} {
-		h.refused(func() error { return h.Publish(ctx, o) })
+		h.refused(func() error { return h.Publish(ctx, two, o) })
 	}
+	was := two
 	two.Percent, two.Paused = 10, true
-	h.ok(h.Publish(ctx, two))
+	h.ok(h.Publish(ctx, was, two))
 	list("paused", beta, two)
 
+	was = two
 	two.Reason, two.Previous = "as a trial", &one
 	two.Plan = fleet.Plan{Waves: []fleet.Wave{{Count: 5, Below: 1 << 32}, {Percent: 100}}, Since: h.clock.Now(), Advance: 95, Within: 3600, Stopped: "5 failed"}
-	h.ok(h.Publish(ctx, two))
+	h.ok(h.Publish(ctx, was, two))
 	list("planned", beta, two)
 	change := func(channel string, change func(*fleet.Offer) error) error {
 		_, err := h.ChangeOffer(ctx, "release.approve", "esp32", channel, change)
@@ -75,11 +77,28 @@ func offers(h *harness) {
 	equal(h, "trail after no change", after, before)
 	list("not changed", beta, two)
 
-	h.ok(h.Withdraw(ctx, "esp32", "stable"))
+	next := offer("stable", "1.2", 4)
+	for what, change := range map[string]func() error{
+		"published over what was approved meanwhile":  func() error { return h.Publish(ctx, was, next) },
+		"published over what was published meanwhile": func() error { return h.Publish(ctx, fleet.Offer{}, next) },
+		"withdrawn though it was approved meanwhile":  func() error { return h.Withdraw(ctx, was) },
+	} {
+		if err := h.refused(change); !errors.Is(err, registry.ErrChanged) {
+			h.Errorf("%s: %v", what, err)
+		}
+	}
+	h.ok(h.Withdraw(ctx, two))
 	list("withdrawn", beta)
-	h.refused(func() error { return h.Withdraw(ctx, "esp32", "stable") })
+	for _, change := range []func() error{
+		func() error { return h.Withdraw(ctx, two) },
+		func() error { return h.Publish(ctx, two, next) },
+	} {
+		if err := h.refused(change); !errors.Is(err, registry.ErrChanged) {
+			h.Error(err)
+		}
+	}
 	h.refused(func() error { return change("stable", func(o *fleet.Offer) error { o.Paused = false; return nil }) })
-	h.refused(func() error { return h.Publish(ctx, one) })
+	h.refused(func() error { return h.Publish(ctx, fleet.Offer{}, one) })
 	n, err := h.Number(ctx, "esp32", "1.2", []string{"stable"}, 0, nil)
 	h.ok(err)
 	equal(h, "sequence after what was published", n.Sequences["stable"], 4)

@@ -22,8 +22,9 @@ func trail(h *harness) {
 	h.ok(bob.Revoke(ctx, []fleet.MAC{MAC(1)}, "lost"))
 	_, err := bob.Number(ctx, "esp32", "1.0", []string{"stable"}, 0, nil)
 	h.ok(err)
-	h.ok(bob.Publish(ctx, fleet.Offer{Hardware: "esp32", Channel: "stable", Version: "1.0", Manifest: fleet.Sum(nil), Sequence: 1}))
-	h.ok(bob.Withdraw(ctx, "esp32", "stable"))
+	offer := fleet.Offer{Hardware: "esp32", Channel: "stable", Version: "1.0", Manifest: fleet.Sum(nil), Sequence: 1, Published: h.clock.Now()}
+	h.ok(bob.Publish(ctx, fleet.Offer{}, offer))
+	h.ok(bob.Withdraw(ctx, offer))
 	h.ok(bob.CRLNumber(ctx, func(uint64, time.Time) (time.Time, error) { return h.clock.Now(), nil }))
 
 	var got []string
