@@ -27,7 +27,7 @@ var auditVerb = &cli.Command{
 		Usage: "every change, oldest first",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "subject", Usage: "only rows about `WHAT`: a MAC, a release"},
-			&cli.IntFlag{Name: "last", Usage: "only the last `N` rows"},
+			&cli.IntFlag{Name: "last", Usage: "only the last `N` rows", DefaultText: "all"},
 		},
 		Action: readingSite(auditList),
 	}, {
