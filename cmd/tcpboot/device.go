@@ -76,6 +76,9 @@ func deviceList(s *session) error {
 		}
 		t.add(d.MAC.String(), d.Name, string(d.State), d.Hardware, d.Channel, vlanText(d.VLAN), d.EAP.String())
 	}
+	if t.empty() {
+		say(s.cli, "no such board: `tcpboot enroll MAC` adds one")
+	}
 	return t.end()
 }
 

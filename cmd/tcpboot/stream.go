@@ -47,17 +47,23 @@ func (l *jsonList) end() {
 // longer cell further down moves the rest of its line.
 const tableHead = 1000
 
+// leastCell is how wide a column stays when there is no room: a MAC is never cut.
+const leastCell = 16
+
 // A longTable writes rows in the form that table writes them in, without holding
-// them all.
+// them all. On a terminal, where a line that is too long breaks all columns, the widest
+// ones are cut to what there is room for.
 type longTable struct {
 	w      *bufio.Writer
+	room   int // columns of the terminal; 0: as many as it takes
 	head   [][]string
 	widths []int
 	flows  bool // the head is written
+	clips  bool // there is no room for all of it
 }
 
 func newLongTable(w io.Writer, header string) *longTable {
-	return &longTable{w: bufio.NewWriter(w), head: [][]string{strings.Fields(header)}}
+	return &longTable{w: bufio.NewWriter(w), room: columns(w), head: [][]string{strings.Fields(header)}}
 }
 
 func (t *longTable) add(cells ...string) {
@@ -73,6 +79,9 @@ func (t *longTable) add(cells ...string) {
 	}
 }
 
+// empty reports whether nothing was added.
+func (t *longTable) empty() bool { return len(t.head) == 1 }
+
 func (t *longTable) writeHead() {
 	t.flows = true
 	t.widths = make([]int, len(t.head[0]))
@@ -81,18 +90,50 @@ func (t *longTable) writeHead() {
 			t.widths[i] = max(t.widths[i], utf8.RuneCountInString(c))
 		}
 	}
+	t.clips = t.room > 0 && shrink(t.widths, t.room)
 	for _, cells := range t.head {
 		t.line(cells)
 	}
 }
 
+// shrink makes the widest columns narrower until all of them fit, with two spaces in
+// between, or can give no more. It reports whether that took anything.
+func shrink(widths []int, room int) bool {
+	over := 2*(len(widths)-1) - room
+	for _, w := range widths {
+		over += w
+	}
+	if over <= 0 {
+		return false
+	}
+	for ; over > 0; over-- {
+		widest := 0
+		for i, w := range widths {
+			if w > widths[widest] {
+				widest = i
+			}
+		}
+		if widths[widest] <= leastCell {
+			break
+		}
+		widths[widest]--
+	}
+	return true
+}
+
 func (t *longTable) line(cells []string) {
 	last := len(cells) - 1
-	for i, c := range cells[:last] {
+	for i, c := range cells {
+		if t.clips {
+			c = clip(c, t.widths[i])
+		}
 		t.w.WriteString(c)
+		if i == last {
+			break
+		}
 		t.w.WriteString(strings.Repeat(" ", max(0, t.widths[i]-utf8.RuneCountInString(c))+2))
 	}
-	t.w.WriteString(cells[last] + "\n")
+	t.w.WriteString("\n")
 }
 
 func (t *longTable) end() error {
