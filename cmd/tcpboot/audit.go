@@ -65,7 +65,7 @@ func auditList(s *session) error {
 	if s.cli.Bool("json") {
 		return answer(s.cli, emptyNotNull(rows), nil)
 	}
-	t := newLongTable(s.cli.App.Writer, "ROW TIME WHO WHAT SUBJECT DETAIL")
+	t := newLongTable(s.cli.App.Writer, "ROW TIME WHO WHAT SUBJECT DETAIL", "DETAIL")
 	for _, r := range rows {
 		t.add(fmt.Sprint(r.Sequence), r.Time.UTC().Format(time.DateTime), r.Who, r.Action, r.Subject, brief(r.Detail))
 	}

@@ -69,7 +69,7 @@ func deviceList(s *session) error {
 	if s.cli.Bool("json") {
 		return writeDevices(s.cli.App.Writer, devices)
 	}
-	t := newLongTable(s.cli.App.Writer, "MAC NAME STATE HARDWARE CHANNEL VLAN EAP")
+	t := newLongTable(s.cli.App.Writer, "MAC NAME STATE HARDWARE CHANNEL VLAN EAP", "NAME")
 	for d, err := range devices {
 		if err != nil {
 			return err
