@@ -5,7 +5,7 @@ GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := v1.8.0
 PEERS       := gcc libc6-dev git openssl sqlite3 freeradius freeradius-utils freeradius-postgresql eapoltest \
-               postgresql hostapd wpasupplicant iproute2 softhsm2 opensc swtpm libpcsclite-dev pkg-config age docker-registry tmux \
+               postgresql hostapd wpasupplicant iproute2 softhsm2 opensc swtpm libpcsclite-dev pkg-config age docker-registry tmux zsh \
                make clang libclang-rt-dev cppcheck libmbedtls-dev gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
 HELPERS     := cmd/sigstore-kms-pkcs11 cmd/sigstore-kms-tpm cmd/sigstore-kms-yubikey
 # helpers on top of a cloud's own libraries, which take minutes to build
