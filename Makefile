@@ -46,7 +46,7 @@ test: peers lint ## everything CI checks
 	@set -e; for m in $(ORACLES); do $(GO) test -C $$m -count 1 ./...; done # what they build is not in their cache key
 
 .PHONY: lint
-lint:
+lint: ## gofmt, vet, staticcheck, known vulnerabilities: without the tests
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
@@ -80,5 +80,5 @@ soak: peers ## long runs: fuzz every reader of outside bytes for SOAK each
 	$(MAKE) -C $(DESK) soak fuzz FUZZTIME=300
 
 .PHONY: help
-help:
+help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
