@@ -33,7 +33,7 @@ helpers: ## the helpers for key stores, beside it (cgo for tokens, YubiKeys, TPM
 
 .PHONY: demo
 demo: build ## the whole story on your screen; APP=path/to/app.bin takes a real image
-	@$(GO) run ./cmd/tcpboot-demo --tcpboot bin/tcpboot $(if $(APP),--app '$(APP)')
+	@bin/tcpboot demo --board $(DESK) $(if $(APP),--app '$(APP)')
 
 .PHONY: test
 test: peers lint ## everything CI checks

@@ -65,7 +65,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 			initVerb, enrollVerb, rotateVerb, revokeVerb, replaceVerb, deviceVerb, hardwareVerb,
 			radiusVerb, databaseVerb, loaderVerb, crlVerb, ocspVerb,
 			releaseVerb, serveVerb, issueVerb, fetchVerb, whyVerb, menuconfigVerb,
-			keyVerb, auditVerb, statusVerb, backupVerb, restoreVerb, completionVerb,
+			keyVerb, auditVerb, statusVerb, backupVerb, restoreVerb, demoVerb, completionVerb,
 		},
 	}
 	plainly(app.Flags)
