@@ -5,7 +5,7 @@ GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := v1.8.0
 PEERS       := gcc libc6-dev git openssl sqlite3 freeradius freeradius-utils freeradius-postgresql eapoltest \
-               postgresql hostapd wpasupplicant iproute2 softhsm2 opensc swtpm libpcsclite-dev pkg-config age docker-registry tmux \
+               postgresql hostapd wpasupplicant iproute2 softhsm2 opensc swtpm libpcsclite-dev pkg-config age docker-registry tmux zsh \
                make clang libclang-rt-dev cppcheck libmbedtls-dev gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
 HELPERS     := cmd/sigstore-kms-pkcs11 cmd/sigstore-kms-tpm cmd/sigstore-kms-yubikey
 # helpers on top of a cloud's own libraries, which take minutes to build
@@ -33,7 +33,7 @@ helpers: ## the helpers for key stores, beside it (cgo for tokens, YubiKeys, TPM
 
 .PHONY: demo
 demo: build ## the whole story on your screen; APP=path/to/app.bin takes a real image
-	@$(GO) run ./cmd/tcpboot-demo --tcpboot bin/tcpboot $(if $(APP),--app '$(APP)')
+	@bin/tcpboot demo --board $(DESK) $(if $(APP),--app '$(APP)')
 
 .PHONY: test
 test: peers lint ## everything CI checks
@@ -46,7 +46,7 @@ test: peers lint ## everything CI checks
 	@set -e; for m in $(ORACLES); do $(GO) test -C $$m -count 1 ./...; done # what they build is not in their cache key
 
 .PHONY: lint
-lint:
+lint: ## gofmt, vet, staticcheck, known vulnerabilities: without the tests
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
@@ -80,5 +80,5 @@ soak: peers ## long runs: fuzz every reader of outside bytes for SOAK each
 	$(MAKE) -C $(DESK) soak fuzz FUZZTIME=300
 
 .PHONY: help
-help:
+help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10

@@ -151,3 +151,35 @@ func optionsRead(t *testing.T) (names []string) {
 	}
 	return names
 }
+
+// Whoever looks at an option in the menu is told what choosing it does.
+func TestLoaderOptionsHaveHelp(t *testing.T) {
+	for _, c := range []struct {
+		root  string
+		nodes int
+	}{{"main/Kconfig.projbuild", 25}, {"components/tcpboot_app/Kconfig", 1}} {
+		tree, err := kconfig.Parse(kconfig.Source{Files: os.DirFS("loader"), Root: c.root})
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		for _, n := range below(tree.Root) {
+			if n.Symbol == nil && n.Choice == nil {
+				continue
+			}
+			if seen++; strings.TrimSpace(n.Help()) == "" {
+				t.Errorf("%s:%d: %q has no help", n.File, n.Line, n.Prompt)
+			}
+		}
+		if seen < c.nodes {
+			t.Errorf("%s: %d options looked at", c.root, seen)
+		}
+	}
+}
+
+func below(n *kconfig.Node) (all []*kconfig.Node) {
+	for _, child := range n.Children {
+		all = append(append(all, child), below(child)...)
+	}
+	return all
+}

@@ -27,7 +27,7 @@ var auditVerb = &cli.Command{
 		Usage: "every change, oldest first",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "subject", Usage: "only rows about `WHAT`: a MAC, a release"},
-			&cli.IntFlag{Name: "last", Usage: "only the last `N` rows"},
+			&cli.IntFlag{Name: "last", Usage: "only the last `N` rows", DefaultText: "all"},
 		},
 		Action: readingSite(auditList),
 	}, {
@@ -62,13 +62,14 @@ func auditList(s *session) error {
 			rows = rows[1:]
 		}
 	}
-	return answer(s.cli, emptyNotNull(rows), func(w io.Writer) {
-		cells := make([][]string, len(rows))
-		for i, r := range rows {
-			cells[i] = []string{fmt.Sprint(r.Sequence), r.Time.UTC().Format(time.DateTime), r.Who, r.Action, r.Subject, brief(r.Detail)}
-		}
-		table(w, "ROW TIME WHO WHAT SUBJECT DETAIL", cells)
-	})
+	if s.cli.Bool("json") {
+		return answer(s.cli, emptyNotNull(rows), nil)
+	}
+	t := newLongTable(s.cli.App.Writer, "ROW TIME WHO WHAT SUBJECT DETAIL", "DETAIL")
+	for _, r := range rows {
+		t.add(fmt.Sprint(r.Sequence), r.Time.UTC().Format(time.DateTime), r.Who, r.Action, r.Subject, brief(r.Detail))
+	}
+	return t.end()
 }
 
 // brief shows an audit row's detail to people: key=value, long values cut. The

@@ -21,15 +21,28 @@ const bashCompletion = `_tcpboot() {
 complete -o nosort -F _tcpboot tcpboot
 `
 
+// What lies in a folder of $fpath is called by its name, and so calls itself. To cli a
+// shell is zsh, and shows what a verb is for, by the variable 0.
 const zshCompletion = `#compdef tcpboot
-autoload -U bashcompinit && bashcompinit
-` + bashCompletion
+_tcpboot() {
+	local -a line=("${(@Q)words[1,CURRENT-1]}") offered
+	[[ $words[CURRENT] == -* ]] && line+=("$words[CURRENT]")
+	offered=("${(@f)$(env 0=zsh ${~line[1]} "${(@)line[2,-1]}" --generate-bash-completion 2>/dev/null)}")
+	[[ -n $offered ]] && _describe tcpboot offered || _files
+}
+if [[ $funcstack[1] == _tcpboot ]]; then
+	_tcpboot
+else
+	(( $+functions[compdef] )) || { autoload -U compinit && compinit }
+	compdef _tcpboot tcpboot
+fi
+`
 
 const fishCompletion = `function __tcpboot
 	set -l words (commandline -opc)
 	$words --generate-bash-completion 2>/dev/null
 end
-complete -c tcpboot -f -a "(__tcpboot)"
+complete -c tcpboot -a "(__tcpboot)"
 `
 
 var completionVerb = &cli.Command{

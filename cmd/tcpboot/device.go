@@ -50,7 +50,7 @@ var deviceVerb = &cli.Command{
 			&cli.StringFlag{Name: "vlan", Usage: "RADIUS puts it into VLAN `ID`; 0 for none"},
 			&cli.StringFlag{Name: "eap", Usage: "it may log in by `METHODS`: tls, peap, ttls, with commas"},
 			&cli.StringFlag{Name: "pin", Usage: "it gets release `VERSION` whatever its channel offers; \"\" ends that"},
-			&cli.IntFlag{Name: "level", Usage: "its loader's level: 0 as of 2017, 1 refuses unsigned updates"},
+			&cli.IntFlag{Name: "level", Usage: "its loader is of level `N`: 0 that of 2017, 1 one that refuses unsigned updates, 2 ours", DefaultText: "as it is"},
 			&cli.StringFlag{Name: "loader-key", Usage: "its loader trusts the app key `NAME`: app-p256, app-p256-1", DefaultText: "the present one, when --level rises from 0"},
 			&cli.StringFlag{Name: "loader-version", Usage: "its loader is of version `V`: 2.0.1"},
 		}, moveFlags),
@@ -70,12 +70,15 @@ func deviceList(s *session) error {
 	if s.cli.Bool("json") {
 		return writeDevices(s.cli.App.Writer, devices)
 	}
-	t := newLongTable(s.cli.App.Writer, "MAC NAME STATE HARDWARE CHANNEL VLAN EAP")
+	t := newLongTable(s.cli.App.Writer, "MAC NAME STATE HARDWARE CHANNEL VLAN EAP", "NAME")
 	for d, err := range devices {
 		if err != nil {
 			return err
 		}
 		t.add(d.MAC.String(), d.Name, string(d.State), d.Hardware, d.Channel, vlanText(d.VLAN), d.EAP.String())
+	}
+	if t.empty() {
+		say(s.cli, "no such board: `tcpboot enroll MAC` adds one")
 	}
 	return t.end()
 }

@@ -25,7 +25,7 @@ func (s *session) changeLevel(ch *registry.Change, d fleet.Device) error {
 	l := loaderOf(ch, d)
 	was := l.Level
 	if l.Level = s.cli.Int("level"); l.Level < 0 || l.Level > 2 {
-		return fmt.Errorf("--level %d: want 0, 1 or 2", l.Level)
+		return usagef("--level %d: want 0, 1 or 2", l.Level)
 	}
 	if l.Level == 0 {
 		l.Key = fleet.Digest{}

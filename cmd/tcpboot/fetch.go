@@ -42,16 +42,19 @@ func fetch(s *session) error {
 	if err != nil {
 		return usageError{err}
 	}
+	if err := wantAddress(s.cli, "server"); err != nil {
+		return err
+	}
 	address := s.cli.String("server")
 	if address == "" {
 		address = s.site.Settings.Server
 	}
 	if d, err := s.fleet.Device(s.ctx(), m); err == nil && !server.SpeaksV1(d) || s.cli.IsSet("credentials") || s.cli.IsSet("renew") {
-		return errors.Join(err, s.fetchSecure(d, address))
+		return errors.Join(err, unreached(s.fetchSecure(d, address)))
 	}
 	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(s.ctx(), "tcp", address)
 	if err != nil {
-		return err
+		return unreached(err)
 	}
 	var v verdict
 	image, err := client.Image(s.ctx(), conn, m, client.Limits{Silence: s.cli.Duration("timeout")}, func(image []byte) (err error) {
@@ -69,6 +72,18 @@ func fetch(s *session) error {
 	return answer(s.cli, v, func(w io.Writer) {
 		fmt.Fprintf(w, "%s would boot version %s\n%s\n", m, printable(v.Version), v)
 	})
+}
+
+// An unreachedError says that no image server was reached.
+type unreachedError struct{ error }
+
+func (e *unreachedError) Unwrap() error { return e.error }
+
+func unreached(err error) error {
+	if e := new(net.OpError); errors.As(err, &e) && e.Op == "dial" {
+		return &unreachedError{err}
+	}
+	return err
 }
 
 // forBoard compares an image's chip with that of the board, where the registry

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"filippo.io/age"
@@ -71,6 +72,7 @@ func hints(err error) (all []string) {
 		add("restore %s from a backup, or make the site in another folder", site.SettingsFile)
 	}
 	if e := new(awayError); errors.As(err, &e) {
+		add("`tcpboot key recover %s` writes it again, out of the recovery copy", e.name)
 		add("bring it back, or name its place for this once: --with %s=file:///PATH (key rotate, key renew)", e.name)
 		if k, _ := siteKeyNamed(e.name); k.role == custody.App || k.role == custody.Release {
 			add("`tcpboot release cut --to-sign DIR` asks for signatures where the key is")
@@ -105,6 +107,15 @@ func hints(err error) (all []string) {
 	}
 	if e := new(sessionsError); errors.As(err, &e) {
 		add("`tcpboot radius disconnect %s` asks again", e.cuts[0].MAC)
+	}
+	if e := new(site.OpenError); errors.As(err, &e) {
+		add("chmod go-w %s", e.Path)
+	}
+	if e := new(fs.PathError); errors.As(err, &e) && errors.Is(e, fs.ErrPermission) {
+		add("a site is its owner's: work as the user who made it")
+	}
+	if errors.As(err, new(*unreachedError)) {
+		add("`tcpboot serve` answers boards; --server HOST:PORT asks another server than that of tcpboot.yaml")
 	}
 	if e := new(release.MisfitError); errors.As(err, &e) {
 		add("%s", misfitHints[e.What])
@@ -157,6 +168,7 @@ var sentinelHints = []struct {
 	{errWaiting, "`tcpboot key attach FILE` brings them; `tcpboot key pending` shows it, and gives it up with --drop"},
 	{errPresentKey, "replace it first: `tcpboot key rotate release --no-overlap` lets it count no more"},
 	{errLastWave, "`tcpboot release progress VERSION` shows it; where another hardware is meant: --hardware H"},
+	{errThere, "name an empty folder with --out, or remove what is there"},
 	{errNoRelease, "`tcpboot release list` shows the releases"},
 }
 

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -92,7 +91,10 @@ func initSettings(c *cli.Context) (site.Settings, error) {
 	if err := checkRoots(c); err != nil {
 		return s, err
 	}
-	if err := errors.Join(pki.CheckSite(s.Name), s.Check()); err != nil {
+	if err := pki.CheckSite(s.Name); err != nil {
+		return s, usageError{err}
+	}
+	if err := s.Check(); err != nil {
 		return s, usageError{err}
 	}
 	if _, port, _ := net.SplitHostPort(s.Server); port != "" {

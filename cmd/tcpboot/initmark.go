@@ -47,6 +47,9 @@ func (b beginning) write(mark *os.File) error {
 // forgetInit removes the mark from a site that is made. Every verb that changes
 // the site does so too, in case that init was killed right behind its moment.
 func forgetInit(s *site.Site) error {
+	if !exists(s.Path(unfinished)) {
+		return nil // a disk that cannot be written to is not to blame for it
+	}
 	if err := os.Remove(s.Path(unfinished)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -65,6 +65,9 @@ func issue(s *session) error {
 	i := &issuer{s, visits, authority}
 	if !s.cli.Bool("watch") {
 		done, err := i.round(s.ctx())
+		if len(done) == 0 && err == nil {
+			say(s.cli, "no board asks for a certificate that it can get now")
+		}
 		return errors.Join(err, answer(s.cli, done, func(w io.Writer) { issuedText(w, done) }))
 	}
 	return i.watch()

@@ -141,7 +141,7 @@ func keyStore(c *cli.Context, dir string) custody.Keyring {
 func readPassphrases(file string) (custody.Passphrases, error) {
 	text, err := readSecretFile(file)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--passphrase-file: %w", err)
 	}
 	p, err := custody.ParsePassphrases(text)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,7 +27,7 @@ var loaderVerb = &cli.Command{
 		Flags: append([]cli.Flag{
 			&cli.PathFlag{Name: "out", Usage: "write a new folder `DIR`"},
 			&cli.PathFlag{Name: "project", Usage: "write into the loader's source tree `DIR`"},
-			&cli.IntFlag{Name: "level", Usage: "0: the loader of 2017; 1: a loader on a current ESP-IDF that refuses unsigned updates; 2: ours (default: the board's)"},
+			&cli.IntFlag{Name: "level", Usage: "for a loader of level `N`: 0 that of 2017, 1 one on a current ESP-IDF that refuses unsigned updates, 2 ours", DefaultText: "the board's"},
 			&cli.PathFlag{Name: "idf", Usage: "check what the site chose against ESP-IDF in `DIR` too", EnvVars: []string{"IDF_PATH"}},
 			allowUnknownFlag,
 		}, nvsFlags...),
@@ -74,7 +75,9 @@ func (s *session) loaderTree(d fleet.Device) (*loaderTree, error) {
 	}
 	level := d.Loader.Level
 	if s.cli.IsSet("level") {
-		level = s.cli.Int("level")
+		if level = s.cli.Int("level"); level < 0 || level > ourLevel {
+			return nil, usagef("--level %d: want 0, 1 or 2", level)
+		}
 	}
 	h, err := s.hardware(d.Hardware)
 	if err != nil {
@@ -92,10 +95,12 @@ func (s *session) loaderTree(d fleet.Device) (*loaderTree, error) {
 	return s.ours(files, d)
 }
 
+var errThere = errors.New("is there already")
+
 // exportNew writes a folder that was not there before.
 func exportNew(out string, e *loaderTree) error {
 	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
-		return fmt.Errorf("%s: is there already, with %d entries in it", out, len(entries))
+		return fmt.Errorf("%s: %w, with %d entries in it", out, errThere, len(entries))
 	}
 	files, err := e.whole()
 	if err != nil {

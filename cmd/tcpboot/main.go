@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -47,6 +48,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	app := &cli.App{
 		Name:                 "tcpboot",
 		Usage:                "enrol ESP32 boards, cut signed releases, serve them over TCP",
+		Description:          overview,
 		Version:              version(),
 		Reader:               stdin,
 		Writer:               stdout,
@@ -63,19 +65,25 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 			initVerb, enrollVerb, rotateVerb, revokeVerb, replaceVerb, deviceVerb, hardwareVerb,
 			radiusVerb, databaseVerb, loaderVerb, crlVerb, ocspVerb,
 			releaseVerb, serveVerb, issueVerb, fetchVerb, whyVerb, menuconfigVerb,
-			keyVerb, auditVerb, statusVerb, backupVerb, restoreVerb, completionVerb,
+			keyVerb, auditVerb, statusVerb, backupVerb, restoreVerb, demoVerb, completionVerb,
 		},
 	}
+	plainly(app.Flags)
 	for _, c := range app.Commands {
 		prepare(c)
 	}
 	return app
 }
 
+const overview = "`tcpboot init` makes a site in the folder that you are in, which most verbs work on.\n" +
+	"Flags may stand before or behind arguments, global ones before or behind the verb.\n\n" +
+	"The answer is on stdout, the talk on stderr. Exit status: 0 done, 1 failed, 2 bad usage."
+
 // prepare gives every verb and group the behaviour that cli leaves to each.
 func prepare(c *cli.Command) {
 	c.OnUsageError = onUsageError
 	c.HideHelpCommand = true
+	plainly(c.Flags)
 	if c.BashComplete == nil {
 		c.BashComplete = cli.DefaultCompleteWithFlags(c)
 	}
@@ -103,18 +111,69 @@ func strictly(c *cli.Command, action cli.ActionFunc) cli.ActionFunc {
 // verbName is what people typed: "release cut".
 func verbName(c *cli.Context) string { return strings.TrimPrefix(c.Command.HelpName, "tcpboot ") }
 
+// plainly leaves out of the help that a flag is off by default, which cli would say.
+func plainly(flags []cli.Flag) {
+	for _, f := range flags {
+		if f, ok := f.(*cli.BoolFlag); ok {
+			f.DisableDefaultText = f.DefaultText == ""
+		}
+	}
+}
+
 // noVerb answers a missing or unknown verb.
 func noVerb(c *cli.Context) error {
 	if word := c.Args().First(); word != "" {
-		return usagef("unknown verb %q (see `%s --help`)", word, c.Command.HelpName)
+		return unknown(c, "verb", word, verbNames(c))
 	}
-	if err := cli.ShowSubcommandHelp(c); err != nil {
+	c.App.Writer = c.App.ErrWriter // it is no answer
+	help := cli.ShowSubcommandHelp
+	if c.Command.HelpName == c.App.Name {
+		help = cli.ShowAppHelp
+	}
+	if err := help(c); err != nil {
 		return err
 	}
 	return usagef("which verb?")
 }
 
-func onUsageError(_ *cli.Context, err error, _ bool) error { return usageError{err} }
+func verbNames(c *cli.Context) (names []string) {
+	for _, v := range c.Command.Subcommands {
+		names = append(names, v.Names()...)
+	}
+	return names
+}
+
+// unknown refuses a word that is none of names.
+func unknown(c *cli.Context, kind, word string, names []string) error {
+	if meant := near(word, names); meant != "" {
+		return usagef("unknown %s %q: did you mean %s? (see `%s --help`)", kind, word, meant, c.Command.HelpName)
+	}
+	return usagef("unknown %s %q (see `%s --help`)", kind, word, c.Command.HelpName)
+}
+
+// onUsageError names what was probably meant where a flag is unknown, of which cli
+// says in words alone.
+func onUsageError(c *cli.Context, err error, _ bool) error {
+	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !ok {
+		return usageError{err}
+	}
+	var names []string
+	for _, f := range append(slices.Clone(c.Command.Flags), globalFlags...) {
+		for _, n := range f.Names() {
+			names = append(names, dashes(n))
+		}
+	}
+	return unknown(c, "flag", dashes(name), names)
+}
+
+// dashes is a flag as it is typed.
+func dashes(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
+}
 
 // A usageError is the caller's: exit status 2.
 type usageError struct{ error }

@@ -78,10 +78,29 @@ func (conf *configuration) saveLayer(file string, text []byte) error {
 	if file != conf.file {
 		return replaceConfig(file, text)
 	}
+	if err := conf.stray(text); err != nil {
+		return err
+	}
 	if err := site.MakeDir(filepath.Dir(file)); err != nil {
 		return err
 	}
 	return site.WriteFile(file, text, 0o600)
+}
+
+// stray refuses a layer that leads boards where they cannot go, unless what there was
+// when the menu opened did so too: then somebody is at work on it.
+func (conf *configuration) stray(text []byte) error {
+	edited, err := kconfig.ReadDefaults(conf.file, text)
+	if err != nil {
+		return err
+	}
+	next, before := conf.replaced(edited), *conf
+	next.evaluate()
+	before.settings = conf.opened
+	if err := next.reach(); err != nil && before.reach() == nil {
+		return err
+	}
+	return nil
 }
 
 // layerOf is the layer that is edited with what the menu has chosen.
@@ -111,14 +130,7 @@ func (conf *configuration) with(s *kconfig.Settings) (*configuration, error) {
 	if err != nil {
 		return nil, err
 	}
-	next := *conf
-	next.layers, next.files = slices.Clone(conf.layers), slices.Clone(conf.files)
-	for i := range next.layers {
-		if next.layers[i].file == conf.file {
-			next.layers[i].config = edited
-		}
-	}
-	next.files[slices.Index(next.files, conf.edited())] = edited
+	next := conf.replaced(edited)
 	for _, sym := range conf.tree.Symbols {
 		switch was, now := conf.said(conf.opened, sym), conf.said(s, sym); {
 		case was == now || sym.Choice != nil && s.Selection(sym.Choice) == nil:
@@ -130,7 +142,20 @@ func (conf *configuration) with(s *kconfig.Settings) (*configuration, error) {
 			}
 		}
 	}
-	return &next, nil
+	return next, nil
+}
+
+// replaced returns the configuration with edited in place of the layer that is edited.
+func (conf *configuration) replaced(edited *kconfig.Config) *configuration {
+	next := *conf
+	next.layers, next.files = slices.Clone(conf.layers), slices.Clone(conf.files)
+	for i := range next.layers {
+		if next.layers[i].file == conf.file {
+			next.layers[i].config = edited
+		}
+	}
+	next.files[slices.Index(next.files, conf.edited())] = edited
+	return &next
 }
 
 // A said is what the layer that is edited has to say of an option, if it has.

@@ -91,7 +91,7 @@ func (s *session) newMover() *mover {
 	if s.cli.Bool("json") {
 		m.list = &jsonList{w: m.out}
 	} else {
-		m.table = newLongTable(m.out, map[bool]string{false: "MAC FROM TO", true: "BOARDS FROM TO"}[m.totals != nil])
+		m.table = newLongTable(m.out, map[bool]string{false: "MAC FROM TO", true: "BOARDS FROM TO"}[m.totals != nil], "TO")
 	}
 	return m
 }

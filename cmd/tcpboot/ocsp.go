@@ -87,7 +87,7 @@ var (
 )
 
 func ocspServe(s *session) error {
-	if err := wantFlag(s.cli, "listen"); err != nil {
+	if err := errors.Join(wantFlag(s.cli, "listen"), wantAddress(s.cli, "listen")); err != nil {
 		return err
 	}
 	log := s.log()

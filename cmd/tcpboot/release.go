@@ -109,6 +109,9 @@ func releaseList(s *session) error {
 	if err != nil {
 		return err
 	}
+	if len(rows) == 0 {
+		say(s.cli, "no release: `tcpboot release cut IMAGE --version V` makes one")
+	}
 	return answer(s.cli, emptyNotNull(rows), func(w io.Writer) {
 		cells := make([][]string, len(rows))
 		for i, r := range rows {

@@ -64,7 +64,7 @@ func releaseFiles(s *session) error {
 	}
 	out := s.cli.Path("out")
 	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
-		return fmt.Errorf("%s: is there already, with %d entries in it", out, len(entries))
+		return fmt.Errorf("%s: %w, with %d entries in it", out, errThere, len(entries))
 	}
 	if err := site.WriteDir(out, files, 0o644); err != nil {
 		return err

@@ -95,6 +95,9 @@ func (s *session) log() *slog.Logger {
 
 // listen serves until the verb is interrupted, then drains.
 func (s *session) listen(srv *server.Server, w *watch) error {
+	if err := wantAddress(s.cli, "listen"); err != nil {
+		return err
+	}
 	address := s.cli.String("listen")
 	if address == "" {
 		address = s.site.Settings.Listen

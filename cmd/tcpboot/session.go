@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -211,6 +212,14 @@ func isTerminal(f any) bool {
 func wantArgs(c *cli.Context, n int, what string) error {
 	if c.NArg() != n {
 		return usagef("%s: want %s, got %d", verbName(c), what, c.NArg())
+	}
+	return nil
+}
+
+// wantAddress refuses what a flag says instead of ADDR:PORT.
+func wantAddress(c *cli.Context, name string) error {
+	if _, _, err := net.SplitHostPort(c.String(name)); err != nil && c.IsSet(name) {
+		return usageError{fmt.Errorf("--%s: %w", name, err)}
 	}
 	return nil
 }

@@ -3,9 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/term"
 )
 
 // table prints rows in columns under a header. Cells are made printable: what
@@ -21,6 +25,27 @@ func table(w io.Writer, header string, rows [][]string) {
 		fmt.Fprintln(t, strings.Join(cells, "\t"))
 	}
 	t.Flush()
+}
+
+// columns is how wide the terminal is that w is, else 0.
+func columns(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// clip cuts what is longer than width, and shows that it did.
+func clip(s string, width int) string {
+	if utf8.RuneCountInString(s) <= width {
+		return s
+	}
+	return string([]rune(s)[:width-1]) + "…"
 }
 
 // printable replaces what is no visible character, and shows "-" for nothing.

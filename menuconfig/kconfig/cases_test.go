@@ -120,8 +120,8 @@ func TestCases(t *testing.T) {
 			}
 		}
 	})
-	if compared < 250 {
-		t.Errorf("compared %d files only", compared)
+	if compared != 255 {
+		t.Errorf("compared %d files, want 255", compared)
 	}
 }
 

@@ -148,14 +148,19 @@ func TestAnchorIsTheRADIUSRootAlone(t *testing.T) {
 	}
 }
 
+// altered returns what makes other credentials of c.
+func altered(c *pki.Credential) func(do func(c *pki.Credential)) *pki.Credential {
+	return func(do func(c *pki.Credential)) *pki.Credential {
+		other := *c
+		do(&other)
+		return &other
+	}
+}
+
 func TestForBoardRefuses(t *testing.T) {
 	boards, radius := authorities()
 	one, two := newCredential(t, "24:6f:28:aa:10:02"), newCredential(t, "24:6f:28:aa:10:03")
-	with := func(do func(c *pki.Credential)) *pki.Credential {
-		c := *one
-		do(&c)
-		return &c
-	}
+	with := altered(one)
 	for _, tt := range []struct {
 		name string
 		c    *pki.Credential

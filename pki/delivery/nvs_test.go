@@ -79,11 +79,7 @@ func TestNVSHoldsWhatTheFilesDo(t *testing.T) {
 func TestNVSRefuses(t *testing.T) {
 	_, radius := authorities()
 	one, two := newCredential(t, "24:6f:28:aa:10:02"), newCredential(t, "24:6f:28:aa:10:03")
-	with := func(do func(c *pki.Credential)) *pki.Credential {
-		c := *one
-		do(&c)
-		return &c
-	}
+	with := altered(one)
 	for _, tt := range []struct {
 		name string
 		c    *pki.Credential

@@ -195,33 +195,14 @@ func TestAccidentsOnPostgres(t *testing.T) {
 	p := registrytest.Server(t)
 	url := createOn(t, p)
 	f := open(t, url)
-	registrytest.Enrol(t, f, registrytest.Entry(1), registrytest.Entry(2))
-	if err := f.Revoke(t.Context(), []fleet.MAC{registrytest.MAC(2)}, "lost"); err != nil {
-		t.Fatal(err)
-	}
-	other := registrytest.Admission(1, 1)
-	for _, statement := range []string{
-		"UPDATE audit SET who = 'nobody' WHERE sequence = 1",
-		"DELETE FROM audit",
+	for _, statement := range append(accidents(t, f),
 		"TRUNCATE audit",
 		"TRUNCATE device CASCADE",
 		"DELETE FROM audit_head",
 		"INSERT INTO audit SELECT sequence + 100, time, 'nobody', action, subject, detail, prev, hash FROM audit",
-		"UPDATE device SET state = 'pending' WHERE state = 'active'",
-		"UPDATE device SET state = 'active', revoked = NULL WHERE state = 'revoked'",
-		"UPDATE device SET state = 'revoked' WHERE state = 'active'",
-		"UPDATE device SET state = 'free'",
-		"UPDATE device SET mac = '240a00000009' WHERE state = 'active'",
-		"DELETE FROM device",
-		"DELETE FROM credential",
-		"UPDATE credential SET ended = NULL",
-		"UPDATE credential SET reason = 'x' WHERE ended IS NOT NULL",
 		"UPDATE credential SET certificate = repeat('0', 64) WHERE ended IS NULL",
-		"UPDATE credential SET issuer = certificate WHERE ended IS NULL",
-		"INSERT INTO credential (serial, mac, certificate, issued) VALUES ('" + other.Serial.String() + "', '" +
-			registrytest.MAC(1).String() + "', '" + other.Certificate.Hex() + "', '')",
 		"INSERT INTO radcheck VALUES (1, 'x', 'Auth-Type', ':=', 'Accept')",
-	} {
+	) {
 		if err := p.Run(url, statement); err == nil {
 			t.Errorf("taken: %s", statement)
 		}

@@ -41,9 +41,20 @@ func checkOwner(path string, info fs.FileInfo, uid int) error {
 	case stat.Uid != 0 && int(stat.Uid) != uid:
 		return fmt.Errorf("%s: mode %v: owned by uid %d, neither by uid %d nor by root", path, info.Mode(), stat.Uid, uid)
 	case info.Mode().Perm()&0o020 != 0:
-		return fmt.Errorf("%s: mode %v: its group can write to it", path, info.Mode())
+		return &OpenError{path, info.Mode(), "its group"}
 	case info.Mode().Perm()&0o002 != 0:
-		return fmt.Errorf("%s: mode %v: everybody can write to it", path, info.Mode())
+		return &OpenError{path, info.Mode(), "everybody"}
 	}
 	return nil
+}
+
+// An OpenError says that more people than its owner can write to what Path holds.
+type OpenError struct {
+	Path string
+	mode fs.FileMode
+	who  string
+}
+
+func (e *OpenError) Error() string {
+	return fmt.Sprintf("%s: mode %v: %s can write to it", e.Path, e.mode, e.who)
 }

@@ -1,19 +1,18 @@
-// Command tcpboot-demo tells the whole story on a screen: it makes a site in a
+// Package story tells the whole story of a site on a screen: it makes a site in a
 // temporary folder, enrols two boards, admits one at a real RADIUS server where
 // FreeRADIUS and eapol_test are installed, cuts a release, serves it to a board of
 // 2017 and to one with our loader, updates the latter over a line that breaks, loses
 // it, and takes everything away again. Every line after a "$" is a command that it
-// really types. The board with our loader is the program of
-// templates/loader/host_test where that can be built, otherwise tcpboot fetch.
-package main
+// really types, at a tcpboot that it is told of. The board with our loader is the program
+// of templates/loader/host_test where that can be built, otherwise tcpboot fetch.
+package story
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
+	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"time"
 
@@ -23,45 +22,41 @@ import (
 // patience is how long the story, of seconds, may take before something hangs.
 const patience = 5 * time.Minute
 
-func main() {
-	binary := flag.String("tcpboot", "tcpboot", "the `binary` to type at")
-	app := flag.String("app", "", "an application `image` (ESP32, unsigned) instead of a stand-in")
-	board := flag.String("board", "templates/loader/host_test", "build the board with our loader in `DIR`")
-	keep := flag.Bool("keep", false, "leave the site there to look at")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	if err := run(ctx, *binary, *app, *board, *keep); err != nil {
-		fmt.Fprintf(os.Stderr, "\ndemo: %v\n", err)
-		os.Exit(1)
-	}
+// A Cast is who and what plays in the story.
+type Cast struct {
+	Tcpboot string // the binary to type at
+	App     string // an application image (ESP32, unsigned); "" for a stand-in
+	Board   string // the folder of host_test, to build the board with our loader; "" where there is none
+	Keep    bool   // leave the site there to look at
 }
 
-func run(ctx context.Context, binary, app, board string, keep bool) error {
+// Tell tells the story on out. The first command that does not do what it should is an
+// error, and the end of it.
+func Tell(ctx context.Context, out io.Writer, c Cast) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	dir, err := os.MkdirTemp("", "tcpboot-demo-")
 	if err != nil {
 		return err
 	}
-	if keep {
-		defer fmt.Printf("\nThe site is in %s\n", dir)
+	if c.Keep {
+		defer fmt.Fprintf(out, "\nThe site is in %s\n", dir)
 	} else {
 		defer os.RemoveAll(dir)
 	}
-	s, err := newStage(ctx, binary, dir)
+	s, err := newStage(ctx, out, c.Tcpboot, dir)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := image(s, app); err != nil {
+	if err := image(s, c.App); err != nil {
 		return err
 	}
-	d, err := s.door(board)
+	d, err := s.door(c.Board)
 	if err != nil {
-		return fmt.Errorf("building the board in %s: %w", board, err)
+		return fmt.Errorf("building the board in %s: %w", c.Board, err)
 	}
-	return story(s, d)
+	return s.tell(d)
 }
 
 // image lays app.bin and its update next.bin into the stage: stand-ins, unless app
@@ -91,8 +86,8 @@ const (
 	hall = "24:6f:28:aa:10:03"
 )
 
-// story is the order of what happens; each step prints what it types.
-func story(s *stage, d part) error {
+// tell is the order of what happens; each step prints what it types.
+func (s *stage) tell(d part) error {
 	steps := slices.Concat([]func() error{
 		s.chapter("A site: settings, registry, keys, certificates"),
 		s.types("tcpboot init --name lab --ssid 'Campus IoT' --server 127.0.0.1:%s --radius-listen 127.0.0.1:%s", s.port, s.radius),
@@ -134,6 +129,6 @@ func story(s *stage, d part) error {
 			return err
 		}
 	}
-	fmt.Println("\nThat was the whole story. Your own begins with `bin/tcpboot init`.")
+	s.note("\nThat was the whole story. Your own begins with `tcpboot init`.")
 	return nil
 }

@@ -1,7 +1,6 @@
-package main
+package story
 
 import (
-	"os"
 	"os/exec"
 	"strings"
 )
@@ -17,16 +16,20 @@ const deskNeeds = `#include <mbedtls/ssl.h>
 #endif
 `
 
-// door casts the door board: the loader's core in C, built out of sources, where a
-// compiler is; otherwise tcpboot fetch.
+// door casts the door board: the loader's core in C, built out of sources, where these
+// and a compiler are; otherwise tcpboot fetch.
 func (s *stage) door(sources string) (part, error) {
+	if sources == "" {
+		s.note("`tcpboot fetch` plays the door board: it checks as a board does, and flashes nothing. (--board DIR builds one.)")
+		return s.doorFetches(), nil
+	}
 	if !s.canBuild() {
 		s.note("No make, gcc and Mbed TLS 2.28 here, so `tcpboot fetch` plays the door board: it checks as a board does, and flashes nothing.")
 		return s.doorFetches(), nil
 	}
 	s.note("The door board is a program here: the core of our loader in C, built by gcc with Mbed TLS, and a file for its flash.")
 	build := exec.CommandContext(s.ctx, "make", "-s", "-C", sources, "board", "BUILD="+s.bin)
-	build.Stdout, build.Stderr = os.Stdout, os.Stdout
+	build.Stdout, build.Stderr = s.out, s.out
 	return s.doorRuns(), build.Run()
 }
 

@@ -1,4 +1,4 @@
-package main
+package story
 
 import (
 	"os"
@@ -21,7 +21,7 @@ var told = []string{
 // neither.
 func TestDemo(t *testing.T) {
 	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", bin, "../tcpboot", ".")
+	build := exec.Command("go", "build", "-o", bin, "..")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -29,13 +29,18 @@ func TestDemo(t *testing.T) {
 	if err := os.WriteFile(app, standIn("9"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	sources, err := filepath.Abs("../../../templates/loader/host_test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	board := []string{"--board", sources}
 	bare := only(t, "sh", "ls", "grep", "head", "sleep")
 	for _, c := range []struct {
 		name, path string
 		args, says []string
 		never      string
 	}{
-		{"board", os.Getenv("PATH"), nil, []string{
+		{"board", os.Getenv("PATH"), board, []string{
 			`The door board is a program here`,
 			`right certificate of 246f28aa1002 by EAP-TLS: Access-Accept`,
 			`lost board's certificate of 246f28aa1002 by EAP-TLS: Access-Reject`,
@@ -44,12 +49,17 @@ func TestDemo(t *testing.T) {
 			`visit failed, number 5 \(refused\)\n.*\nthe application starts`,
 			`nothing is stored yet 0 \(good\)\nvisit failed, number 1 \(refused\)\n\n`,
 		}, "`tcpboot fetch` plays"},
-		{"board, own image", os.Getenv("PATH"), []string{"--app", app}, []string{
+		{"board, own image", os.Getenv("PATH"), append(board, "--app", app), []string{
 			`app\.bin is .*app\.bin, its update next\.bin a stand-in`,
 			`246f28aa1003 would boot version 9`,
 			`bytes that are there already 1[0-9]{5} \(good\)\ninstalled;`,
 		}, "No ESP-IDF"},
-		{"fetch", bare, nil, []string{
+		{"the binary alone", os.Getenv("PATH"), nil, []string{
+			"`tcpboot fetch` plays the door board.*--board DIR builds one",
+			`lost board's certificate of 246f28aa1002 by EAP-TLS: Access-Reject`,
+			`app: 147456 of 262212 bytes were there already`,
+		}, "board power"},
+		{"fetch", bare, board, []string{
 			"`tcpboot fetch` plays the door board",
 			`not run: FreeRADIUS and eapol_test are not installed`,
 			`246f28aa1002 would install version 1\.4\.0`,
@@ -59,8 +69,8 @@ func TestDemo(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tmp := t.TempDir()
-			demo := exec.Command(filepath.Join(bin, "tcpboot-demo"), append([]string{"--tcpboot", filepath.Join(bin, "tcpboot")}, c.args...)...)
-			demo.Dir = "../.."
+			demo := exec.Command(filepath.Join(bin, "tcpboot"), append([]string{"demo"}, c.args...)...)
+			demo.Dir = tmp // where nothing of the repository is
 			demo.Env = append(os.Environ(), "PATH="+c.path, "TMPDIR="+tmp)
 			out, err := demo.CombinedOutput()
 			if err != nil {

@@ -1,10 +1,11 @@
-package main
+package story
 
 import (
 	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -19,6 +20,7 @@ import (
 // A stage is a temporary folder in which commands are typed.
 type stage struct {
 	ctx    context.Context
+	out    io.Writer
 	dir    string
 	bin    string // a folder with tcpboot in it, for PATH
 	port   string // where the image server listens
@@ -26,12 +28,12 @@ type stage struct {
 	end    []func()
 }
 
-func newStage(ctx context.Context, binary, dir string) (*stage, error) {
+func newStage(ctx context.Context, out io.Writer, binary, dir string) (*stage, error) {
 	abs, err := filepath.Abs(binary)
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{ctx: ctx, dir: dir, bin: filepath.Join(dir, ".bin")}
+	s := &stage{ctx: ctx, out: out, dir: dir, bin: filepath.Join(dir, ".bin")}
 	if err := os.Mkdir(s.bin, 0o755); err != nil {
 		return nil, err
 	}
@@ -58,14 +60,14 @@ func (s *stage) path(elem ...string) string {
 	return filepath.Join(append([]string{s.dir}, elem...)...)
 }
 
-func (s *stage) note(format string, a ...any) { fmt.Printf(format+"\n", a...) }
+func (s *stage) note(format string, a ...any) { fmt.Fprintf(s.out, format+"\n", a...) }
 
 func (s *stage) chapter(title string) func() error {
 	return func() error {
-		if term.IsTerminal(int(os.Stdout.Fd())) {
+		if f, ok := s.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 			title = "\x1b[1m" + title + "\x1b[0m"
 		}
-		fmt.Printf("\n── %s\n", title)
+		s.note("\n── %s", title)
 		return nil
 	}
 }
@@ -98,11 +100,11 @@ func (s *stage) fails(format string, a ...any) func() error {
 
 // shell prints the line and makes a command of it.
 func (s *stage) shell(line string) *exec.Cmd {
-	fmt.Printf("$ %s\n", line)
+	s.note("$ %s", line)
 	cmd := exec.CommandContext(s.ctx, "sh", "-c", line)
 	cmd.Dir = s.dir
 	cmd.Env = s.env()
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stdout
+	cmd.Stdout, cmd.Stderr = s.out, s.out
 	return cmd
 }
 
@@ -114,7 +116,7 @@ func (s *stage) env() []string {
 // serve starts the image server and waits until it listens.
 func (s *stage) serve() error {
 	line := "tcpboot serve --listen 127.0.0.1:" + s.port
-	fmt.Printf("$ %s &\n", line)
+	s.note("$ %s &", line)
 	cmd := exec.CommandContext(s.ctx, filepath.Join(s.bin, "tcpboot"), strings.Fields(line)[1:]...)
 	cmd.Dir, cmd.Env = s.dir, s.env()
 	return s.background(cmd, "listening")
