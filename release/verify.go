@@ -173,7 +173,7 @@ func (r *Report) program(im *espimage.Image, image []byte, trust Trust) error {
 	}
 	r.proved("app: structure", "an application for %s", im.Chip)
 	if len(image) == espimage.SignedSize(im.Length, espimage.V1) {
-		return r.signatureV1(image, trust.AppV1)
+		return r.signatureV1(im, image, trust.AppV1)
 	}
 	return r.signature(im, image, trust)
 }
@@ -225,14 +225,14 @@ func (r *Report) blocks(others []espimage.Block, keys []fleet.Digest) {
 }
 
 // signatureV1 proves a Secure Boot V1 signature.
-func (r *Report) signatureV1(image []byte, keys []*ecdsa.PublicKey) error {
+func (r *Report) signatureV1(im *espimage.Image, image []byte, keys []*ecdsa.PublicKey) error {
 	if keys == nil {
 		r.open("app: signature", "Secure Boot V1, which shows no key, and no app key to try")
 		return nil
 	}
 	err := errors.New("by an app key that signs no images of Secure Boot V1")
 	for _, key := range keys {
-		if _, err = espimage.VerifyV1(image, key); err == nil {
+		if err = im.VerifyV1(image, key); err == nil {
 			r.proved("app: signature", "%s, by an app key", espimage.V1)
 			return nil
 		}
