@@ -103,7 +103,5 @@ func commonSuite(keys []crypto.Signer) (*suite, error) {
 
 // fill returns b followed by 0xff, size bytes in all.
 func fill(b []byte, size int) []byte {
-	filled := bytes.Repeat([]byte{0xff}, size)
-	copy(filled, b)
-	return filled
+	return slices.Concat(b, bytes.Repeat([]byte{0xff}, size-len(b)))
 }

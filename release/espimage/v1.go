@@ -82,20 +82,26 @@ func VerifyV1(file []byte, key *ecdsa.PublicKey) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	return im, im.VerifyV1(file, key)
+}
+
+// VerifyV1 is what the function VerifyV1 does, for a file that Parse has read.
+func (im *Image) VerifyV1(file []byte, key *ecdsa.PublicKey) error {
 	if len(file) != im.Length+sizeV1 {
-		return im, fmt.Errorf("file of %d bytes: with a V1 signature this image makes %d", len(file), im.Length+sizeV1)
+		return fmt.Errorf("file of %d bytes: with a V1 signature this image makes %d", len(file), im.Length+sizeV1)
 	}
 	if err := checkV1(key); err != nil {
-		return im, err
+		return err
 	}
+	digest := [sha256.Size]byte(im.digest(crypto.SHA256, file[:im.Length]))
 	version, sig := le.Uint32(file[im.Length:]), file[im.Length+4:]
 	switch {
 	case version != 0:
-		return im, fmt.Errorf("V1 signature at offset %#x: version %d, want 0", im.Length, version)
-	case !goodV1(key, sha256.Sum256(file[:im.Length]), sig):
-		return im, errV1
+		return fmt.Errorf("V1 signature at offset %#x: version %d, want 0", im.Length, version)
+	case !goodV1(key, digest, sig):
+		return errV1
 	}
-	return im, nil
+	return nil
 }
 
 // KeyV1 returns key as a V1 board has it compiled in: x and y, big-endian, the
