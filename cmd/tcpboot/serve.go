@@ -31,7 +31,8 @@ var serveVerb = &cli.Command{
 		"run it, when the site belongs to root, and the user can read tcpboot.yaml, certs/,\n" +
 		"sitedocs/, the releases and the database with its -wal and -shm, and has --visits in\n" +
 		"a folder of its own. The one key it needs is the server's; without that, or its\n" +
-		"passphrase, boards with our loader are not served. Images lie without a name in TMPDIR, or in\n" +
+		"passphrase, boards with our loader are not served. A systemd unit gives the passphrase by\n" +
+		"LoadCredential=tcpboot-passphrase:FILE. Images lie without a name in TMPDIR, or in\n" +
 		"memory when that is full.\n\n" +
 		"On PostgreSQL a role of tcpboot_serve is enough (PGUSER, where the URL names none).",
 	Flags: []cli.Flag{
