@@ -60,7 +60,7 @@ func (s *session) visits() string {
 // and a stat of a file.
 const poll = time.Second
 
-func serve(s *session) error {
+func serve(s *session) (err error) {
 	log := s.log()
 	shelf, err := s.shelf()
 	if err != nil {
@@ -75,14 +75,17 @@ func serve(s *session) error {
 	w.look(s.ctx(), time.Now())
 	shelf.layout.line = nil // progress is not for a log
 	go shelf.layout.follow(s.ctx(), log)
-	book := newVisitBook(visits, log)
+	book, seen := newVisitBook(visits, log), newLatches(visits, log)
+	defer func() {
+		seen.close()
+		err = errors.Join(err, book.close(), visits.Close())
+	}()
 	srv := &server.Server{Registry: s.fleet, Shelf: shelf, Log: log, Visits: book.add}
-	if srv.Secure, err = s.secure(shelf, visits, log); err != nil {
-		return errors.Join(err, book.close(), visits.Close())
+	if srv.Secure, err = s.secure(shelf, visits, seen, log); err != nil {
+		return err
 	}
 	shelf.arrived = srv.Recheck
-	err = s.listen(srv, w)
-	return errors.Join(err, book.close(), visits.Close())
+	return s.listen(srv, w)
 }
 
 // log is what a server says: lines for people, or JSON.
