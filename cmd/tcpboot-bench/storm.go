@@ -169,7 +169,8 @@ func stormServer(args []string) error {
 		return err
 	}
 	s := &server.Server{Registry: site, Shelf: site, Secure: &server.Secure{Identity: site, Library: site}, Limits: server.Limits{
-		Connections: 2 * *clients, Downloads: *clients, PerSource: *clients, // who is slow to say its MAC waits meanwhile
+		Connections: 2 * *clients, Downloads: *clients, Proving: *clients, PerSource: *clients,
+		Strangers: *clients, // who is slow to say its MAC waits meanwhile
 	}}
 	return serveUntilEOF(s)
 }

@@ -154,7 +154,7 @@ func backupRecipients(c *cli.Context) ([]age.Recipient, error) {
 // backupPassphrase is that of the role backup in the passphrase file, or what a
 // person answers to each of the prompts alike.
 func backupPassphrase(c *cli.Context, prompts ...string) ([]byte, error) {
-	if file := c.Path("passphrase-file"); file != "" {
+	if file := passphraseFile(c); file != "" {
 		passphrases, err := readPassphrases(file)
 		if err != nil {
 			return nil, err

@@ -20,7 +20,7 @@ import (
 
 // secure is what serve needs to speak version 2; nil, and said so, where the key
 // of the server cannot be had: the loaders of 2017 need none.
-func (s *session) secure(shelf *shelf, visits *registry.Visits, log *slog.Logger) (*server.Secure, error) {
+func (s *session) secure(shelf *shelf, visits *registry.Visits, seen *latches, log *slog.Logger) (*server.Secure, error) {
 	age, err := s.renewAge()
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func (s *session) secure(shelf *shelf, visits *registry.Visits, log *slog.Logger
 	}
 	s.keys.ask = nil // a person at the terminal is asked once
 	return &server.Secure{
-		Identity: id, Library: shelf, Latches: newLatches(visits, log), Renew: renewFrom(visits), Stale: id.stale,
+		Identity: id, Library: shelf, Latches: seen, Renew: renewFrom(visits), Stale: id.stale,
 		Reports: func(r fleet.Report) error { return visits.Report(context.Background(), []fleet.Report{r}) },
 	}, err
 }
@@ -138,61 +138,4 @@ func (s *session) serverKey(leaf *x509.Certificate) (crypto.Signer, error) {
 		delete(s.keys.opened, "server")
 	}
 	return nil, fmt.Errorf("certs/server.pem: not of the key at %s", s.keys.uri("server"))
-}
-
-// latches are in the visits, for all servers, and in memory for this one.
-type latches struct {
-	visits *registry.Visits
-	log    *slog.Logger
-
-	mu    sync.Mutex
-	known map[fleet.MAC]latched
-}
-
-// A latched is a board that was heard.
-type latched struct {
-	certificate [8]byte // begins the digest of the one that it proved itself with
-	recorded    bool
-}
-
-func newLatches(v *registry.Visits, log *slog.Logger) *latches {
-	return &latches{visits: v, log: log, known: map[fleet.MAC]latched{}}
-}
-
-// Latch is server.Latches. A board is served all the same when it cannot be
-// recorded; this server knows it, and the next visit tries again.
-func (l *latches) Latch(m fleet.MAC, certificate []byte) {
-	digest := fleet.Sum(certificate)
-	now := latched{certificate: [8]byte(digest[:8])}
-	l.mu.Lock()
-	had := l.known[m]
-	if had.certificate == now.certificate {
-		now.recorded = had.recorded
-	}
-	l.known[m] = now
-	l.mu.Unlock()
-	if now.recorded {
-		return
-	}
-	ctx, at := context.Background(), time.Now()
-	if err := errors.Join(l.visits.Latch(ctx, m, at), l.visits.JoinRenewal(ctx, m, certificate, at)); err != nil {
-		l.log.Error("latch not recorded", "mac", m.String(), "error", err)
-		return
-	}
-	now.recorded = true
-	l.mu.Lock()
-	l.known[m] = now
-	l.mu.Unlock()
-}
-
-// Latched is server.Latches.
-func (l *latches) Latched(ctx context.Context, m fleet.MAC) (bool, error) {
-	l.mu.Lock()
-	_, here := l.known[m]
-	l.mu.Unlock()
-	if here {
-		return true, nil
-	}
-	since, err := l.visits.Latched(ctx, m)
-	return !since.IsZero(), err
 }

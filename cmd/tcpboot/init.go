@@ -107,7 +107,7 @@ const clientSecretFile = "keys/radius-client.secret"
 
 // newPassphrases reads the file that was named, or asks twice.
 func newPassphrases(c *cli.Context) (custody.Passphrases, error) {
-	if file := c.Path("passphrase-file"); file != "" {
+	if file := passphraseFile(c); file != "" {
 		return readPassphrases(file)
 	}
 	if !isTerminal(os.Stdin) {

@@ -5,7 +5,9 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -121,7 +123,7 @@ func newKeyring(c *cli.Context, dir string, uris map[string]string) (*keyring, e
 		}
 	}
 	k := &keyring{store: keyStore(c, dir), uris: uris, opened: map[string]crypto.Signer{}}
-	if file := c.Path("passphrase-file"); file != "" {
+	if file := passphraseFile(c); file != "" {
 		passphrases, err := readPassphrases(file)
 		if err != nil {
 			return nil, err
@@ -137,6 +139,22 @@ func newKeyring(c *cli.Context, dir string, uris map[string]string) (*keyring, e
 func keyStore(c *cli.Context, dir string) custody.Keyring {
 	return custody.Keyring{Dir: dir, Helpers: c.Path("helpers"), Environ: os.Environ()}
 }
+
+// passphraseFile is the file that was named, or the one that systemd hands to the
+// service that this is; "" when there is neither.
+func passphraseFile(c *cli.Context) string {
+	if file := c.Path("passphrase-file"); file != "" {
+		return file
+	}
+	if dir := os.Getenv(credentialsDir); dir != "" && exists(filepath.Join(dir, "tcpboot-passphrase")) {
+		return filepath.Join(dir, "tcpboot-passphrase")
+	}
+	return ""
+}
+
+// credentialsDir is the variable by which systemd tells a service where what its
+// unit loads for it (LoadCredential=) lies.
+const credentialsDir = "CREDENTIALS_DIRECTORY"
 
 func readPassphrases(file string) (custody.Passphrases, error) {
 	text, err := readSecretFile(file)
@@ -157,7 +175,11 @@ func readSecretFile(file string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+	others := fs.FileMode(0o077)
+	if dir := os.Getenv(credentialsDir); dir != "" && filepath.Dir(file) == filepath.Clean(dir) {
+		others = 0o007 // the group's bits are the mask of an ACL, which lets in the service alone
+	}
+	if info.Mode().IsRegular() && info.Mode().Perm()&others != 0 {
 		return nil, fmt.Errorf("%s: mode %04o lets others read it; want 0600", file, info.Mode().Perm())
 	}
 	return os.ReadFile(file)

@@ -196,7 +196,7 @@ func unsealKey(c *cli.Context, text []byte) (crypto.Signer, error) {
 }
 
 func appPassphrase(c *cli.Context) ([]byte, error) {
-	if file := c.Path("passphrase-file"); file != "" {
+	if file := passphraseFile(c); file != "" {
 		passphrases, err := readPassphrases(file)
 		if err != nil {
 			return nil, err

@@ -123,7 +123,8 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	port := freePort(ts, "tcp")
 	cmd := exec.Command("tcpboot", append([]string{"serve", "--listen", "127.0.0.1:" + port}, args...)...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "TCPBOOT_PASSPHRASE_FILE="+serverPassphrase(ts), "PGUSER="+ts.Getenv("PGUSER"))
+	cmd.Env = append(os.Environ(), "TCPBOOT_PASSPHRASE_FILE="+serverPassphrase(ts), "PGUSER="+ts.Getenv("PGUSER"),
+		"CREDENTIALS_DIRECTORY="+ts.Getenv("CREDENTIALS_DIRECTORY"))
 	p.server, p.pid = background(ts, cmd, "listening"), cmd.Process
 	ts.Setenv("SERVER", "127.0.0.1:"+port)
 }

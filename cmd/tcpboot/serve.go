@@ -31,7 +31,8 @@ var serveVerb = &cli.Command{
 		"run it, when the site belongs to root, and the user can read tcpboot.yaml, certs/,\n" +
 		"sitedocs/, the releases and the database with its -wal and -shm, and has --visits in\n" +
 		"a folder of its own. The one key it needs is the server's; without that, or its\n" +
-		"passphrase, boards with our loader are not served. Images lie without a name in TMPDIR, or in\n" +
+		"passphrase, boards with our loader are not served. A systemd unit gives the passphrase by\n" +
+		"LoadCredential=tcpboot-passphrase:FILE. Images lie without a name in TMPDIR, or in\n" +
 		"memory when that is full.\n\n" +
 		"On PostgreSQL a role of tcpboot_serve is enough (PGUSER, where the URL names none).",
 	Flags: []cli.Flag{
@@ -60,7 +61,7 @@ func (s *session) visits() string {
 // and a stat of a file.
 const poll = time.Second
 
-func serve(s *session) error {
+func serve(s *session) (err error) {
 	log := s.log()
 	shelf, err := s.shelf()
 	if err != nil {
@@ -75,14 +76,17 @@ func serve(s *session) error {
 	w.look(s.ctx(), time.Now())
 	shelf.layout.line = nil // progress is not for a log
 	go shelf.layout.follow(s.ctx(), log)
-	book := newVisitBook(visits, log)
+	book, seen := newVisitBook(visits, log), newLatches(visits, log)
+	defer func() {
+		seen.close()
+		err = errors.Join(err, book.close(), visits.Close())
+	}()
 	srv := &server.Server{Registry: s.fleet, Shelf: shelf, Log: log, Visits: book.add}
-	if srv.Secure, err = s.secure(shelf, visits, log); err != nil {
-		return errors.Join(err, book.close(), visits.Close())
+	if srv.Secure, err = s.secure(shelf, visits, seen, log); err != nil {
+		return err
 	}
 	shelf.arrived = srv.Recheck
-	err = s.listen(srv, w)
-	return errors.Join(err, book.close(), visits.Close())
+	return s.listen(srv, w)
 }
 
 // log is what a server says: lines for people, or JSON.

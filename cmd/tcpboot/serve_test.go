@@ -68,6 +68,45 @@ func TestSecondSignalEndsDownloads(t *testing.T) {
 	}
 }
 
+// A server that is killed, or runs out of memory, resets its boards of version 1: one
+// that waits, or is in the middle of its image, would hang after a FIN.
+func TestServeThatIsKilled(t *testing.T) {
+	h := newServed(t)
+	h.run("enroll", "246f28aa1002")
+	h.run("enroll", "246f28aa1003", "--channel", "beta")
+	h.cut("3.0", "esp32", 3_000_000)
+	h.run("release", "publish", "3.0")
+	cmd := exec.Command("tcpboot", "serve", "--listen", "127.0.0.1:0")
+	cmd.Env = h.env
+	said := h.listenTo(cmd)
+	address := said("address=")
+	call := func(mac string) net.Conn {
+		conn, err := net.Dial("tcp4", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		conn.(*net.TCPConn).SetReadBuffer(4096)
+		io.WriteString(conn, mac)
+		return conn
+	}
+	waiting := call("246f28aa1003")
+	if verdict := said("verdict="); verdict != "nothing" {
+		t.Fatalf("the board that waits is told of as %s", verdict)
+	}
+	loading := call("246f28aa1002")
+	if _, err := io.ReadFull(loading, make([]byte, 24)); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Process.Kill()
+	for name, conn := range map[string]net.Conn{"waits": waiting, "downloads": loading} {
+		conn.SetReadDeadline(time.Now().Add(patience))
+		if _, err := io.Copy(io.Discard, conn); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("the board that %s sees %v, want a reset", name, err)
+		}
+	}
+}
+
 // listenTo starts cmd. The answer waits for the next line of its log that has an
 // attribute, and returns the value.
 func (h *served) listenTo(cmd *exec.Cmd) (said func(attribute string) string) {

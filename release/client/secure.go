@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,7 +102,7 @@ func (s *Server) Ask(ctx context.Context, b *Board) (*release.Release, error) {
 func (s *Server) ask(ctx context.Context, b *Board) (learned bool, r *release.Release, err error) {
 	hello := wire.Hello{Updates: b.Kind == sitedoc.Loader, Chip: b.Chip, Loader: b.Loader, Channel: b.Channel, Epoch: b.Trust.Epoch,
 		Counter: b.Counter, Sequence: b.Sequence, Version: b.Version}
-	res, err := s.get(ctx, wire.BootPath+"?"+hello.Query(), 0)
+	res, err := s.get(ctx, wire.BootPath+"?"+hello.Query(), 0, http.StatusOK, http.StatusNoContent)
 	if err != nil {
 		return false, nil, err
 	}
@@ -140,7 +141,10 @@ func (b *Board) judge(signed []byte) (*release.Release, error) {
 	if _, err := release.Verify(r, release.Trust{Site: b.Trust}); err != nil {
 		return nil, err
 	}
-	return r, r.Manifest.CheckBoard(b.Board)
+	if err := r.Manifest.CheckBoard(b.Board); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // A Flash keeps an image while it is fetched. What is read from where nothing was
@@ -169,7 +173,7 @@ func (s *Server) Fetch(ctx context.Context, c release.Component, flash Flash) (f
 	if f.Resumed, err = i.present(); err != nil || f.Resumed == c.Size {
 		return f, err
 	}
-	res, err := s.get(ctx, wire.BlobsPath+c.Digest.String(), f.Resumed)
+	res, err := s.blob(ctx, c.Digest, f.Resumed, c.Size)
 	if err != nil {
 		return f, err
 	}
@@ -178,20 +182,24 @@ func (s *Server) Fetch(ctx context.Context, c release.Component, flash Flash) (f
 	return f, err
 }
 
-// Blob fetches what has that digest, and judges none of it.
+// Blob fetches what has that digest, a slot of it at most, and judges none of it.
 func (s *Server) Blob(ctx context.Context, digest fleet.Digest, w io.Writer) error {
-	res, err := s.get(ctx, wire.BlobsPath+digest.String(), 0)
+	res, err := s.get(ctx, wire.BlobsPath+digest.String(), 0, http.StatusOK)
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
+	if res.ContentLength > s.limits.Slot {
+		return fmt.Errorf("%v: %d bytes, more than the slot of %d", digest, res.ContentLength, s.limits.Slot)
+	}
 	_, err = io.Copy(w, res.Body)
 	return err
 }
 
 // list fetches the digests of the chunks.
 func (s *Server) list(ctx context.Context, c release.Component) ([]byte, error) {
-	res, err := s.get(ctx, wire.BlobsPath+c.Chunks.String(), 0)
+	chunks := (c.Size + int64(c.ChunkSize) - 1) / int64(c.ChunkSize)
+	res, err := s.blob(ctx, c.Chunks, 0, chunks*int64(len(fleet.Digest{})))
 	if err != nil {
 		return nil, err
 	}
@@ -201,6 +209,30 @@ func (s *Server) list(ctx context.Context, c release.Component) ([]byte, error) 
 		return nil, err
 	}
 	return list, c.CheckList(list)
+}
+
+// blob asks for a blob of so many bytes, from an offset on. It takes no answer that
+// is another part of it, or of something else: that would be found out chunk by
+// chunk, and only after it had come.
+func (s *Server) blob(ctx context.Context, digest fleet.Digest, from, size int64) (*http.Response, error) {
+	want, span := http.StatusOK, ""
+	if from > 0 {
+		want, span = http.StatusPartialContent, fmt.Sprintf("bytes %d-%d/%d", from, size-1, size)
+	}
+	res, err := s.get(ctx, wire.BlobsPath+digest.String(), from, want)
+	if err != nil {
+		return nil, err
+	}
+	switch got := res.Header.Get("Content-Range"); {
+	case got != span:
+		err = fmt.Errorf("%v: the answer has range %.60q, want %q", digest, got, span)
+	case res.ContentLength != size-from:
+		err = fmt.Errorf("%v: the answer has %d bytes, want %d", digest, res.ContentLength, size-from)
+	default:
+		return res, nil
+	}
+	res.Body.Close()
+	return nil, err
 }
 
 // An install is one component on its way into flash.
@@ -265,7 +297,7 @@ func (s *Server) Report(ctx context.Context, r fleet.Report) error {
 	}
 	res, err := s.do(ctx, http.MethodPost, wire.ReportPath, strings.NewReader(string(body)), func(h http.Header) {
 		h.Set("Content-Type", "application/cbor")
-	})
+	}, http.StatusNoContent)
 	if err != nil {
 		return err
 	}
@@ -275,10 +307,10 @@ func (s *Server) Report(ctx context.Context, r fleet.Report) error {
 // Renew asks for a certificate by a PKCS #10 request in DER, until it is there or
 // ctx ends, and returns it in DER. Nothing of it is judged.
 func (s *Server) Renew(ctx context.Context, request []byte) ([]byte, error) {
-	res, err := s.again(ctx, func() (*http.Response, error) {
+	res, err := again(ctx, time.Time{}, func() (*http.Response, error) {
 		return s.do(ctx, http.MethodPost, wire.RenewPath, strings.NewReader(string(request)), func(h http.Header) {
 			h.Set("Content-Type", "application/pkcs10")
-		})
+		}, http.StatusOK)
 	})
 	if err != nil {
 		return nil, err
@@ -287,27 +319,35 @@ func (s *Server) Renew(ctx context.Context, request []byte) ([]byte, error) {
 	return whole(res, wire.CertificateLimit)
 }
 
-// get asks for what lies at path, from an offset on.
-func (s *Server) get(ctx context.Context, path string, from int64) (*http.Response, error) {
-	return s.again(ctx, func() (*http.Response, error) {
+// get asks for what lies at path, from an offset on, and takes answers of those
+// statuses.
+func (s *Server) get(ctx context.Context, path string, from int64, want ...int) (*http.Response, error) {
+	return again(ctx, time.Now().Add(s.limits.Total), func() (*http.Response, error) {
 		return s.do(ctx, http.MethodGet, path, nil, func(h http.Header) {
 			if from > 0 {
 				h.Set("Range", "bytes="+strconv.FormatInt(from, 10)+"-")
 			}
-		})
+		}, want...)
 	})
 }
 
-// again asks until the answer is not to come later.
-func (s *Server) again(ctx context.Context, ask func() (*http.Response, error)) (*http.Response, error) {
+// again asks until the answer is not to come later, or later than giveUp where
+// there is such a time.
+func again(ctx context.Context, giveUp time.Time, ask func() (*http.Response, error)) (*http.Response, error) {
 	for {
 		res, err := ask()
 		var later *laterError
 		if !errors.As(err, &later) {
 			return res, err
 		}
-		if err := wait(ctx, later.after); err != nil {
+		pause := min(max(later.after, minRetry), maxRetry)
+		if !giveUp.IsZero() && time.Now().Add(pause).After(giveUp) {
 			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
 		}
 	}
 }
@@ -319,19 +359,13 @@ func (e *laterError) Error() string {
 	return fmt.Sprintf("the server cannot answer yet; it says to ask again after %s", e.after)
 }
 
-// maxRetry bounds what a server can make a board wait.
-const maxRetry = time.Minute
+// The bounds of what a server can make a board wait at a time.
+const (
+	minRetry = time.Second
+	maxRetry = time.Minute
+)
 
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(min(d, maxRetry)):
-		return nil
-	}
-}
-
-func (s *Server) do(ctx context.Context, method, path string, body io.Reader, set func(http.Header)) (*http.Response, error) {
+func (s *Server) do(ctx context.Context, method, path string, body io.Reader, set func(http.Header), want ...int) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "https://"+s.address+path, body)
 	if err != nil {
 		return nil, err
@@ -341,7 +375,7 @@ func (s *Server) do(ctx context.Context, method, path string, body io.Reader, se
 	if err != nil {
 		return nil, s.fault(err)
 	}
-	if err := judge(res); err != nil {
+	if err := judge(res, want); err != nil {
 		res.Body.Close()
 		return nil, fmt.Errorf("%s: %s: %w", s.address, req.URL.Path, err)
 	}
@@ -362,11 +396,19 @@ func (s *Server) fault(err error) error {
 	return fmt.Errorf("%s: %w", s.address, err)
 }
 
-// judge takes the answers that a board can do something with.
-func judge(res *http.Response) error {
-	switch res.StatusCode {
-	case http.StatusOK, http.StatusPartialContent, http.StatusNoContent:
+// judge takes the answers that a board asked for, of a stated length and in no
+// coding: nothing else fits into a boot loader, which has to be told the same.
+func judge(res *http.Response, want []int) error {
+	if slices.Contains(want, res.StatusCode) {
+		switch {
+		case res.Header.Get("Content-Encoding") != "":
+			return errors.New("the answer is coded")
+		case res.ContentLength < 0:
+			return errors.New("the answer has no length")
+		}
 		return nil
+	}
+	switch res.StatusCode {
 	case http.StatusGone:
 		return ErrGone
 	case http.StatusAccepted, http.StatusServiceUnavailable, http.StatusTooManyRequests:

@@ -25,29 +25,41 @@ type session struct {
 	device  fleet.Device
 }
 
-// handler answers the requests of version 2.
-func (s *Server) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET "+wire.BootPath, s.each((*session).boot))
-	mux.Handle("GET "+wire.BlobsPath+"{digest}", s.each((*session).blob))
-	mux.Handle("POST "+wire.ReportPath, s.each((*session).report))
-	if s.Secure.Renew != nil {
-		mux.Handle("POST "+wire.RenewPath, s.each((*session).renew))
+// answer asks anew who the board is, at every request: what was true at the
+// handshake need not be true any more. Who is not served gets no answer, whatever
+// it asks for.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
+	q := &session{Server: s, ResponseWriter: w, request: r}
+	q.mustBeServed()
+	if s.Secure.Latches != nil {
+		s.Secure.Latches.Latch(q.device.MAC, r.TLS.PeerCertificates[0].Raw)
 	}
-	return mux
+	out := http.NewResponseController(w)
+	out.SetWriteDeadline(time.Now().Add(s.Limits.Idle))
+	if r.ContentLength != 0 {
+		out.SetReadDeadline(time.Now().Add(s.Limits.Idle)) // net/http too reads what is left of a body
+	}
+	q.route()
 }
 
-// each asks anew who the board is, at every request: what was true at the
-// handshake need not be true any more. Who is not served gets no answer.
-func (s *Server) each(do func(*session)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		q := &session{Server: s, ResponseWriter: w, request: r}
-		q.mustBeServed()
-		if s.Secure.Latches != nil {
-			s.Secure.Latches.Latch(q.device.MAC, r.TLS.PeerCertificates[0].Raw)
-		}
-		do(q)
-	})
+// route takes the places of version 2, spelt as they are and in no other way.
+func (q *session) route() {
+	digest, isBlob := strings.CutPrefix(q.request.URL.Path, wire.BlobsPath)
+	switch place := q.request.Method + " " + q.request.URL.Path; {
+	case q.request.ContentLength < 0 || q.request.Method == "GET" && q.request.ContentLength > 0:
+		q.Header().Set("Connection", "close") // where such a request ends, others may see otherwise
+		q.refuse(http.StatusBadRequest, errors.New("request: a body where there is none, or of no stated length"))
+	case place == "GET "+wire.BootPath:
+		q.boot()
+	case q.request.Method == "GET" && isBlob:
+		q.blob(digest)
+	case place == "POST "+wire.ReportPath:
+		q.report()
+	case place == "POST "+wire.RenewPath && q.Secure.Renew != nil:
+		q.renew()
+	default:
+		q.refuse(http.StatusNotFound, errors.New("no such place"))
+	}
 }
 
 // remoteOf returns where a request came from, as it stands in a visit.
@@ -122,8 +134,8 @@ func (q *session) documents(hello wire.Hello) (b wire.Boot, g Goods, err error) 
 }
 
 // blob answers with a part of the release that the board may have.
-func (q *session) blob() {
-	digest, err := fleet.ParseDigest(q.request.PathValue("digest"))
+func (q *session) blob(name string) {
+	digest, err := fleet.ParseDigest(name)
 	if err != nil {
 		q.refuse(http.StatusBadRequest, err)
 		return

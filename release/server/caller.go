@@ -22,16 +22,25 @@ type caller struct {
 	request wire.Request
 	broken  bool // the request cannot become a MAC
 	parked  string
+	handed  bool // to somebody who gives the place back
 }
 
 func (c *caller) serve() {
-	defer c.pool.leave(c.place)
-	defer c.conn.Close()
+	defer c.end()
+	endInOrder(c.conn, false)
 	c.conn.SetReadDeadline(time.Now().Add(c.Limits.Hello))
 	if err := c.request.Fill(c.conn); c.gone(err) {
 		return
 	}
 	for c.step() {
+	}
+}
+
+// end gives the place back, unless somebody else will.
+func (c *caller) end() {
+	if !c.handed {
+		c.conn.Close()
+		c.pool.leave(c.place)
 	}
 }
 
@@ -68,6 +77,7 @@ func (c *caller) step() bool {
 // turnAway closes on a client that is no board. It must not be left to the
 // kernel, which would answer unread input with an RST.
 func (c *caller) turnAway() {
+	endInOrder(c.conn, true)
 	if tcp, ok := c.conn.(*net.TCPConn); ok {
 		tcp.CloseWrite()
 	}
@@ -175,6 +185,7 @@ func (c *caller) wait(a answer, round uint64) bool {
 	if !c.gone(err) {
 		return true
 	}
+	endInOrder(c.conn, true)
 	c.record(visit{answer: a, verdict: c.farewell(err)})
 	return false
 }
@@ -204,12 +215,12 @@ func (c *caller) deliver(a answer) {
 	verdict := "served"
 	switch {
 	case err == nil:
+		endInOrder(c.conn, true)
 		c.pool.served()
 	case c.pool.endedByUs(c.place):
 		verdict = "reset by us"
 	case errors.Is(err, errStalled):
 		verdict = "stalled"
-		reset(c.conn)
 	default:
 		verdict = "cut"
 	}

@@ -2,8 +2,11 @@ package server
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -91,3 +94,61 @@ func TestReturnsAreBounded(t *testing.T) {
 		t.Errorf("%d records, want %d at most", len(r.seen), maxRecords)
 	}
 }
+
+// A board of version 1 whose download fails here is reset: after a FIN it would hang
+// until somebody cuts its power.
+func TestFailedDownloadIsReset(t *testing.T) {
+	b, err := NewBlob(bytes.Repeat([]byte{wire.ImageMagic}, 10_000), "v1", wire.Slot2017)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.header.Size *= 2 // so that its file ends too early
+	for name, wrap := range map[string]func(net.Conn) net.Conn{
+		"sendfile": func(c net.Conn) net.Conn { return c },
+		"copy":     func(c net.Conn) net.Conn { return lingering{c, c.(*net.TCPConn)} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ln, err := net.Listen("tcp4", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ln.Close()
+			client, err := net.Dial("tcp4", ln.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			conn, err := ln.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &Server{Registry: everybody{}, Shelf: one{b}}
+			s.prepare()
+			s.welcome(t.Context(), wrap(conn))
+			io.WriteString(client, "240ac4000001")
+			client.SetReadDeadline(time.Now().Add(10 * time.Second))
+			if _, err := io.Copy(io.Discard, client); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("got %v, want a reset", err)
+			}
+		})
+	}
+}
+
+// lingering is a connection that sendfile does not know.
+type lingering struct {
+	net.Conn
+	tcp *net.TCPConn
+}
+
+func (l lingering) SetLinger(seconds int) error { return l.tcp.SetLinger(seconds) }
+
+// everybody is a registry that says of every MAC that it is an active board's.
+type everybody struct{}
+
+func (everybody) Device(_ context.Context, m fleet.MAC) (fleet.Device, error) {
+	return fleet.Device{MAC: m, State: fleet.Active}, nil
+}
+
+type one struct{ blob *Blob }
+
+func (o one) Pick(context.Context, fleet.Device) (*Blob, error) { return o.blob, nil }

@@ -20,12 +20,17 @@ type Limits struct {
 	Strangers int
 	// Downloads may run at a time. Default: Connections less Parked.
 	Downloads int
-	// PerSource is how many downloads, and how many parked boards, one source
-	// address (IPv6: one /64) may hold. Default: three quarters of Downloads.
+	// Proving may be in a TLS handshake at a time. Default: half of Downloads.
+	Proving int
+	// PerSource is how many downloads, handshakes and parked boards, of each, one
+	// source address (IPv6: one /64) may hold. Default: three quarters of Downloads.
 	PerSource int
 
 	// Hello is the time for the 12 digits of the MAC. Default: wire.HelloLimit.
 	Hello time.Duration
+	// Handshake is the time for a TLS handshake, and then for the head of a request:
+	// a small chip takes seconds for one. Default: 30 s.
+	Handshake time.Duration
 	// Idle is how long a download may make no progress. Default: 150 s; boards
 	// are lost below wire.IdleLimit, so only a test goes there.
 	Idle time.Duration
@@ -59,9 +64,11 @@ func (l Limits) orDefaults(files int) Limits {
 	or(&l.Parked, l.Connections/2)
 	or(&l.Strangers, l.Parked/2)
 	or(&l.Downloads, l.Connections-l.Parked)
+	or(&l.Proving, l.Downloads/2)
 	or(&l.PerSource, l.Downloads*3/4)
 	or(&l.QuickReturns, 10)
 	orTime(&l.Hello, wire.HelloLimit)
+	orTime(&l.Handshake, 30*time.Second)
 	orTime(&l.Idle, wire.IdleLimit+30*time.Second)
 	orTime(&l.Retry, 10*time.Second)
 	orTime(&l.QuickReturn, time.Minute)

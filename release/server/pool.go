@@ -13,10 +13,11 @@ import (
 type Status struct {
 	Open      int    `json:"open"`
 	Downloads int    `json:"downloads"`
+	Proving   int    `json:"proving"`          // in a TLS handshake
 	Boards    int    `json:"parked_boards"`    // enrolled and parked
 	Strangers int    `json:"parked_strangers"` // parked, and the first to go
 	Waiting   int    `json:"waiting"`          // of the parked: for a download slot
-	Evicted   uint64 `json:"evicted"`          // strangers, since the start
+	Evicted   uint64 `json:"evicted"`          // strangers, and who did not get to prove otherwise, since the start
 	Served    uint64 `json:"served"`           // downloads that a board read to the end, since the start
 }
 
@@ -49,6 +50,7 @@ type kind uint8
 
 const (
 	arriving    kind = iota
+	proving          // in a TLS handshake; the newest go first
 	downloading      // has a slot
 	board            // parked and kept
 	stranger         // parked and the first to go
@@ -58,7 +60,7 @@ const (
 // A share is what one source address holds.
 type share struct {
 	places, downloads, boards int
-	strangers                 []*place // newest last
+	strangers, proving        []*place // newest last
 }
 
 func newPool(l Limits) *pool {
@@ -120,6 +122,9 @@ func (p *pool) leave(at *place) {
 // vacate takes at out of whatever it is counted as.
 func (p *pool) vacate(at *place) {
 	switch at.kind {
+	case proving:
+		p.n.Proving--
+		at.share.proving = without(at.share.proving, at)
 	case downloading:
 		p.n.Downloads--
 		at.share.downloads--
@@ -144,11 +149,35 @@ func without(list []*place, at *place) []*place {
 	return list
 }
 
+// prove lets at shake hands. When too many do, the source that has most of them
+// loses its newest, where that makes at's no richer than it was.
+func (p *pool) prove(at *place) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	own := len(at.share.proving)
+	if at.kind != arriving || own >= p.limits.PerSource {
+		return false
+	}
+	if p.n.Proving >= p.limits.Proving {
+		most := p.most(func(s *share) int { return len(s.proving) }).proving
+		if len(most) <= own+1 {
+			return false
+		}
+		p.n.Evicted++
+		p.end(most[len(most)-1])
+	}
+	at.kind = proving
+	at.share.proving = append(at.share.proving, at)
+	p.n.Proving++
+	return true
+}
+
 // download gives at a slot if there is one for its source.
 func (p *pool) download(at *place) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if at.kind == arriving && p.slotFor(at.share) {
+	if (at.kind == arriving || at.kind == proving) && p.slotFor(at.share) {
+		p.vacate(at)
 		p.take(at)
 	}
 	return at.kind == downloading
@@ -240,16 +269,21 @@ func (p *pool) unpark(at *place) {
 
 // evict resets the newest stranger of the source that has most of them.
 func (p *pool) evict() {
-	var most *share
-	for _, s := range p.sources {
-		if most == nil || len(s.strangers) > len(most.strangers) {
-			most = s
-		}
-	}
+	most := p.most(func(s *share) int { return len(s.strangers) })
 	if n := len(most.strangers); n > 0 {
 		p.n.Evicted++
 		p.end(most.strangers[n-1])
 	}
+}
+
+// most returns the share with most of what is counted.
+func (p *pool) most(counted func(*share) int) (most *share) {
+	for _, s := range p.sources {
+		if most == nil || counted(s) > counted(most) {
+			most = s
+		}
+	}
+	return most
 }
 
 func (p *pool) end(at *place) {

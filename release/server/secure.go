@@ -77,10 +77,6 @@ type Latches interface {
 	Latched(context.Context, fleet.MAC) (bool, error)
 }
 
-// handshakeLimit is the time for a handshake: a small chip takes seconds for it.
-// While it lasts, the client has proved nothing.
-const handshakeLimit = 30 * time.Second
-
 // idleLimit is how long a connection may be kept between two requests.
 const idleLimit = time.Minute
 
@@ -119,13 +115,14 @@ func (l *lobby) enter(conn net.Conn) bool {
 	}
 }
 
-// A guest is a connection whose first bytes were read already. Whoever handed it
-// on learns when it is closed.
+// A guest is a connection whose first bytes were read already. It gives its place
+// back when it is closed.
 type guest struct {
 	net.Conn
 	heard []byte
+	pool  *pool
+	place *place
 	once  sync.Once
-	left  chan struct{}
 }
 
 func (g *guest) Read(b []byte) (int, error) {
@@ -137,22 +134,23 @@ func (g *guest) Read(b []byte) (int, error) {
 }
 
 func (g *guest) Close() error {
-	defer g.once.Do(func() { close(g.left) })
-	return g.Conn.Close()
+	err := g.Conn.Close()
+	g.once.Do(func() { g.pool.leave(g.place) })
+	return err
 }
 
 // openLobby starts the server of version 2.
 func (s *Server) openLobby() {
 	s.lobby = newLobby()
 	s.web = &http.Server{
-		Handler:           s.handler(),
-		ReadHeaderTimeout: handshakeLimit,
+		Handler:           http.HandlerFunc(s.answer),
+		ReadHeaderTimeout: s.Limits.Handshake,
 		IdleTimeout:       idleLimit,
 		MaxHeaderBytes:    wire.HeaderLimit,
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: s.terms}
-	go s.web.Serve(tls.NewListener(s.lobby, config))
+	s.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: s.terms}
+	go s.web.Serve(s.lobby)
 }
 
 // terms are those of one handshake.
@@ -233,15 +231,28 @@ func (s *Server) turnedAway(from net.Addr, e *strangerError) error {
 	return e
 }
 
-// secure hands the connection to the server of version 2 and waits for its end.
-// A board of ours comes back later where one of 2017 would erase its flash, so
-// who finds no room is reset.
+// secure lets the client prove who it is, and then hands the connection to the
+// server of version 2: the deep stack of a handshake ends with this goroutine. A
+// board of ours comes back later where one of 2017 would erase its flash, so who
+// finds no room is reset.
 func (c *caller) secure() {
-	g := &guest{Conn: c.conn, heard: c.request.Heard(), left: make(chan struct{})}
-	c.conn.SetDeadline(time.Time{})
-	if !c.pool.download(c.place) || !c.lobby.enter(g) {
+	endInOrder(c.conn, true)
+	c.conn.SetDeadline(time.Now().Add(c.Limits.Handshake))
+	if !c.pool.prove(c.place) {
 		reset(c.conn)
 		return
 	}
-	<-g.left
+	g := &guest{Conn: c.conn, heard: c.request.Heard(), pool: c.pool, place: c.place}
+	conn := tls.Server(g, c.tls)
+	c.handed = true
+	if err := conn.HandshakeContext(c.ctx); err != nil {
+		c.Log.Debug("no TLS handshake", "remote", c.conn.RemoteAddr().String(), "error", err)
+		g.Close()
+		return
+	}
+	c.conn.SetDeadline(time.Time{})
+	if !c.pool.download(c.place) || !c.lobby.enter(conn) {
+		reset(c.conn)
+		g.Close()
+	}
 }

@@ -157,10 +157,15 @@ type keep struct {
 
 func openKeep(t *testing.T, renew func(server.Renewal) ([]byte, error)) *keep {
 	t.Helper()
+	return openKeepWith(t, server.Limits{}, renew)
+}
+
+func openKeepWith(t *testing.T, l server.Limits, renew func(server.Renewal) ([]byte, error)) *keep {
+	t.Helper()
 	k := &keep{authority: newHierarchy(t), others: newHierarchy(t)}
 	k.vault = &vault{mine: k.others.server(t), boards: k.authority.pool, goods: map[fleet.MAC]server.Goods{}, parts: map[fleet.Digest]*server.Blob{},
 		gone: map[fleet.Digest]bool{}, latched: map[fleet.MAC]bool{}, reports: make(chan fleet.Report, 100)}
-	k.house = build(t, server.Limits{})
+	k.house = build(t, l)
 	k.Secure = &server.Secure{Identity: k.vault, Library: k.vault, Latches: k.vault, Renew: renew,
 		Reports: func(r fleet.Report) error { k.reports <- r; return nil }}
 	k.Now = func() (now time.Time) {

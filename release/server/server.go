@@ -40,15 +40,18 @@
 //     refused, and a refused board retries without erasing.
 //   - Downloads have places of their own. A board that finds none is parked and
 //     waits for its turn; one source address holds Limits.PerSource at most.
+//   - So have clients in a TLS handshake, which have proved nothing either. When
+//     there is no room, the source address with most of them loses its newest.
 //
 // A stop finishes the downloads, then resets what is parked: the boards reboot
-// and find the next server, where a FIN or a silent end would lose them.
+// and find the next server, where a FIN or a silent end would lose them. A process
+// that is killed ends them by the same, because their sockets are told so.
 //
 // # Version 2
 //
-// Who begins with a TLS handshake is served by Secure. Such a connection holds a
-// download's place for as long as it is open; it proves within a handshake which
-// board it is, and the registry is asked again at every request, every 4 MiB of a
+// Who begins with a TLS handshake is served by Secure. It proves by that which board
+// it is, and then holds a download's place for as long as the connection is open;
+// who finds none is reset, and comes back. The registry is asked again at every request, every 4 MiB of a
 // long answer, and when a TLS session is resumed. So a revocation, or the end of a
 // grace, ends whatever is open, and no ticket outlives it. A board that was heard
 // on version 2 is not served on version 1 any more: see Latches.
@@ -56,6 +59,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -105,6 +109,7 @@ type Server struct {
 	asking  desk
 	telling desk // apart, so that a slow log keeps no board from its answer
 	lobby   *lobby
+	tls     *tls.Config
 	web     *http.Server
 	pace    pace
 

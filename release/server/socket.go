@@ -34,6 +34,20 @@ func reset(conn net.Conn) {
 	conn.Close()
 }
 
+// endInOrder says how the kernel ends conn: in order, or by an RST whenever it is
+// closed, also because this process was killed or ran out of memory. A board that
+// waits for its image reboots after an RST and finds the next server; after a FIN
+// it hangs until somebody cuts its power.
+func endInOrder(conn net.Conn, is bool) {
+	seconds := 0
+	if is {
+		seconds = -1
+	}
+	if tcp, ok := conn.(interface{ SetLinger(int) error }); ok {
+		tcp.SetLinger(seconds)
+	}
+}
+
 // wake makes whoever reads from conn return with os.ErrDeadlineExceeded.
 func wake(conn net.Conn) { conn.SetReadDeadline(time.Unix(1, 0)) }
 
