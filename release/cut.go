@@ -54,20 +54,20 @@ type Request struct {
 // Every image key is asked for its signature before an error of one is returned, so
 // that of keys that are elsewhere all are told at once what to sign.
 func Cut(q Request) (*Release, error) {
-	image, whole, err := q.signImage()
+	im, image, whole, err := q.signImage()
 	others, failed := q.signOthers()
 	if err := errors.Join(err, failed); err != nil {
 		return nil, err
 	}
-	r := &Release{Images: map[string][]byte{}, Chunks: map[string][]byte{}}
+	r := &Release{Images: map[string][]byte{}, Chunks: map[string][]byte{}, made: map[string]made{}}
 	if r.AppKey, err = espimage.KeyDigest(q.App[0].Public()); err != nil {
 		return nil, badImage(err)
 	}
-	if r.Manifest.Image, err = r.add(AppComponent, image, whole, q.ChunkSize); err != nil {
+	if r.Manifest.Image, err = r.add(AppComponent, image, whole, q.ChunkSize, im); err != nil {
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(others)) {
-		c, err := r.add(name, others[name], fleet.Sum(others[name]), q.ChunkSize)
+		c, err := r.add(name, others[name], fleet.Sum(others[name]), q.ChunkSize, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +112,7 @@ func (r *Release) sign(sequences map[string]uint64, audit Head, key sign.Release
 }
 
 // add takes in a component of the digest whole and returns what the manifest says of it.
-func (r *Release) add(name string, image []byte, whole fleet.Digest, chunkSize int) (Component, error) {
+func (r *Release) add(name string, image []byte, whole fleet.Digest, chunkSize int, program *espimage.Image) (Component, error) {
 	if chunkSize == 0 {
 		chunkSize = DefaultChunk
 	}
@@ -120,7 +120,7 @@ func (r *Release) add(name string, image []byte, whole fleet.Digest, chunkSize i
 	if err != nil {
 		return Component{}, invalid(err)
 	}
-	r.Images[name], r.Chunks[name] = image, list
+	r.Images[name], r.Chunks[name], r.made[name] = image, list, made{c, image, list, program}
 	return c, nil
 }
 

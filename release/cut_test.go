@@ -40,6 +40,9 @@ func TestCut(t *testing.T) {
 			if err := report.Offerable(); err != nil {
 				t.Error(err)
 			}
+			if elsewhere, err := Verify(read(r), trust(t)); err != nil || !reflect.DeepEqual(elsewhere, report) {
+				t.Errorf("who has read it reports %+v, %v; want %+v", elsewhere, err, report)
+			}
 			for _, c := range r.Manifest.Components() {
 				if got, want := len(r.Chunks[c.Name]), (int(c.Size)+c.ChunkSize-1)/c.ChunkSize*32; got != want {
 					t.Errorf("%s: chunk list of %d bytes, want %d", c.Name, got, want)

@@ -20,16 +20,16 @@ type Hardware struct {
 	Project     string          // that images must carry; empty: any
 }
 
-// signImage returns the image with its signatures, and the digest of all.
-func (q *Request) signImage() (signed []byte, whole fleet.Digest, err error) {
+// signImage returns the image, what it is with its signatures, and the digest of that.
+func (q *Request) signImage() (im *espimage.Image, signed []byte, whole fleet.Digest, err error) {
 	im, scheme, err := q.check()
 	if err != nil {
-		return nil, whole, badImage(err)
+		return nil, nil, whole, badImage(err)
 	}
 	if signed, err = signAs(scheme, im, q.App); err != nil {
-		return nil, whole, badImage(err)
+		return nil, nil, whole, badImage(err)
 	}
-	return signed, im.Sum(signed), nil
+	return im, signed, im.Sum(signed), nil
 }
 
 // check says why boards of h could not run or hold im, or which scheme signs it.

@@ -114,6 +114,13 @@ func mustCut(t testing.TB, change func(*Request)) *Release {
 
 func asIs(*Request) {}
 
+// read returns r as another process has it, to which nothing is known of it.
+func read(r *Release) *Release {
+	c := *r
+	c.made = nil
+	return &c
+}
+
 // example is the manifest of the package comment.
 func example() Manifest {
 	return Manifest{

@@ -62,6 +62,8 @@ type Release struct {
 	AppKey   fleet.Digest      // of the key that signed its image, which loaders trust; zero: not known
 	Images   map[string][]byte // by Component.Name; nil where only stated
 	Chunks   map[string][]byte // chunk lists, likewise
+
+	made map[string]made // by Component.Name; nil where Cut did not make it
 }
 
 // Parse reads a signed manifest and returns the release that it states, without
