@@ -130,12 +130,17 @@ func (im *Image) parseEnd(file []byte, end int) error {
 }
 
 func (im *Image) checksum(file []byte) byte {
-	word := uint32(checksumSeed)
+	var words uint64
 	for _, s := range im.Segments {
-		for data := file[s.Offset:][:s.Length]; len(data) >= 4; data = data[4:] { // of a multiple of 4
-			word ^= le.Uint32(data)
+		data := file[s.Offset:][:s.Length] // of a multiple of 4
+		for ; len(data) >= 8; data = data[8:] {
+			words ^= le.Uint64(data)
+		}
+		if len(data) > 0 {
+			words ^= uint64(le.Uint32(data))
 		}
 	}
+	word := checksumSeed ^ uint32(words) ^ uint32(words>>32)
 	word ^= word >> 16
 	return byte(word ^ word>>8)
 }
