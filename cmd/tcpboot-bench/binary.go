@@ -16,6 +16,7 @@ const (
 	aimStart  = 12 * time.Millisecond
 	startRuns = 31
 	command   = "github.com/tcpboot/tcpboot/cmd/tcpboot"
+	buildTags = "urfave_cli_no_docs" // those of make build
 )
 
 // binaryJob builds the command as it is released, and starts it.
@@ -26,7 +27,7 @@ func binaryJob(options) ([]result, error) {
 	}
 	defer os.RemoveAll(dir)
 	binary := filepath.Join(dir, "tcpboot")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, command)
+	build := exec.Command("go", "build", "-trimpath", "-tags", buildTags, "-ldflags", "-s -w", "-o", binary, command)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
