@@ -131,8 +131,12 @@ func sameAnnotations(a, b ocispec.Manifest) bool {
 }
 
 // keep makes sure that b is in the folder, and that it will last once kept is synced:
-// also what lies there already may be from a Store that was cut off before.
+// also what lies there already may be from a Store that was cut off before. What several
+// manifests name, as the empty configuration, is looked at once.
 func (l *Layout) keep(kept *batch, b blob) error {
+	if !kept.takes(b.digest) {
+		return nil
+	}
 	err := l.checkBlob(b.digest, b.size)
 	if err == nil {
 		f, _, err := openRegular(l.blobPath(b.digest))

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"github.com/tcpboot/tcpboot/pki/fleet"
 )
 
 // tempPrefix begins the names of files that are not finished yet. No reader
@@ -61,6 +63,7 @@ func fill(f *os.File, data []byte, perm fs.FileMode) error {
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
+	ahead(f)
 	return f.Chmod(perm)
 }
 
@@ -71,7 +74,8 @@ func fill(f *os.File, data []byte, perm fs.FileMode) error {
 // finds and replaces.
 type batch struct {
 	files []*os.File
-	err   error // of an early sync
+	has   map[fleet.Digest]bool // blobs that were taken in
+	err   error                 // of an early sync
 }
 
 // maxOpen bounds the files that a batch holds open.
@@ -82,6 +86,16 @@ func (b *batch) add(f *os.File) {
 	if b.files = append(b.files, f); len(b.files) == maxOpen {
 		b.err = errors.Join(b.err, b.sync())
 	}
+}
+
+// takes reports whether d is new to the batch, and notes it.
+func (b *batch) takes(d fleet.Digest) bool {
+	if b.has == nil {
+		b.has = make(map[fleet.Digest]bool)
+	}
+	known := b.has[d]
+	b.has[d] = true
+	return !known
 }
 
 // sync makes last what was added, and the names in dirs. It closes the files.

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package bundle
+
+import "os"
+
+func ahead(*os.File) {}
