@@ -60,7 +60,7 @@ type Release struct {
 	Signed   []byte            // COSE_Sign1
 	Digest   fleet.Digest      // of Signed: how the registry and the boards name it
 	AppKey   fleet.Digest      // of the key that signed its image, which loaders trust; zero: not known
-	Images   map[string][]byte // by Component.Name; nil where only stated
+	Images   map[string][]byte // by Component.Name, never changed in place; nil where only stated
 	Chunks   map[string][]byte // chunk lists, likewise
 
 	made map[string]made // by Component.Name; nil where Cut did not make it
