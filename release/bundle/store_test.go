@@ -94,11 +94,6 @@ func TestStoreRefuses(t *testing.T) {
 			r.Manifest.Others[0] = component(r, "mcu", "other")
 			return resign(t, r)
 		}, ErrVersionTaken.Error()},
-		{"another kind", func() *release.Release {
-			r := cut(t, "1.0", 2, "mcu")
-			r.Manifest.Kind = "loader"
-			return resign(t, r)
-		}, ErrVersionTaken.Error()},
 		{"one image less", func() *release.Release { return cut(t, "1.0", 2) }, ErrVersionTaken.Error()},
 		{"manifest other than the signed one", func() *release.Release {
 			r := cut(t, "2.0", 2)

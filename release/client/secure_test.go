@@ -638,7 +638,7 @@ func TestRenewAndReportAtALiar(t *testing.T) {
 		w.Write(make([]byte, 100000))
 	}, nil)
 	_, err := s.board(t, patient).Renew(t.Context(), []byte("request"))
-	fails(t, err, "more than 4096 bytes")
+	fails(t, err, "more than 2048 bytes")
 	err = s.board(t, patient).Report(t.Context(), fleet.Report{Manifest: fleet.Digest{1}, Outcome: fleet.Confirmed})
 	fails(t, err, "200")
 }
