@@ -105,6 +105,14 @@ func (s *session) followLoaders() error {
 	return errors.Join(err, l.close())
 }
 
+// tryToFollowLoaders is for verbs that may be run by who must not touch boards: images
+// are then signed for loaders that nobody has any more, too.
+func (s *session) tryToFollowLoaders() {
+	if err := s.followLoaders(); err != nil {
+		say(s.cli, "cannot write down which loaders boards have: %v", err)
+	}
+}
+
 // noteConfirmed goes through the releases of loaders in rising order, and through what
 // boards said of each.
 func (s *session) noteConfirmed(l *ledger, all []*release.Release) error {
