@@ -30,10 +30,13 @@ func (s *session) kind() (sitedoc.Kind, error) {
 func (s *session) cutName(kind sitedoc.Kind, image []byte) (string, error) {
 	version := s.cli.String("version")
 	if kind == sitedoc.Firmware {
+		if err := fleet.CheckName("version", version); err != nil {
+			return "", usageError{err}
+		}
 		if _, of := release.FollowedBy(version); of != kind {
 			return "", usagef("--version %s: releases of loaders are called so", version)
 		}
-		return version, fleet.CheckName("version", version)
+		return version, nil
 	}
 	if version != "" || s.cli.IsSet("mcu") {
 		return "", usagef("--kind %s: a loader says its version itself, and has no images for chips behind the board", kind)
