@@ -21,6 +21,16 @@
 // bytes a higher sequence. The counter belongs to the bytes and stays; where it
 // was raised on purpose, older bytes never come back.
 //
+// # Loaders
+//
+// A release of kind loader updates the loader itself, which cannot overwrite what runs:
+// an application asks for it, and is its board meanwhile. It is called "loader-" and the
+// loader's version, and is offered on the channel "loader-" and the channel that boards
+// follow. Boards compare the version, which must be above that of the loader that ran
+// last; sequence and counter only have to be what the site allows. It has no variants:
+// whose images it will take says the app key that signed it, and from when on, the
+// board's report.
+//
 // # Variants
 //
 // Loaders that check images in software trust one app key each. While those of
@@ -36,7 +46,7 @@
 //	manifest = {
 //	   1: site,                            name
 //	   2: kind,                            1 firmware, 2 loader
-//	   3: version,                         name
+//	   3: version,                         name; of kind 2: "loader-2.1.0", numbers of 16 bits
 //	   4: hardware,                        name
 //	   5: chip,                            uint, the id in the image's header
 //	   6: {1*8 channel: sequence},         name: uint, from 1

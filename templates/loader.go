@@ -15,6 +15,6 @@ import "embed"
 //go:embed loader/components/tcpboot_chip/CMakeLists.txt loader/components/tcpboot_chip/*.c
 //go:embed loader/components/tcpboot_chip/include/*.h
 //go:embed loader/components/tcpboot_app/CMakeLists.txt loader/components/tcpboot_app/Kconfig
-//go:embed loader/components/tcpboot_app/*.c loader/components/tcpboot_app/*.h
+//go:embed loader/components/tcpboot_app/*.c
 //go:embed loader/components/tcpboot_app/include/*.h
 var Loader embed.FS

@@ -56,9 +56,7 @@ func releaseCut(s *session) error {
 			return err
 		}
 	}
-	if err := s.followLoaders(); err != nil {
-		say(s.cli, "cannot write down which loaders boards have: %v", err)
-	}
+	s.tryToFollowLoaders()
 	c, err := s.newCut(s.cli.Args().First())
 	if err != nil {
 		return err

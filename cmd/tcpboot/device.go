@@ -150,14 +150,13 @@ func (s *session) device(i int) (fleet.Device, error) {
 }
 
 func deviceSet(s *session) error {
+	if setsLoader(s.cli) { // what boards reported comes before what somebody says now
+		if err := s.followLoaders(); err != nil {
+			return err
+		}
+	}
 	d, err := s.device(0)
 	if err != nil {
-		return err
-	}
-	if err := s.followLoaders(); err != nil { // before somebody says otherwise
-		return err
-	}
-	if d, err = s.device(0); err != nil {
 		return err
 	}
 	change, err := s.readChange(d)
@@ -181,6 +180,10 @@ func deviceSet(s *session) error {
 		say(s.cli, "%s has no registered password yet: `tcpboot rotate %s` gives it one", d.MAC, d.MAC)
 	}
 	return deviceShow(s)
+}
+
+func setsLoader(c *cli.Context) bool {
+	return !c.Bool("dry-run") && (c.IsSet("level") || c.IsSet("loader-key") || c.IsSet("loader-version"))
 }
 
 // tryDeviceSet lists the board, if it would get another release.

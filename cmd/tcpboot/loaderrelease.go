@@ -30,10 +30,13 @@ func (s *session) kind() (sitedoc.Kind, error) {
 func (s *session) cutName(kind sitedoc.Kind, image []byte) (string, error) {
 	version := s.cli.String("version")
 	if kind == sitedoc.Firmware {
+		if err := fleet.CheckName("version", version); err != nil {
+			return "", usageError{err}
+		}
 		if _, of := release.FollowedBy(version); of != kind {
 			return "", usagef("--version %s: releases of loaders are called so", version)
 		}
-		return version, fleet.CheckName("version", version)
+		return version, nil
 	}
 	if version != "" || s.cli.IsSet("mcu") {
 		return "", usagef("--kind %s: a loader says its version itself, and has no images for chips behind the board", kind)
@@ -103,6 +106,14 @@ func (s *session) followLoaders() error {
 		err = s.noteConfirmed(l, all)
 	}
 	return errors.Join(err, l.close())
+}
+
+// tryToFollowLoaders is for verbs that may be run by who must not touch boards: images
+// are then signed for loaders that nobody has any more, too.
+func (s *session) tryToFollowLoaders() {
+	if err := s.followLoaders(); err != nil {
+		say(s.cli, "cannot write down which loaders boards have: %v", err)
+	}
 }
 
 // noteConfirmed goes through the releases of loaders in rising order, and through what

@@ -90,9 +90,6 @@ func releasePublish(s *session) error {
 	if channel, err = channelFor(found[0].Manifest.Kind, channel); err != nil {
 		return err
 	}
-	if err := s.followLoaders(); err != nil {
-		say(s.cli, "cannot write down which loaders boards have: %v", err)
-	}
 	wanted := fleet.Offer{Channel: channel, Percent: percent, Plan: plan, Reason: s.cli.String("reason")}
 	trial, err := dry(s.cli)
 	if err != nil {
@@ -101,6 +98,7 @@ func releasePublish(s *session) error {
 	if trial {
 		return s.tryPublish(found, wanted)
 	}
+	s.tryToFollowLoaders()
 	var published []fleet.Offer
 	for _, statements := range byHardware(s.counting(found)) {
 		o, err := s.publish(statements, wanted)

@@ -51,6 +51,7 @@ func Run(t *testing.T, database func(t *testing.T) Opener) {
 		{"restored twice", restoredTwice},
 		{"summary", summary},
 		{"groups", groups},
+		{"loaders followed", follow},
 		{"backups", backups},
 		{"clock", clock},
 		{"stamp", stamp},

@@ -41,6 +41,33 @@ func groups(h *harness) {
 	equal(h, "boards of a loader", macs, []fleet.MAC{MAC(2), MAC(3)})
 }
 
+// follow writes down the loaders that boards reported, of those boards alone.
+func follow(h *harness) {
+	ctx := h.Context()
+	old, cabled := fleet.Loader{Level: 2, Version: "2.0.0"}, fleet.Loader{Level: 2, Version: "9.0.0"}
+	now := fleet.Loader{Level: 2, Version: "2.1.0", Key: fleet.Sum([]byte("app key"))}
+	entry := func(n int, hardware string, l fleet.Loader) registry.Entry {
+		e := Entry(n)
+		e.Device.Hardware, e.Device.Loader = hardware, l
+		return e
+	}
+	Enrol(h, h.Fleet, entry(1, "door", old), entry(2, "door", fleet.Loader{Level: 2}), entry(3, "door", cabled),
+		entry(4, "lamp", old), entry(5, "door", old), entry(6, "door", old))
+	h.ok(h.Revoke(ctx, []fleet.MAC{MAC(5)}, "lost"))
+	reported := []fleet.MAC{MAC(1), MAC(2), MAC(3), MAC(4), MAC(5), MAC(77)}
+	n, err := h.FollowLoader(ctx, "door", reported, []string{"", "2.0.0"}, now)
+	h.ok(err)
+	equal(h, "boards that have another loader now", n, 2)
+	n, err = h.FollowLoader(ctx, "door", reported, []string{"", "2.0.0"}, now)
+	h.ok(err)
+	equal(h, "boards that have it already", n, 0)
+	for i, want := range []fleet.Loader{now, now, cabled, old, old, old} {
+		d, err := h.Device(ctx, MAC(i+1))
+		h.ok(err)
+		equal(h, "loader of "+d.MAC.String(), d.Loader, want)
+	}
+}
+
 // summary counts a fleet in which there is one of everything.
 func summary(h *harness) {
 	ctx := h.Context()

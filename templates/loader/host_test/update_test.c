@@ -222,11 +222,20 @@ static void test_made_good(void) {
 	assert(world_update(&w) == TB_OK && !world_power_on(&w) && world_has_loader(&w, fresh));
 }
 
-/* The application is what stays before the first byte is erased, and it is reported first. */
+/*
+ * The application is reported before the loader, and the loader before it asks for
+ * anything: by that report the server knows which images it takes.
+ */
 static void test_reports(void) {
+	unsigned hellos;
+
 	begin(&w);
 	assert(world_update(&w) == TB_OK && w.server.reports >= 2 && said(&w, TB_SAYS_ACTIVATED));
-	assert(!world_power_on(&w) && world_load(&w, 1) && said(&w, TB_SAYS_CONFIRMED));
+	hellos = w.server.hellos;
+	w.server.busy = 1000;
+	assert(!world_power_on(&w) && !world_load(&w, 1) && w.server.hellos == hellos && w.why[TB_VISIT_FAILED] == TB_LATER);
+	w.server.busy = 0;
+	assert(!world_power_on(&w) && world_load(&w, 1) && w.server.hellos == hellos + 1 && said(&w, TB_SAYS_CONFIRMED));
 	assert(world_power_on(&w) && world_holds(&w, app));
 	assert(world_update(&w) == TB_NOTHING && w.why[TB_MANIFEST_REFUSED] == TB_STALE);
 }

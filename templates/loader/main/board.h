@@ -29,11 +29,6 @@ struct tb_flash flash_store(void);
 /* The orders to the chip's bootloader. */
 struct tb_boot boot_orders(void);
 
-/* ---- clock.c, log.c ---- */
-
-struct tb_clock clock_functions(void);
-struct tb_log log_functions(void);
-
 /* ---- wifi.c or ethernet.c: one of them is built in ---- */
 
 /* Starts the network interface. What fails there makes every join fail. */

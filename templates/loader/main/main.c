@@ -1,11 +1,14 @@
 /*
  * The loader, from top to bottom. It starts what the board has, hands it to the
  * core, and restarts when the core has chosen an application. It decides nothing.
+ *
+ * esp_app_get_description, for the version by which boards tell loaders apart: 5.0 to 6.x.
  */
 #include <stdio.h>
 
 #include "board.h"
 #include "credential.h"
+#include "esp_app_desc.h"
 #include "esp_system.h"
 #include "sdkconfig.h"
 #include "tcpboot_chip.h"
@@ -15,22 +18,14 @@ static struct tb_board board;
 static uint8_t chunk[TB_MAX_CHUNK];
 static uint8_t list[0x300000 / TB_SECTOR * TB_DIGEST];
 
-/* The largest TLS record that fits this build's input buffer. */
-#if CONFIG_MBEDTLS_ASYMMETRIC_CONTENT_LEN
-#define RECORD CONFIG_MBEDTLS_SSL_IN_CONTENT_LEN
-#else
-#define RECORD CONFIG_MBEDTLS_SSL_MAX_CONTENT_LEN
-#endif
-
 static struct tb_build build(void) {
 	return (struct tb_build){
 		.hardware = CONFIG_TCPBOOT_HARDWARE,
 		.channel = CONFIG_TCPBOOT_CHANNEL,
 		.chip = CONFIG_IDF_FIRMWARE_CHIP_ID,
-		.loader = {2, 0, 0},
 		.counter = {CONFIG_TCPBOOT_GENERATION, CONFIG_TCPBOOT_COUNTER},
 		.document = site_document(),
-		.record = RECORD,
+		.record = chip_record(),
 	};
 }
 
@@ -62,6 +57,10 @@ void app_main(void) {
 		return;
 	}
 	assemble();
+	if (!tb_loader_version(esp_app_get_description()->version, board.build.loader)) {
+		printf("stays: its own version is not of three numbers\n");
+		return;
+	}
 	r = tb_open(&board);
 	if (r != TB_OK) {
 		printf("stays: the site document that is built in: %s\n", tb_result_name(r));

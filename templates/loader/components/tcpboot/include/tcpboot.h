@@ -4,8 +4,8 @@
  *
  * # The board
  *
- * Flash holds the loader, which nothing here writes; one slot, which holds the
- * application; and a store of TB_STORE_SIZE bytes, which holds what the board must
+ * Flash holds the loader, which only an application overwrites (tb_update_loader); one
+ * slot, which holds the application; and a store of TB_STORE_SIZE bytes, which holds what the board must
  * not forget. The chip's own bootloader starts the application when it was chosen
  * and is whole, else the loader. So the worst that a power cut can do is to leave
  * the board in its loader.

@@ -167,21 +167,34 @@ static size_t put_report(const struct tb_state *s, uint8_t to[REPORT]) {
 }
 
 /* Makes the report that is owed. What the server did not take is still owed. */
-static void report(struct tb_board *board) {
+static enum tb_result report(struct tb_board *board) {
 	struct tb_bytes path = text_of("/v2/report");
 	uint8_t body[REPORT];
 	struct http_head h;
 	struct address a;
+	enum tb_result r;
 	size_t size;
 
 	if (!board->state.owed)
-		return;
+		return TB_OK;
 	size = put_report(&board->state, body);
 	server_address(board, &a);
-	if (http_ask(board, &a.peer, &(struct http_request){"POST", path, 0, {body, size}, "cbor"}, &h) != TB_OK)
-		return;
+	r = http_ask(board, &a.peer, &(struct http_request){"POST", path, 0, {body, size}, "cbor"}, &h);
+	if (r != TB_OK)
+		return r;
 	board->state.owed = false;
 	(void)save(board); /* if it is lost, the server hears the same again */
+	return TB_OK;
+}
+
+/*
+ * Makes the report before another takes its place. One that the server will not have,
+ * as of a release that it has no more, is in nobody's way.
+ */
+static enum tb_result report_first(struct tb_board *board) {
+	enum tb_result r = report(board);
+
+	return r == TB_NETWORK || r == TB_LATER ? r : TB_OK;
 }
 
 /* ---- hello ---- */
@@ -482,11 +495,10 @@ static enum tb_result stand_in(struct tb_board *board, const uint8_t digest[TB_D
  * what is owed of the application is said first, or all of this comes again.
  */
 static enum tb_result hand_over(struct tb_board *board, const uint8_t digest[TB_DIGEST]) {
-	enum tb_result r;
+	enum tb_result r = report_first(board);
 
-	report(board);
-	if (board->state.owed)
-		return TB_LATER;
+	if (r != TB_OK)
+		return r;
 	(void)owe(board, digest, TB_SAYS_ACTIVATED, TB_CAUSE_NONE);
 	r = save(board);
 	if (r == TB_OK)
@@ -502,7 +514,7 @@ static void note_loader(struct tb_board *board) {
 	if (memcmp(s->loader, board->build.loader, sizeof s->loader) == 0)
 		return;
 	if (s->of_loader && s->outcome == TB_SAYS_ACTIVATED)
-		(void)owe(board, s->about, TB_SAYS_CONFIRMED, TB_CAUSE_NONE);
+		s->of_loader = owe(board, s->about, TB_SAYS_CONFIRMED, TB_CAUSE_NONE);
 	memcpy(s->loader, board->build.loader, sizeof s->loader);
 	(void)save(board);
 }
@@ -549,6 +561,10 @@ static enum tb_result visit(struct tb_board *board) {
 		sites_missed(board);
 		return r;
 	}
+	if (board->state.of_loader && (r = report_first(board)) != TB_OK) {
+		judge_site(board, r);
+		return r; /* by it the server knows which images this loader takes */
+	}
 	r = ask(board);
 	if (r == TB_NETWORK || r == TB_REFUSED)
 		return r; /* nor would the server hear a report */
@@ -556,7 +572,7 @@ static enum tb_result visit(struct tb_board *board) {
 		r = obey(board);
 	else if (r == TB_NOTHING)
 		say(board, TB_NOTHING_NEW, r = TB_OK, 0);
-	report(board);
+	(void)report(board);
 	return r;
 }
 

@@ -20,22 +20,28 @@ enum tb_result tcpboot_confirm(void);
 enum tb_result tcpboot_return_to_loader(void);
 
 /*
- * The image of a new loader. read puts bytes of it somewhere, false when they cannot
- * be had; digest is its SHA-256, as a manifest says that was verified.
+ * What an application fetches a loader by: what its own loader was built with, which is
+ * the same for all boards of a hardware (`tcpboot loader export --level 2` lays these
+ * files down), and what this board has in the partition `cred`.
  */
-struct tcpboot_image {
-	void *context;
-	bool (*read)(void *context, uint32_t offset, void *to, size_t size);
-	uint32_t size;
-	uint8_t digest[TB_DIGEST];
+struct tcpboot_site {
+	const char *hardware;
+	struct tb_bytes document;         /* main/site.cose */
+	struct tb_bytes servers_root;     /* main/servers_root.pem, PEM with its NUL */
+	struct tb_bytes certificate, key; /* DER, or PEM with the NUL behind it counted */
 };
 
 /*
- * Puts a new loader in the place of the old one, and chooses it for the next start;
- * then restart. Power may fail at any time: until the last step the application is
- * what starts, and doing it again completes it. After TB_FLASH or TB_BAD_IMAGE there
- * is no loader to go back to before it was done again, and came to TB_OK.
+ * Asks the image server for a newer loader, on the network that the application has
+ * joined, and puts it in the place of the old one. TB_OK: restart, into the new loader.
+ * TB_NOTHING: there is none for this board. Else ask again some time: what is there
+ * already is not fetched again. It takes minutes, some 50 KiB of heap, and a stack of
+ * 8 KiB.
+ *
+ * Power may fail at any time: until the last step the application is what starts, for it
+ * says of itself that it works before the first byte of the old loader is erased. From
+ * there until it is done there is no loader to go back to.
  */
-enum tb_result tcpboot_update_loader(const struct tcpboot_image *image);
+enum tb_result tcpboot_update_loader(const struct tcpboot_site *site);
 
 #endif

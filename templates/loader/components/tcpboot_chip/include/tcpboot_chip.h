@@ -1,6 +1,6 @@
 /*
  * What loader and application both ask of ESP-IDF: partitions, the chip's bootloader,
- * cryptography. Types and subtypes of partitions are numbers as esp_partition.h has.
+ * cryptography, TLS, time. Types and subtypes of partitions are numbers as esp_partition.h has.
  */
 #ifndef TCPBOOT_CHIP_H
 #define TCPBOOT_CHIP_H
@@ -18,6 +18,24 @@ enum tb_result chip_check(int subtype);
 
 /* Makes the loader the next that starts; does nothing when that is so already. */
 enum tb_result chip_forget(void);
+
+/* Who the board is to image servers, and what these must come from. */
+struct chip_identity {
+	struct tb_bytes certificate, key; /* DER, or PEM with the NUL behind it counted */
+	struct tb_bytes servers_root;     /* PEM with its NUL */
+	uint32_t silence;                 /* milliseconds, then a server is given up; 0: as the core says */
+};
+
+/* Streams by what *own says when they are opened, one at a time. join is the caller's. */
+struct tb_network chip_network(struct chip_identity *own);
+
+/* The largest TLS record that fits this build's input buffer, in bytes. */
+uint32_t chip_record(void);
+
+struct tb_clock clock_functions(void);
+
+/* What the core says, on the console: in words alone, so no secret can be in it. */
+struct tb_log log_functions(void);
 
 /* Starts PSA; false when the chip gives it no random numbers. May be called twice. */
 bool psa_start(void);

@@ -1,7 +1,7 @@
 /* What the core says, on the console: in words alone, so no secret can be in it. */
 #include <stdio.h>
 
-#include "board.h"
+#include "tcpboot_chip.h"
 
 static void say(void *context, enum tb_event event, enum tb_result why, uint64_t number) {
 	(void)context;

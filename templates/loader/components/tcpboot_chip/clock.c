@@ -4,11 +4,11 @@
  *
  * esp_timer_get_time, esp_random: 5.1 to 6.x.
  */
-#include "board.h"
 #include "esp_random.h"
 #include "esp_timer.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
+#include "tcpboot_chip.h"
 
 static uint32_t now(void *context) {
 	(void)context;
