@@ -100,7 +100,7 @@ func status(s *session) error {
 	}
 	for _, look := range []func(*session, *siteStatus) error{
 		lookAtBoards, lookAtCertificates, lookAtRecovery, lookAtBackup, lookAtDeliveries, lookAtSightings, lookAtOffers,
-		lookAtStatements, lookAtLoaders, lookAtGenerations, lookAtWaiting,
+		lookAtStatements, lookAtLoaders, lookAtGenerations, lookAtWaiting, lookAtRenewals,
 	} {
 		if err := look(s, st); err != nil {
 			return err

@@ -130,8 +130,7 @@ func endless(conn net.Conn) {
 }
 
 func TestDribble(t *testing.T) {
-	l := quick
-	l.Total = 100 * time.Millisecond
+	l := client.Limits{Silence: time.Minute, Idle: time.Minute, Total: 100 * time.Millisecond}
 	_, err := client.Fetch(context.Background(), serve(t, endless), board, io.Discard, l)
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)

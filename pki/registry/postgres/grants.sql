@@ -44,7 +44,7 @@ BEGIN
 
 		-- Releases. Of credentials what is public.
 		('publish', 'SELECT ON schema_version, device, stray, offer, release_sequence, release_counter, crl, audit, audit_head, login, superseded, visit'),
-		('publish', 'SELECT ON report, stop'),
+		('publish', 'SELECT ON report, stop, renewal'),
 		('publish', 'SELECT (serial, mac, certificate, issuer, issued, until, ended, reason) ON credential'),
 		('publish', 'INSERT, UPDATE ON offer, release_sequence, release_counter'),
 		('publish', 'INSERT ON audit'),
