@@ -125,7 +125,7 @@ static void test_refusals(void) {
 		untouched(refusals[i].why);
 		CHECK(reported(TB_SAYS_FAILED, TB_CAUSE_REFUSED));
 		world_return(&w);
-		CHECK(world_load(&w, 1) && w.server.reports == 1); /* once per board and manifest */
+		CHECK(world_load(&w, 1) && w.server.reports == 2); /* once per board and manifest */
 	}
 }
 
@@ -354,7 +354,7 @@ static void test_unconfirmed(void) {
 	}
 	CHECK(!world_load(&w, 2) && w.why[TB_STAYS] == TB_UNCONFIRMED);
 	CHECK(reported(TB_SAYS_FAILED, TB_CAUSE_UNCONFIRMED));
-	CHECK(!world_load(&w, 2) && w.server.reports == 2);
+	CHECK(!world_load(&w, 2) && w.server.reports == 3);
 
 	row = "a release after it that fails too";
 	p.version = "1.2.0";
@@ -363,6 +363,15 @@ static void test_unconfirmed(void) {
 	w.server.spoilt = 1;
 	CHECK(!world_load(&w, 6) && w.number[TB_INSTALL_FAILED] == 3 && w.why[TB_MANIFEST_REFUSED] == TB_GIVEN_UP);
 	CHECK(reported(TB_SAYS_FAILED, TB_CAUSE_CORRUPT));
+}
+
+static void test_reports(void) {
+	struct release_plan p = next();
+
+	begin("a confirmation that is owed when the next release is there");
+	world_offer(&w, &p, fresh);
+	CHECK(world_load(&w, 1) && world_holds(&w, fresh));
+	CHECK(w.server.reports == 2 && reported(TB_SAYS_ACTIVATED, TB_CAUSE_NONE));
 }
 
 static void test_decay(void) {
@@ -534,6 +543,7 @@ int main(void) {
 	test_worn_store();
 	test_chip();
 	test_unconfirmed();
+	test_reports();
 	test_decay();
 	test_same_image();
 	test_floors();

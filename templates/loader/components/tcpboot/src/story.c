@@ -496,6 +496,7 @@ static enum tb_result visit(struct tb_board *board) {
 	r = ask(board);
 	if (r == TB_NETWORK || r == TB_REFUSED)
 		return r; /* nor would the server hear a report */
+	report(board); /* there is room for one: what is owed of the old application goes first */
 	if (r == TB_OK)
 		r = obey(board);
 	else if (r == TB_NOTHING)
