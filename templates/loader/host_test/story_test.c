@@ -11,8 +11,9 @@
 
 enum { SIZE_OLD = 30000, SIZE_NEW = 38000, SIZE_BIG = NOR_SLOT + TB_SECTOR };
 
-static uint8_t old_image[SIZE_OLD], new_image[SIZE_NEW], big_image[SIZE_BIG];
-static const struct tb_bytes old = {old_image, SIZE_OLD}, fresh = {new_image, SIZE_NEW}, big = {big_image, SIZE_BIG};
+static uint8_t old_image[SIZE_OLD], new_image[SIZE_NEW], third_image[SIZE_NEW], big_image[SIZE_BIG];
+static const struct tb_bytes old = {old_image, SIZE_OLD}, fresh = {new_image, SIZE_NEW}, third = {third_image, SIZE_NEW};
+static const struct tb_bytes big = {big_image, SIZE_BIG};
 static struct world w;
 static const char *row;
 static int failures;
@@ -124,7 +125,7 @@ static void test_refusals(void) {
 		untouched(refusals[i].why);
 		CHECK(reported(TB_SAYS_FAILED, TB_CAUSE_REFUSED));
 		world_return(&w);
-		CHECK(world_load(&w, 1) && w.server.reports == 1); /* once per board and manifest */
+		CHECK(world_load(&w, 1) && w.server.reports == 2); /* once per board and manifest */
 	}
 }
 
@@ -180,6 +181,36 @@ static void test_breaks(void) {
 		CHECK(w.server.sent <= SIZE_NEW + 3 * TB_SECTOR); /* gone on with, not begun anew */
 		CHECK(reported(TB_SAYS_ACTIVATED, TB_CAUSE_NONE));
 	}
+}
+
+/* Makes rounds in which the line breaks behind the first chunk; true when there is something to start. */
+static bool nibble(int rounds, uint32_t *wait) {
+	while (rounds-- > 0) {
+		w.server.breaks_after = (long)w.server.manifest.size + 6000;
+		if (tb_round(&w.board, wait) == TB_START)
+			return true;
+	}
+	return false;
+}
+
+static void test_nibbled(void) {
+	struct release_plan p = next(), q = next();
+	uint32_t wait = 0;
+
+	begin("a line that breaks behind each chunk");
+	world_offer(&w, &p, fresh);
+	CHECK(!world_load(&w, 0));
+	CHECK(nibble(12, &wait) && world_power_on(&w) && world_holds(&w, fresh));
+	CHECK(w.server.sent <= 2 * SIZE_NEW && w.nor.slot_operations <= 2 * 10);
+
+	begin("two releases by turns, and a line that breaks behind each chunk");
+	q.sequence = 7;
+	CHECK(!world_load(&w, 0));
+	for (int i = 0; i < 10; i++) {
+		world_offer(&w, i % 2 == 0 ? &p : &q, i % 2 == 0 ? fresh : third);
+		CHECK(!nibble(1, &wait));
+	}
+	CHECK(wait > 60 * 1000); /* flash wears: what is written again is not won */
 }
 
 static void test_down(void) {
@@ -280,6 +311,28 @@ static void test_flash(void) {
 	CHECK(world_load(&w, 10) && world_holds(&w, fresh));
 }
 
+static bool write_none(void *context, uint32_t offset, const void *from, size_t size) {
+	(void)context;
+	(void)from;
+	return offset >= 2 * TB_SECTOR || size == 0;
+}
+
+/* Only the sectors of the state are worn out: they are those that are written most. */
+static void test_worn_store(void) {
+	struct release_plan p = next();
+	uint32_t wait;
+
+	begin("a store that takes no state any more");
+	world_offer(&w, &p, fresh);
+	store_put_manifest(&w.board.store, 1, made_bytes(&w.server.manifest));
+	CHECK(!world_load(&w, 0));
+	w.board.store.write = write_none;
+	for (int i = 0; i < 6 && tb_round(&w.board, &wait) != TB_START; i++)
+		;
+	CHECK(world_power_on(&w) && world_holds(&w, old) && w.nor.slot_operations == 0);
+	CHECK(w.events[TB_STORE_FAILED] > 0 && w.why[TB_MANIFEST_REFUSED] == TB_GIVEN_UP);
+}
+
 static void test_chip(void) {
 	struct release_plan p = next();
 
@@ -301,7 +354,24 @@ static void test_unconfirmed(void) {
 	}
 	CHECK(!world_load(&w, 2) && w.why[TB_STAYS] == TB_UNCONFIRMED);
 	CHECK(reported(TB_SAYS_FAILED, TB_CAUSE_UNCONFIRMED));
-	CHECK(!world_load(&w, 2) && w.server.reports == 2);
+	CHECK(!world_load(&w, 2) && w.server.reports == 3);
+
+	row = "a release after it that fails too";
+	p.version = "1.2.0";
+	p.sequence = 7;
+	world_offer(&w, &p, third);
+	w.server.spoilt = 1;
+	CHECK(!world_load(&w, 6) && w.number[TB_INSTALL_FAILED] == 3 && w.why[TB_MANIFEST_REFUSED] == TB_GIVEN_UP);
+	CHECK(reported(TB_SAYS_FAILED, TB_CAUSE_CORRUPT));
+}
+
+static void test_reports(void) {
+	struct release_plan p = next();
+
+	begin("a confirmation that is owed when the next release is there");
+	world_offer(&w, &p, fresh);
+	CHECK(world_load(&w, 1) && world_holds(&w, fresh));
+	CHECK(w.server.reports == 2 && reported(TB_SAYS_ACTIVATED, TB_CAUSE_NONE));
 }
 
 static void test_decay(void) {
@@ -350,6 +420,13 @@ static void test_floors(void) {
 	world_offer(&w, &p, fresh);
 	w.server.pushy = true;
 	untouched(TB_STALE);
+
+	begin("a release that was on its way when the state was lost");
+	p = next();
+	world_offer(&w, &p, fresh);
+	CHECK(store_put_manifest(&w.board.store, 1, made_bytes(&w.server.manifest)) == TB_OK);
+	memset(w.nor.store, 0, 2 * TB_SECTOR);
+	CHECK(world_load(&w, 1) && world_holds(&w, fresh));
 
 	begin("a new generation");
 	world_publish(&w, &(struct site_plan){2, 1, 2, 1, {1, 0}, "127.0.0.1:8123", "update.site", 0, 0});
@@ -436,21 +513,37 @@ static void test_no_store(void) {
 	CHECK(world_load(&w, 1) && world_power_on(&w) && world_holds(&w, old) && w.server.sent == 0);
 }
 
+static void test_small_store(void) {
+	struct release_plan p = first_release;
+	uint32_t wait;
+
+	row = "a store that is too small";
+	world_init(&w);
+	world_offer(&w, &p, old);
+	CHECK(!world_load(&w, 0));
+	w.board.store.size = TB_STORE_SIZE - TB_SECTOR;
+	CHECK(tb_round(&w.board, &wait) == TB_START && world_power_on(&w) && world_holds(&w, old));
+}
+
 int main(void) {
 	make_image(old_image, SIZE_OLD, 1);
 	make_image(new_image, SIZE_NEW, 2);
+	make_image(third_image, SIZE_NEW, 4);
 	make_image(big_image, SIZE_BIG, 3);
 	test_refusals();
 	test_sizes();
 	test_forgeries();
 	test_breaks();
+	test_nibbled();
 	test_down();
 	test_later();
 	test_withdrawn();
 	test_spoilt();
 	test_flash();
+	test_worn_store();
 	test_chip();
 	test_unconfirmed();
+	test_reports();
 	test_decay();
 	test_same_image();
 	test_floors();
@@ -458,6 +551,7 @@ int main(void) {
 	test_roots();
 	test_trial();
 	test_no_store();
+	test_small_store();
 	printf("story: %d failures\n", failures);
 	return failures > 0;
 }

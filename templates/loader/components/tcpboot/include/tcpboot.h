@@ -324,7 +324,7 @@ struct tb_state {
 	uint64_t sequence;             /* of what was installed last, in channel */
 	uint8_t channel[TB_MAX_NAME + 1];
 	uint8_t phase;                 /* enum tb_phase, of the slot */
-	uint8_t starts;                /* without being confirmed */
+	uint8_t starts;                /* without being confirmed; one more when it was judged for them */
 	uint8_t manifest[TB_DIGEST];   /* of what is in the slot, or on its way there */
 	uint8_t tried[TB_DIGEST];      /* the manifest that failed last */
 	uint8_t failures;              /* of it */
@@ -382,6 +382,7 @@ struct tb_board {
 	bool wanted;         /* the server wants it renewed */
 	bool rests;          /* a renewal has failed: the next one after the next start */
 	uint32_t misses;     /* of them, that did not reach the server by the document in use */
+	uint32_t farthest;   /* bytes of the slot up to which it was written since power came on */
 	bool updates;        /* an application asks, for a loader */
 	bool updated;        /* and has got one */
 

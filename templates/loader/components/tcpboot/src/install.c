@@ -66,9 +66,9 @@ static enum tb_result fetch_list(const struct way *w) {
 
 /*
  * Returns from which byte on the slot must be written. The last chunk that seems to
- * be there is written again where more must be: power may have failed while it was
- * written, and flash cells that were left half way read one thing now and another
- * later.
+ * be there is written again where more must be, unless it was written since power came
+ * on: power may have failed on the way, and flash cells that were left half way read
+ * one thing now and another later.
  */
 static uint32_t present(const struct way *w) {
 	const struct tb_flash *slot = &w->board->slot;
@@ -78,7 +78,7 @@ static uint32_t present(const struct way *w) {
 		size_t size = chunk_size(w->image, offset);
 
 		if (!slot->read(slot->context, offset, w->board->chunk, size) || !is_chunk(w, offset))
-			return offset > 0 ? offset - w->image->chunk : 0;
+			return offset > w->board->farthest ? offset - w->image->chunk : offset;
 		offset += (uint32_t)size;
 	}
 	return offset;
@@ -105,6 +105,17 @@ static enum tb_result put_chunk(struct way *w, uint32_t offset) {
 	return flash_write(slot, offset, w->board->chunk, size);
 }
 
+/*
+ * A bad line is not a bad release: what was won is won. What is written again was not:
+ * whoever cuts the line, or offers releases by turns, would wear out the flash.
+ */
+static void note_progress(struct tb_board *board, uint32_t offset) {
+	if (offset <= board->farthest)
+		return;
+	board->farthest = offset;
+	board->visits = 0;
+}
+
 static enum tb_result fetch_chunks(struct way *w, uint32_t offset) {
 	enum tb_result r = ask_blob(w, w->image->digest, offset, w->image->size);
 
@@ -116,9 +127,9 @@ static enum tb_result fetch_chunks(struct way *w, uint32_t offset) {
 			r = TB_MISMATCH;
 		if (r == TB_OK)
 			r = put_chunk(w, offset);
-		if (r == TB_OK)
-			w->board->visits = 0; /* a bad line is not a bad release: what was won is won */
 		offset += (uint32_t)size;
+		if (r == TB_OK)
+			note_progress(w->board, offset);
 	}
 	return r;
 }

@@ -411,7 +411,7 @@ static bool is_stored(struct tb_board *board, unsigned which, const uint8_t dige
 
 /* Stores the manifest beside the one that the state names, before it names this one. */
 static enum tb_result keep_manifest(struct tb_board *board, const uint8_t digest[TB_DIGEST]) {
-	if (board->store.size == 0 || is_stored(board, 0, digest) || is_stored(board, 1, digest))
+	if (board->store.size < TB_STORE_SIZE || is_stored(board, 0, digest) || is_stored(board, 1, digest))
 		return TB_OK;
 	return store_put_manifest(&board->store, is_stored(board, 0, board->state.manifest), manifest_bytes(board));
 }
@@ -421,7 +421,7 @@ static enum tb_result keep_manifest(struct tb_board *board, const uint8_t digest
  * before the new one is whole: the state says so first, then the bootloader.
  */
 static enum tb_result let_go(struct tb_board *board, const uint8_t digest[TB_DIGEST]) {
-	struct tb_state *s = &board->state;
+	struct tb_state *s = &board->state, before = *s;
 	enum tb_result r = keep_manifest(board, digest);
 
 	if (r != TB_OK)
@@ -429,9 +429,10 @@ static enum tb_result let_go(struct tb_board *board, const uint8_t digest[TB_DIG
 	s->phase = TB_EMPTY;
 	s->starts = 0;
 	memcpy(s->manifest, digest, TB_DIGEST);
-	if ((r = save(board)) != TB_OK)
-		return r;
-	return board->boot.deactivate(board->boot.context);
+	if ((r = save(board)) == TB_OK)
+		return board->boot.deactivate(board->boot.context);
+	*s = before; /* the old one is whole, and with a store that is worn out it is all there is */
+	return r;
 }
 
 /* The moment at which the new application counts: before it can run. */
@@ -568,6 +569,7 @@ static enum tb_result visit(struct tb_board *board) {
 	r = ask(board);
 	if (r == TB_NETWORK || r == TB_REFUSED)
 		return r; /* nor would the server hear a report */
+	(void)report(board); /* there is room for one: what is owed of the old application goes first */
 	if (r == TB_OK)
 		r = obey(board);
 	else if (r == TB_NOTHING)
@@ -586,10 +588,14 @@ static bool renewed(struct tb_board *board) {
 
 /* ---- the end of a round ---- */
 
-/* An application that had its starts and never said that it works has failed. */
+/* An application that had its starts and never said that it works has failed, once. */
 static void judge_application(struct tb_board *board) {
-	if (board->state.phase == TB_WHOLE && board->state.starts >= STARTS && !given_up(board, board->state.manifest))
-		fail(board, board->state.manifest, TB_UNCONFIRMED);
+	struct tb_state *s = &board->state;
+
+	if (s->phase != TB_WHOLE || s->starts != STARTS)
+		return;
+	s->starts++; /* what fails after it is counted by itself */
+	fail(board, s->manifest, TB_UNCONFIRMED);
 }
 
 /* Whether the chip will start what is in the slot, and that is what the state says. */
@@ -687,8 +693,9 @@ static void take_channel(struct tb_board *board) {
 }
 
 /*
- * After a loss, what is known of the past are the manifests that were kept: no
- * number falls below theirs, and the one whose image is in the slot is in force.
+ * After a loss, what is known of the past are the manifests that were kept. No counter
+ * falls below theirs. The one whose image is in the slot is in force: one above it was
+ * on its way, and may still come. When none is, nothing below the highest may.
  */
 static void recover(struct tb_board *board) {
 	struct tb_state *s = &board->state;
@@ -697,18 +704,21 @@ static void recover(struct tb_board *board) {
 
 	for (unsigned i = 0; i < STORE_MANIFESTS; i++) {
 		uint64_t sequence;
+		bool whole, known = s->phase == TB_WHOLE;
 
 		board->manifest_size = store_manifest(&board->store, i, board->manifest);
 		if (!read_manifest(board, &m, digest))
 			continue;
-		sequence = manifest_sequence(&m, text_of(board->build.channel));
 		s->counter = higher(s->counter, m.counter);
-		if (sequence > s->sequence)
-			s->sequence = sequence;
-		if (slot_holds(board, &m.image)) {
-			memcpy(s->manifest, digest, TB_DIGEST);
-			s->phase = TB_WHOLE;
-		}
+		sequence = manifest_sequence(&m, text_of(board->build.channel));
+		whole = slot_holds(board, &m.image);
+		if (whole == known ? sequence <= s->sequence : known)
+			continue; /* the one before says more */
+		s->sequence = sequence;
+		if (!whole)
+			continue;
+		memcpy(s->manifest, digest, TB_DIGEST);
+		s->phase = TB_WHOLE;
 	}
 	(void)save(board);
 }
@@ -717,7 +727,7 @@ static void recover(struct tb_board *board) {
 static enum tb_result begin(struct tb_board *board) {
 	board->held = 0;
 	board->ceiling = 0;
-	board->misses = 0;
+	board->misses = board->farthest = 0;
 	board->unheard = board->rests = false;
 	board->manifest_size = 0;
 	memset(&board->stream, 0, sizeof board->stream);
