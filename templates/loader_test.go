@@ -114,7 +114,7 @@ func TestLoaderOptionsAreHeeded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	idf := []string{"IDF_FIRMWARE_CHIP_ID", "MBEDTLS_ASYMMETRIC_CONTENT_LEN", "MBEDTLS_SSL_IN_CONTENT_LEN", "MBEDTLS_SSL_MAX_CONTENT_LEN"}
+	idf := []string{"IDF_FIRMWARE_CHIP_ID", "IDF_TARGET_ESP32C3", "MBEDTLS_ASYMMETRIC_CONTENT_LEN", "MBEDTLS_SSL_IN_CONTENT_LEN", "MBEDTLS_SSL_MAX_CONTENT_LEN"}
 	read := optionsRead(t)
 	for _, name := range read {
 		if tree.Symbol(name) == nil && !slices.Contains(idf, name) {
