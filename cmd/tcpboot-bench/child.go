@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
@@ -53,6 +54,7 @@ func serveChild(args []string) error {
 
 // serveUntilEOF prints the address of s, and ends with the standard input.
 func serveUntilEOF(s *server.Server) error {
+	debug.SetGCPercent(server.GCPercent)     // as tcpboot serve has it
 	quiet := net.ListenConfig{KeepAlive: -1} // the server arms it itself
 	ln, err := quiet.Listen(context.Background(), "tcp4", "127.0.0.1:0")
 	if err != nil {

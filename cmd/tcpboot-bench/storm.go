@@ -170,7 +170,7 @@ func stormServer(args []string) error {
 	}
 	s := &server.Server{Registry: site, Shelf: site, Secure: &server.Secure{Identity: site, Library: site}, Limits: server.Limits{
 		Connections: 2 * *clients, Downloads: *clients, Proving: *clients, PerSource: *clients,
-		Strangers: *clients, // who is slow to say its MAC waits meanwhile
+		Strangers: *clients, Handshake: patient.Total, // the boards share their CPUs, and are slow to speak
 	}}
 	return serveUntilEOF(s)
 }

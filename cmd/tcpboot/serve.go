@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -62,6 +63,9 @@ func (s *session) visits() string {
 const poll = time.Second
 
 func serve(s *session) (err error) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(server.GCPercent)
+	}
 	log := s.log()
 	shelf, err := s.shelf()
 	if err != nil {

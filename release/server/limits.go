@@ -6,6 +6,11 @@ import (
 	"github.com/tcpboot/tcpboot/release/wire"
 )
 
+// GCPercent is for debug.SetGCPercent in a process that does nothing but serve. When
+// power comes back all boards shake hands at once, and most of what that takes is
+// garbage and stacks: Go would let the heap grow by as much as both together.
+const GCPercent = 15
+
 // Limits bound what boards and strangers may cost. A field that is zero takes
 // its default.
 type Limits struct {

@@ -163,9 +163,11 @@ func (s *Server) terms(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if err != nil {
 		return nil, s.unfit("boards CA", err)
 	}
-	// Also when a session is resumed: a ticket outlives no revocation.
+	// Also when a session is resumed: a ticket outlives no revocation. The connection
+	// keeps what this refers to, which is why it is not the hello.
+	ctx, from := hello.Context(), hello.Conn.RemoteAddr()
 	admits := func(state tls.ConnectionState) error {
-		_, err := s.identify(hello.Context(), hello.Conn.RemoteAddr(), &state)
+		_, err := s.identify(ctx, from, &state)
 		return err
 	}
 	return &tls.Config{

@@ -74,7 +74,8 @@
 //	POST /v2/report                 how I fared with a release
 //	POST /v2/renew                  a certificate for a new key of mine
 //
-// Requests go one after another on one connection. Every answer has a
+// Requests go one after another on one connection; what is posted has a
+// Content-Length, what is asked for has no body. Every answer has a
 // Content-Length and no transfer coding, and its status line and header fields
 // are HeaderLimit bytes at most, so that a reader fits in a boot loader.
 //
