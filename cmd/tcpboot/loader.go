@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -94,8 +93,8 @@ func (s *session) loaderTree(d fleet.Device) (*loaderTree, error) {
 
 // exportNew writes a folder that was not there before.
 func exportNew(out string, e *loaderTree) error {
-	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
-		return fmt.Errorf("%s: is there already, with %d entries in it", out, len(entries))
+	if err := refuseFilled(out); err != nil {
+		return err
 	}
 	files, err := e.whole()
 	if err != nil {
