@@ -23,66 +23,81 @@ var whyVerb = &cli.Command{
 	Action:       readingSite(why),
 }
 
+// A whyAnswer is what a board would get now, and why.
+type whyAnswer struct {
+	AppKey   string           `json:"app_key,omitempty"` // that signed the image
+	MAC      fleet.MAC        `json:"mac"`
+	Version  string           `json:"version,omitempty"`
+	Protocol string           `json:"protocol"` // the only one over which it gets that
+	Reason   string           `json:"reason"`
+	Passed   []release.Passed `json:"passed"`
+	Seen     *fleet.Visit     `json:"last_visit,omitempty"`
+
+	trust string // what its loader makes of AppKey
+}
+
 func why(s *session) error {
 	d, err := s.device(0)
 	if err != nil {
 		return err
 	}
-	shelf, err := s.shelf()
-	if err != nil {
-		return err
-	}
-	if shelf.ledger, err = s.readLedger(); err != nil {
-		return err
-	}
-	defer shelf.ledger.close()
-	if _, err := shelf.refresh(s.ctx()); err != nil {
-		say(s.cli, "cannot read every release: %v", err)
-	}
-	choice, err := shelf.decide(s.ctx(), d, time.Now())
+	choice, err := s.choiceFor(d)
 	if err != nil && !errors.Is(err, release.ErrNothing) {
 		return err
 	}
-	out := struct {
-		AppKey   string           `json:"app_key,omitempty"` // that signed the image
-		MAC      fleet.MAC        `json:"mac"`
-		Version  string           `json:"version,omitempty"`
-		Protocol string           `json:"protocol"` // the only one over which it gets that
-		Reason   string           `json:"reason"`
-		Passed   []release.Passed `json:"passed"`
-		Seen     *fleet.Visit     `json:"last_visit,omitempty"`
-	}{MAC: d.MAC, Protocol: protocolOf(d), Reason: s.withAppNames(choice.Reason), Passed: emptyNotNull(choice.Passed), Seen: s.lastVisit(d.MAC)}
-	for i := range out.Passed {
-		out.Passed[i].Reason = s.withAppNames(out.Passed[i].Reason)
+	out := whyAnswer{
+		MAC: d.MAC, Protocol: protocolOf(d), Reason: s.withAppNames(choice.Reason),
+		Passed: emptyNotNull(choice.Passed), Seen: s.lastVisit(d.MAC),
+	}
+	for i, p := range out.Passed {
+		out.Passed[i].Reason = s.withAppNames(p.Reason)
 	}
 	if r := choice.Release; r != nil {
 		out.Version = r.Manifest.Version
 		if r.AppKey != (fleet.Digest{}) {
-			out.AppKey = s.appName(r.AppKey)
+			out.AppKey, out.trust = s.appName(r.AppKey), trustText(d, r)
 		}
 		if err := s.proves(r); err != nil { // then a server keeps it back
 			out.Version, out.Reason = "", fmt.Sprintf("%s is refused: %v", r.Manifest.Version, err)
 		}
 	}
-	return answer(s.cli, out, func(w io.Writer) {
-		if out.Version == "" {
-			fmt.Fprintf(w, "%s gets nothing: %s\n", d.MAC, out.Reason)
-		} else {
-			fmt.Fprintf(w, "%s gets %s: %s\n", d.MAC, out.Version, out.Reason)
-		}
-		if out.Protocol != "v1" {
-			fmt.Fprintf(w, "by %s only: who asks as %s by v1 is no board of ours, and is kept waiting\n", out.Protocol, d.MAC)
-		}
-		if out.AppKey != "" && out.Version != "" {
-			fmt.Fprintf(w, "its image is signed by %s%s\n", out.AppKey, trustText(d, choice.Release))
-		}
-		for _, p := range out.Passed {
-			fmt.Fprintf(w, "not %s: %s\n", p.Version, p.Reason)
-		}
-		if v := out.Seen; v != nil {
-			fmt.Fprintf(w, "last seen %s from %s: %s\n", v.Time.UTC().Format(time.DateTime), v.Remote, printable(v.Verdict))
-		}
-	})
+	return answer(s.cli, out, out.print)
+}
+
+// choiceFor decides as a server does.
+func (s *session) choiceFor(d fleet.Device) (release.Choice, error) {
+	shelf, err := s.shelf()
+	if err != nil {
+		return release.Choice{}, err
+	}
+	if shelf.ledger, err = s.readLedger(); err != nil {
+		return release.Choice{}, err
+	}
+	defer shelf.ledger.close()
+	if _, err := shelf.refresh(s.ctx()); err != nil {
+		say(s.cli, "cannot read every release: %v", err)
+	}
+	return shelf.decide(s.ctx(), d, time.Now())
+}
+
+func (a whyAnswer) print(w io.Writer) {
+	if a.Version == "" {
+		fmt.Fprintf(w, "%s gets nothing: %s\n", a.MAC, a.Reason)
+	} else {
+		fmt.Fprintf(w, "%s gets %s: %s\n", a.MAC, a.Version, a.Reason)
+	}
+	if a.Protocol != "v1" {
+		fmt.Fprintf(w, "by %s only: who asks as %s by v1 is no board of ours, and is kept waiting\n", a.Protocol, a.MAC)
+	}
+	if a.AppKey != "" && a.Version != "" {
+		fmt.Fprintf(w, "its image is signed by %s%s\n", a.AppKey, a.trust)
+	}
+	for _, p := range a.Passed {
+		fmt.Fprintf(w, "not %s: %s\n", p.Version, p.Reason)
+	}
+	if v := a.Seen; v != nil {
+		fmt.Fprintf(w, "last seen %s from %s: %s\n", v.Time.UTC().Format(time.DateTime), v.Remote, printable(v.Verdict))
+	}
 }
 
 // trustText says what the board's loader makes of the app key.
