@@ -18,6 +18,7 @@ const (
 	Stale      Fault = "older than what the board has"   // sequence or counter
 	Mismatch   Fault = "not what the manifest states"    // image or chunk list
 	BadImage   Fault = "not an image that boards accept" // structure, chip or signature
+	OtherKey   Fault = "none of those that count"        // the app key that signed it
 )
 
 // Error makes a Fault an error.

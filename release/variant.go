@@ -95,7 +95,7 @@ func (t Trust) narrowed(r *Release) (Trust, error) {
 		return t, nil
 	}
 	if !slices.Contains(t.App, r.AppKey) {
-		return t, badImage(fmt.Errorf("app key %v is not one of the site's", r.AppKey))
+		return t, badImage(fmt.Errorf("app key %v is %w", r.AppKey, OtherKey))
 	}
 	t.first = r.AppKey
 	t.AppV1 = slices.DeleteFunc(slices.Clone(t.AppV1), func(k *ecdsa.PublicKey) bool {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -83,14 +84,9 @@ func (s *session) appNames() (names []string) {
 	return names
 }
 
-// appName is what the site calls the app key with that digest.
+// appName is what the site calls the app key with that digest, for people.
 func (s *session) appName(d fleet.Digest) string {
-	for _, name := range s.appNames() {
-		if has, err := s.appDigest(name); err == nil && has == d {
-			return name
-		}
-	}
-	return fmt.Sprintf("an app key that is not the site's, %.16s", d.Hex())
+	return cmp.Or(s.appKeyWith(d), fmt.Sprintf("an app key that is not the site's, %.16s", d.Hex()))
 }
 
 // withAppNames is a text of package release with the site's names for app keys, of

@@ -66,13 +66,9 @@ func (s *session) signatureV1(image []byte) imageSignature {
 
 // appKeyWith names the image key that chips know by d; "" where there is none.
 func (s *session) appKeyWith(d fleet.Digest) string {
-	for _, k := range s.appKeys() {
-		public, err := s.public(k.name)
-		if err != nil {
-			continue
-		}
-		if id, err := espimage.KeyDigest(public); err == nil && id == d {
-			return k.name
+	for _, name := range s.appNames() {
+		if has, err := s.appDigest(name); err == nil && has == d {
+			return name
 		}
 	}
 	return ""

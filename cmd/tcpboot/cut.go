@@ -200,8 +200,11 @@ func (s *session) number(q *release.Request) error {
 	var count *uint32
 	if s.cli.IsSet("counter") {
 		n := uint32(s.cli.Uint("counter"))
-		if uint(n) != s.cli.Uint("counter") {
+		switch {
+		case uint(n) != s.cli.Uint("counter"):
 			return usagef("--counter %d: too large", s.cli.Uint("counter"))
+		case n == 0: // boards have seen none
+			return usagef("--counter 0: want at least 1")
 		}
 		count = &n
 	}

@@ -195,6 +195,9 @@ func releaseAttach(s *session) error {
 // cutOf finds the cut that a folder is of.
 func (s *session) cutOf(dir string) (*cut, error) {
 	text, err := readAtMost(filepath.Join(dir, detached.JobFile), detached.MaxJob)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", dir, errNoJob)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -219,6 +222,8 @@ func (s *session) waitingCut(hardware, version string) (*cut, error) {
 	}
 	return c, err
 }
+
+var errNoJob = errors.New("no " + detached.JobFile + " in it, which says what is to be signed")
 
 var errNoCutWaits = errors.New("no cut of it waits for signatures")
 

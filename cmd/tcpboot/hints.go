@@ -168,7 +168,10 @@ var sentinelHints = []struct {
 	{errWaiting, "`tcpboot key attach FILE` brings them; `tcpboot key pending` shows it, and gives it up with --drop"},
 	{errPresentKey, "replace it first: `tcpboot key rotate release --no-overlap` lets it count no more"},
 	{errLastWave, "`tcpboot release progress VERSION` shows it; where another hardware is meant: --hardware H"},
-	{errThere, "name an empty folder with --out, or remove what is there"},
+	{errFilled, "name a new folder with --out, or remove what is there"},
+	{errNoJob, "name the folder that `tcpboot release cut --to-sign DIR` has made; `tcpboot release pending` lists the cuts that wait"},
+	{errNoCutWaits, "`tcpboot release pending` lists the cuts that wait"},
+	{release.OtherKey, "a site takes images by the keys in its certs/app-*.pub.pem: where another machine of the site has rotated one, bring these files; otherwise it comes from another site"},
 	{errNoRelease, "`tcpboot release list` shows the releases"},
 }
 

@@ -160,7 +160,7 @@ func (s *session) readCode() ([]byte, error) {
 // certificate or in a file of its own.
 func (s *session) public(name string) (crypto.PublicKey, error) {
 	text, err := os.ReadFile(s.site.Path("certs", name+".pub.pem"))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) && exists(s.site.Path("certs", name+".pem")) {
 		text, err = os.ReadFile(s.site.Path("certs", name+".pem"))
 	}
 	if err != nil {

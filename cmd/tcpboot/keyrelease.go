@@ -63,7 +63,7 @@ var keyRevokeVerb = &cli.Command{
 // presentRelease is the release key that signs now.
 func (s *session) presentRelease(doc *sitedoc.Doc) (cose.Key, error) {
 	public, err := s.public("release")
-	if errors.Is(err, os.ErrNotExist) { // it was never rotated
+	if errors.Is(err, os.ErrNotExist) && len(releaseIDs(doc.Keys)) == 1 { // it was never rotated
 		return doc.Keys[0].Key, nil
 	}
 	if err != nil {

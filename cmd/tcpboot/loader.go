@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -95,12 +93,10 @@ func (s *session) loaderTree(d fleet.Device) (*loaderTree, error) {
 	return s.ours(files, d)
 }
 
-var errThere = errors.New("is there already")
-
 // exportNew writes a folder that was not there before.
 func exportNew(out string, e *loaderTree) error {
-	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
-		return fmt.Errorf("%s: %w, with %d entries in it", out, errThere, len(entries))
+	if err := refuseFilled(out); err != nil {
+		return err
 	}
 	files, err := e.whole()
 	if err != nil {

@@ -156,7 +156,7 @@ type loaderReason struct {
 func (s *session) whyLoader(shelf *shelf, d fleet.Device) (l loaderReason, err error) {
 	l.Has, l.Reported = shelf.now.Load().catalog.LoaderAfter(d.Loader, shelf.ledger.said(s.ctx(), d).reports)
 	choice, err := shelf.decide(s.ctx(), sitedoc.Loader, d, time.Now())
-	l.Reason = choice.Reason
+	l.Reason = s.withAppNames(choice.Reason)
 	if errors.Is(err, release.ErrNothing) {
 		return l, nil
 	}

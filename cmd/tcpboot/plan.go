@@ -65,9 +65,15 @@ func onlyOneOf(c *cli.Context, names ...string) error {
 func readWaves(c *cli.Context) ([]fleet.Wave, error) {
 	switch {
 	case c.IsSet("waves"):
-		return release.ParseWaves(c.String("waves"))
+		waves, err := release.ParseWaves(c.String("waves"))
+		if err != nil {
+			err = fmt.Errorf("--waves: %w", err)
+		}
+		return waves, err
+	case c.IsSet("count") && c.Int("count") < 1:
+		return nil, fmt.Errorf("--count %d: want at least 1", c.Int("count"))
 	case c.IsSet("count"):
-		return release.ParseWaves(c.String("count"))
+		return []fleet.Wave{{Count: c.Int("count")}}, nil
 	}
 	return nil, nil
 }
@@ -104,12 +110,18 @@ func readShares(c *cli.Context, p *fleet.Plan) (err error) {
 	return nil
 }
 
+// readStop reads "5%", "3", or both.
 func readStop(s string, p *fleet.Plan) (err error) {
 	for word := range strings.SplitSeq(s, ",") {
-		if strings.HasSuffix(word, "%") {
+		switch {
+		case strings.HasSuffix(word, "%") && p.Stop == 0:
 			p.Stop, err = parseShare(word)
-		} else if p.StopCount, err = strconv.Atoi(word); err == nil && p.StopCount < 1 {
-			err = fmt.Errorf("%d boards: want at least 1", p.StopCount)
+		case !strings.HasSuffix(word, "%") && p.StopCount == 0:
+			if p.StopCount, err = strconv.Atoi(word); err != nil || p.StopCount < 1 {
+				err = fmt.Errorf("%.20q: want a share, as 5%%, a number of boards from 1 on, or both, as 5%%,3", word)
+			}
+		default:
+			err = fmt.Errorf("%.20q: want one share and one number of boards", s)
 		}
 		if err != nil {
 			return err

@@ -55,7 +55,7 @@ var resumeVerb = &cli.Command{
 
 var withdrawVerb = &cli.Command{
 	Name: "withdraw", Usage: "take an offer off a channel; the release stays",
-	Flags: slices.Concat([]cli.Flag{channelFlag, hardwareFlag, visitsFlag}, moveFlags), Action: withSite(releaseWithdraw),
+	Flags: offerFlags, Action: withSite(releaseWithdraw),
 }
 
 func (s *session) channel() (string, error) {
@@ -413,7 +413,7 @@ func (s *session) eachOffer(action, done string, change offerChange) error {
 	}
 	for i, o := range offers {
 		if change == nil {
-			err = s.fleet.Withdraw(s.ctx(), o)
+			err = s.fleet.Withdraw(s.ctx(), o, s.cli.String("reason"))
 		} else {
 			offers[i], err = s.changeOffer(action, o, change)
 		}

@@ -85,18 +85,9 @@ func releasePush(s *session) error {
 	if err != nil {
 		return err
 	}
-	var packed [][]*bundle.Packed
-	for _, v := range versions {
-		all, err := s.provedPacked(layout, v)
-		if err != nil {
-			return err
-		}
-		packed = append(packed, all)
-	}
-	if s.cli.Bool("sign") {
-		if err := s.signPacked(layout, slices.Concat(packed...)); err != nil {
-			return err
-		}
+	packed, err := s.toPush(layout, versions)
+	if err != nil {
+		return err
 	}
 	line := newTraffic(s.cli, "KiB sent:")
 	defer line.done()
@@ -122,14 +113,33 @@ func releasePush(s *session) error {
 	line.done()
 	return answer(s.cli, out, func(w io.Writer) {
 		for _, p := range out {
-			if p.Complete {
-				fmt.Fprintf(w, "%s is in %s, as it was\n", p.Version, p.Reference)
-			} else {
-				fmt.Fprintf(w, "%s is in %s: %d blobs sent, %d bytes\n", p.Version, p.Reference, p.Blobs, p.Bytes)
-			}
-			fmt.Fprintf(w, "index %s\n", p.Digest)
+			p.text(w)
 		}
 	})
+}
+
+func (p pushed) text(w io.Writer) {
+	if p.Complete {
+		fmt.Fprintf(w, "%s is in %s, as it was\n", p.Version, p.Reference)
+	} else {
+		fmt.Fprintf(w, "%s is in %s: %d blobs sent, %d bytes\n", p.Version, p.Reference, p.Blobs, p.Bytes)
+	}
+	fmt.Fprintf(w, "index %s\n", p.Digest)
+}
+
+// toPush proves versions, and signs what is packed of them where that is wanted.
+func (s *session) toPush(layout *depot, versions []string) (packed [][]*bundle.Packed, err error) {
+	for _, v := range versions {
+		all, err := s.provedPacked(layout, v)
+		if err != nil {
+			return nil, err
+		}
+		packed = append(packed, all)
+	}
+	if s.cli.Bool("sign") {
+		err = s.signPacked(layout, slices.Concat(packed...))
+	}
+	return packed, err
 }
 
 // provedPacked is what there is of a version, after each has been proved.
@@ -270,13 +280,17 @@ func releasePull(s *session) error {
 	}
 	return answer(s.cli, out, func(w io.Writer) {
 		for _, p := range out {
-			what := "is here already"
-			if p.New {
-				what = "pulled and proved"
-			}
-			fmt.Fprintf(w, "release %s for %s: %s, manifest %s\n", p.Version, p.Hardware, what, p.Digest)
+			p.text(w)
 		}
 	})
+}
+
+func (p pulledRelease) text(w io.Writer) {
+	what := "is here already"
+	if p.New {
+		what = "pulled and proved"
+	}
+	fmt.Fprintf(w, "release %s for %s: %s, manifest %s\n", p.Version, p.Hardware, what, p.Digest)
 }
 
 func (s *session) recordPull(from remote.Reference, r *release.Release) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -36,7 +37,7 @@ var releaseFilesVerb = &cli.Command{
 		"(No log is kept of these signatures, and so none is asked.)",
 	BashComplete: completeVersions,
 	Flags: []cli.Flag{hardwareFlag, &cli.PathFlag{Name: "out", Usage: "make the folder `DIR`"},
-		&cli.StringFlag{Name: "app-key", Usage: "of its variants that for loaders that trust the app key `NAME`: app-p256-1", DefaultText: "the present one"}},
+		&cli.StringFlag{Name: "app-key", Usage: "the variant for loaders that trust the app key `NAME`, as app-p256-1", DefaultText: "the present one"}},
 	Action: readingSite(releaseFiles),
 }
 
@@ -58,13 +59,13 @@ func releaseFiles(s *session) error {
 	if err != nil {
 		return err
 	}
+	out := s.cli.Path("out")
+	if err := refuseFilled(out); err != nil {
+		return err
+	}
 	files, err := s.filesOf(r)
 	if err != nil {
 		return err
-	}
-	out := s.cli.Path("out")
-	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
-		return fmt.Errorf("%s: %w, with %d entries in it", out, errThere, len(entries))
 	}
 	if err := site.WriteDir(out, files, 0o644); err != nil {
 		return err
@@ -75,6 +76,16 @@ func releaseFiles(s *session) error {
 			fmt.Fprintln(w, filepath.Join(out, name))
 		}
 	})
+}
+
+var errFilled = errors.New("is there already")
+
+// refuseFilled refuses a folder that is to be made and has something in it.
+func refuseFilled(dir string) error {
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return fmt.Errorf("%s: %w, with %d entries in it", dir, errFilled, len(entries))
+	}
+	return nil
 }
 
 // variantBy is the newest of found that the app key of that name has signed; the first

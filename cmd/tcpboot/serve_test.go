@@ -319,7 +319,7 @@ func (c *crowd) withdraw() {
 		c.Fatal(err)
 	}
 	last, err := onStable(w)
-	if err := errors.Join(err, w.Withdraw(context.Background(), last), w.Close()); err != nil {
+	if err := errors.Join(err, w.Withdraw(context.Background(), last, ""), w.Close()); err != nil {
 		c.Fatal(err)
 	}
 }

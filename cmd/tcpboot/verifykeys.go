@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
+	"github.com/tcpboot/tcpboot/pki/site"
 	"github.com/tcpboot/tcpboot/release"
 	"github.com/tcpboot/tcpboot/release/bundle"
 	"github.com/tcpboot/tcpboot/release/cose"
@@ -41,6 +42,9 @@ var verifyFlags = []cli.Flag{
 }
 
 func verifyAction(c *cli.Context) error {
+	if c.NArg() == 0 {
+		return usagef("release verify: want a version, files or folders")
+	}
 	for _, f := range []string{"key", "root", "app-key", "mcu-key"} {
 		if c.IsSet(f) {
 			return verifyWithKeys(c)
@@ -49,7 +53,11 @@ func verifyAction(c *cli.Context) error {
 	if c.IsSet("threshold") {
 		return usagef("release verify: --threshold goes with --root")
 	}
-	return readingSite(releaseVerify)(c)
+	err := readingSite(releaseVerify)(c)
+	if path := c.Args().First(); errors.Is(err, site.ErrNoSite) && path != "" && exists(path) {
+		return usagef("%s: no site's keys are at hand: --key, --root, --app-key or --mcu-key says what to hold it against", path)
+	}
+	return err
 }
 
 // A judge holds files against keys that somebody has brought.
@@ -60,9 +68,6 @@ type judge struct {
 
 // verifyWithKeys proves files without a site. The first that is refused ends it.
 func verifyWithKeys(c *cli.Context) error {
-	if c.NArg() == 0 {
-		return usagef("release verify: want files or folders")
-	}
 	docs, rest, err := splitDocuments(c.Args().Slice())
 	if err != nil {
 		return err

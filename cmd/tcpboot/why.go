@@ -24,78 +24,95 @@ var whyVerb = &cli.Command{
 	Action:       readingSite(why),
 }
 
+// A whyAnswer is what a board would get now, and why.
+type whyAnswer struct {
+	AppKey   string           `json:"app_key,omitempty"` // that signed the image
+	MAC      fleet.MAC        `json:"mac"`
+	Version  string           `json:"version,omitempty"`
+	Protocol string           `json:"protocol"` // the only one over which it gets that
+	Reason   string           `json:"reason"`
+	Passed   []release.Passed `json:"passed"`
+	Loader   loaderReason     `json:"loader"`
+	Seen     *fleet.Visit     `json:"last_visit,omitempty"`
+
+	trust string // what its loader makes of AppKey
+}
+
 func why(s *session) error {
 	d, err := s.device(0)
 	if err != nil {
 		return err
 	}
-	shelf, err := s.shelf()
-	if err != nil {
-		return err
-	}
-	if shelf.ledger, err = s.readLedger(); err != nil {
-		return err
-	}
-	defer shelf.ledger.close()
-	if _, err := shelf.refresh(s.ctx()); err != nil {
-		say(s.cli, "cannot read every release: %v", err)
-	}
-	choice, err := shelf.decide(s.ctx(), sitedoc.Firmware, d, time.Now())
-	if err != nil && !errors.Is(err, release.ErrNothing) {
-		return err
-	}
-	loader, err := s.whyLoader(shelf, d)
+	choice, loader, err := s.choicesFor(d)
 	if err != nil {
 		return err
 	}
 	d.Loader = loader.Has
-	out := struct {
-		AppKey   string           `json:"app_key,omitempty"` // that signed the image
-		MAC      fleet.MAC        `json:"mac"`
-		Version  string           `json:"version,omitempty"`
-		Protocol string           `json:"protocol"` // the only one over which it gets that
-		Reason   string           `json:"reason"`
-		Passed   []release.Passed `json:"passed"`
-		Loader   loaderReason     `json:"loader"`
-		Seen     *fleet.Visit     `json:"last_visit,omitempty"`
-	}{MAC: d.MAC, Loader: loader, Protocol: protocolOf(d), Reason: s.withAppNames(choice.Reason), Passed: emptyNotNull(choice.Passed), Seen: s.lastVisit(d.MAC)}
-	for i := range out.Passed {
-		out.Passed[i].Reason = s.withAppNames(out.Passed[i].Reason)
+	out := whyAnswer{
+		MAC: d.MAC, Protocol: protocolOf(d), Reason: s.withAppNames(choice.Reason),
+		Passed: emptyNotNull(choice.Passed), Loader: loader, Seen: s.lastVisit(d.MAC),
+	}
+	for i, p := range out.Passed {
+		out.Passed[i].Reason = s.withAppNames(p.Reason)
 	}
 	if r := choice.Release; r != nil {
 		out.Version = r.Manifest.Version
 		if r.AppKey != (fleet.Digest{}) {
-			out.AppKey = s.appName(r.AppKey)
+			out.AppKey, out.trust = s.appName(r.AppKey), trustText(d, r)
 		}
 		if err := s.proves(r); err != nil { // then a server keeps it back
 			out.Version, out.Reason = "", fmt.Sprintf("%s is refused: %v", r.Manifest.Version, err)
 		}
 	}
-	return answer(s.cli, out, func(w io.Writer) {
-		if out.Version == "" {
-			fmt.Fprintf(w, "%s gets nothing: %s\n", d.MAC, out.Reason)
-		} else {
-			fmt.Fprintf(w, "%s gets %s: %s\n", d.MAC, out.Version, out.Reason)
-		}
-		if out.Protocol != "v1" {
-			fmt.Fprintf(w, "by %s only: who asks as %s by v1 is no board of ours, and is kept waiting\n", out.Protocol, d.MAC)
-		}
-		if out.AppKey != "" && out.Version != "" {
-			fmt.Fprintf(w, "its image is signed by %s%s\n", out.AppKey, trustText(d, choice.Release))
-		}
-		for _, p := range out.Passed {
-			fmt.Fprintf(w, "not %s: %s\n", p.Version, p.Reason)
-		}
-		if loader.Version != "" {
-			fmt.Fprintf(w, "its application gets %s, where it asks for a loader: %s\n", loader.Version, loader.Reason)
-		}
-		if loader.Reported {
-			fmt.Fprintf(w, "its loader is %s, as it reported\n", loader.Has.Version)
-		}
-		if v := out.Seen; v != nil {
-			fmt.Fprintf(w, "last seen %s from %s: %s\n", v.Time.UTC().Format(time.DateTime), v.Remote, printable(v.Verdict))
-		}
-	})
+	return answer(s.cli, out, out.print)
+}
+
+// choicesFor decides as a server does: what the loader gets, and the application that
+// asks for a loader.
+func (s *session) choicesFor(d fleet.Device) (choice release.Choice, loader loaderReason, err error) {
+	shelf, err := s.shelf()
+	if err != nil {
+		return choice, loader, err
+	}
+	if shelf.ledger, err = s.readLedger(); err != nil {
+		return choice, loader, err
+	}
+	defer shelf.ledger.close()
+	if _, err := shelf.refresh(s.ctx()); err != nil {
+		say(s.cli, "cannot read every release: %v", err)
+	}
+	choice, err = shelf.decide(s.ctx(), sitedoc.Firmware, d, time.Now())
+	if err != nil && !errors.Is(err, release.ErrNothing) {
+		return choice, loader, err
+	}
+	loader, err = s.whyLoader(shelf, d)
+	return choice, loader, err
+}
+
+func (a whyAnswer) print(w io.Writer) {
+	if a.Version == "" {
+		fmt.Fprintf(w, "%s gets nothing: %s\n", a.MAC, a.Reason)
+	} else {
+		fmt.Fprintf(w, "%s gets %s: %s\n", a.MAC, a.Version, a.Reason)
+	}
+	if a.Protocol != "v1" {
+		fmt.Fprintf(w, "by %s only: who asks as %s by v1 is no board of ours, and is kept waiting\n", a.Protocol, a.MAC)
+	}
+	if a.AppKey != "" && a.Version != "" {
+		fmt.Fprintf(w, "its image is signed by %s%s\n", a.AppKey, a.trust)
+	}
+	for _, p := range a.Passed {
+		fmt.Fprintf(w, "not %s: %s\n", p.Version, p.Reason)
+	}
+	if a.Loader.Version != "" {
+		fmt.Fprintf(w, "its application gets %s, where it asks for a loader: %s\n", a.Loader.Version, a.Loader.Reason)
+	}
+	if a.Loader.Reported {
+		fmt.Fprintf(w, "its loader is %s, as it reported\n", a.Loader.Has.Version)
+	}
+	if v := a.Seen; v != nil {
+		fmt.Fprintf(w, "last seen %s from %s: %s\n", v.Time.UTC().Format(time.DateTime), v.Remote, printable(v.Verdict))
+	}
 }
 
 // trustText says what the board's loader makes of the app key.

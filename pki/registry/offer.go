@@ -178,9 +178,13 @@ func (w *writer) put(o fleet.Offer) error {
 	return err
 }
 
-// Withdraw takes an offer off its channel: last, as Offers has it. Is it another by
-// now, the error is ErrChanged. Its sequence stays used.
-func (f *Fleet) Withdraw(ctx context.Context, last fleet.Offer) error {
+// Withdraw takes an offer off its channel: last, as Offers has it; the trail tells what
+// that was, and reason. Is it another by now, the error is ErrChanged. Its sequence
+// stays used.
+func (f *Fleet) Withdraw(ctx context.Context, last fleet.Offer, reason string) error {
+	if err := checkText("reason", reason); err != nil {
+		return fmt.Errorf("offer %s/%s: %w", last.Hardware, last.Channel, err)
+	}
 	return f.write(ctx, func(w *writer) error {
 		if err := w.still(last.Hardware, last.Channel, last); err != nil {
 			return err
@@ -189,6 +193,13 @@ func (f *Fleet) Withdraw(ctx context.Context, last fleet.Offer) error {
 		if err != nil {
 			return err
 		}
-		return w.audit("release.withdraw", last.Hardware+"/"+last.Channel, nil)
+		return w.audit("release.withdraw", last.Hardware+"/"+last.Channel, withdrawDetail{last.Version, last.Manifest, last.Sequence, reason})
 	})
+}
+
+type withdrawDetail struct {
+	Version  string       `json:"version"`
+	Manifest fleet.Digest `json:"manifest"`
+	Sequence uint64       `json:"sequence"`
+	Reason   string       `json:"reason,omitempty"`
 }

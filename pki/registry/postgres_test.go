@@ -247,7 +247,7 @@ func TestRoles(t *testing.T) {
 		"publish": func(f *registry.Fleet) error {
 			n, err := f.Number(ctx, "esp32", "1", []string{"stable"}, 0, nil)
 			offer.Sequence = n.Sequences["stable"]
-			return errors.Join(err, f.Publish(ctx, fleet.Offer{}, offer), f.Withdraw(ctx, offer))
+			return errors.Join(err, f.Publish(ctx, fleet.Offer{}, offer), f.Withdraw(ctx, offer, ""))
 		},
 		"audit": func(f *registry.Fleet) error { _, err := f.VerifyAudit(ctx); return err },
 		"read": func(f *registry.Fleet) error {

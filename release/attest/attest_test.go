@@ -306,6 +306,8 @@ func TestCutCheck(t *testing.T) {
 		"no builder":       func(c *Cut) { c.Builder = "" },
 		"builder no URI":   func(c *Cut) { c.Builder = "ci" },
 		"password":         func(c *Cut) { c.Source = "https://me:secret@git.example.org/door" },
+		"source no URL":    func(c *Cut) { c.Source = "x" },
+		"source of scp":    func(c *Cut) { c.Source = "me:secret@git.example.org:door" },
 		"line in source":   func(c *Cut) { c.Source = "a\nb" },
 		"long revision":    func(c *Cut) { c.Revision = "8f2c41d" + strings.Repeat("0", maxText) },
 		"another revision": func(c *Cut) { c.Revision = "1234567890" },

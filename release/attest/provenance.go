@@ -97,12 +97,26 @@ func (c Cut) Check() error {
 			return fmt.Errorf("%s: %w", w.what, err)
 		}
 	}
-	if u, err := url.Parse(c.Source); err == nil && u.User != nil {
-		if _, secret := u.User.Password(); secret {
-			return errors.New("source: passwords do not belong into what everybody reads")
-		}
+	if err := checkSource(c.Source); err != nil {
+		return fmt.Errorf("source: %w", err)
 	}
 	return c.checkRevision()
+}
+
+// checkSource wants the URL of a repository. What it refuses it does not repeat: that
+// may hold a password.
+func checkSource(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" && u.Scheme != "file" || u.Scheme == "" {
+		return errors.New("want a URL, as in https://git.example.net/app or ssh://git@git.example.net/app")
+	}
+	if _, secret := u.User.Password(); secret {
+		return errors.New("passwords do not belong into what everybody reads")
+	}
+	return nil
 }
 
 func checkText(s string) error {

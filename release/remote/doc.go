@@ -27,6 +27,14 @@
 // whatever the order. Those tags also keep the manifests where a registry removes
 // what has none.
 //
+// That takes two things. A registry must show a tag to all who ask after it has
+// taken it: one that answers from a copy which is behind may hide what another
+// pusher wrote. And the last one must live to read what it wrote: killed in
+// between, it may leave an index without what another had listed by then. Nothing
+// is gone even so, and whoever adds to that version next, or calls Finish, lists
+// it again; a cut of the version does so. Readers go by the index alone, never by
+// the tags: those are also left by who came too late with other images.
+//
 // The index is written last. Killed before, a push leaves blobs and manifests that
 // no version lists, and the same push goes on from there.
 //

@@ -213,6 +213,45 @@ func TestFinish(t *testing.T) {
 	}
 }
 
+// A pusher that is killed when its index has just replaced that of another leaves the
+// other's release unlisted, and not gone.
+func TestKilledOverAnother(t *testing.T) {
+	mine, other := cut(t, "1.0", "esp32", 1), cut(t, "1.0", "door", 2)
+	var dead atomic.Bool
+	var meanwhile func()
+	host := inMemory(t, true, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			index := req.Method == http.MethodPut && strings.HasSuffix(req.URL.Path, "/manifests/1.0")
+			if index {
+				meanwhile()
+			}
+			if dead.Load() && !index {
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
+			next.ServeHTTP(w, req)
+		})
+	})
+	meanwhile = once(func() {
+		newShelf(t, other).push(t, host, "1.0", "")
+		dead.Store(true)
+	})
+	if _, err := newShelf(t, mine).tryPush(t, host, "1.0", ""); !errors.Is(err, ErrDenied) {
+		t.Fatalf("got %v, want ErrDenied", err)
+	}
+	dead.Store(false)
+	cache := newShelf(t)
+	if err := cache.mirror(t, host); err != nil || !slices.Equal(cache.lists(t), []string{"1.0/esp32"}) {
+		t.Fatalf("lists %v, %v; want the last one's alone", cache.lists(t), err)
+	}
+	if err := open(t, host).Finish(context.Background(), "1.0", ours); err != nil {
+		t.Fatal(err)
+	}
+	if err := cache.mirror(t, host); err != nil || len(cache.lists(t)) != 2 {
+		t.Fatalf("lists %v, %v; want both", cache.lists(t), err)
+	}
+}
+
 // A version and hardware have one set of images: who comes second, or later by a
 // moment, is refused.
 func TestVersionTaken(t *testing.T) {

@@ -81,16 +81,17 @@ func offers(h *harness) {
 	for what, change := range map[string]func() error{
 		"published over what was approved meanwhile":  func() error { return h.Publish(ctx, was, next) },
 		"published over what was published meanwhile": func() error { return h.Publish(ctx, fleet.Offer{}, next) },
-		"withdrawn though it was approved meanwhile":  func() error { return h.Withdraw(ctx, was) },
+		"withdrawn though it was approved meanwhile":  func() error { return h.Withdraw(ctx, was, "") },
 	} {
 		if err := h.refused(change); !errors.Is(err, registry.ErrChanged) {
 			h.Errorf("%s: %v", what, err)
 		}
 	}
-	h.ok(h.Withdraw(ctx, two))
+	h.refused(func() error { return h.Withdraw(ctx, two, "a\nb") })
+	h.ok(h.Withdraw(ctx, two, "smoke"))
 	list("withdrawn", beta)
 	for _, change := range []func() error{
-		func() error { return h.Withdraw(ctx, two) },
+		func() error { return h.Withdraw(ctx, two, "") },
 		func() error { return h.Publish(ctx, two, next) },
 	} {
 		if err := h.refused(change); !errors.Is(err, registry.ErrChanged) {

@@ -24,7 +24,7 @@ func trail(h *harness) {
 	h.ok(err)
 	offer := fleet.Offer{Hardware: "esp32", Channel: "stable", Version: "1.0", Manifest: fleet.Sum(nil), Sequence: 1, Published: h.clock.Now()}
 	h.ok(bob.Publish(ctx, fleet.Offer{}, offer))
-	h.ok(bob.Withdraw(ctx, offer))
+	h.ok(bob.Withdraw(ctx, offer, "lost"))
 	h.ok(bob.CRLNumber(ctx, func(uint64, time.Time) (time.Time, error) { return h.clock.Now(), nil }))
 
 	var got []string
