@@ -93,6 +93,9 @@ func hints(err error) (all []string) {
 	if errors.As(err, new(*otherKeyError)) {
 		add("a release key that was replaced has signed what is older: give it too (`tcpboot key export release` writes all that count), or go by the site documents: --root root.pub with sitedocs/*.cose")
 	}
+	if errors.As(err, new(*uncountedError)) {
+		add("what was cut here before its release key was retired or revoked is to be cut again, as another version; whatever else is not of this site")
+	}
 	if e := new(loaderError); errors.As(err, &e) {
 		add("--loader %s=IMAGE gives an unsigned one, which is signed with the new key", e.hardware)
 	}

@@ -27,7 +27,7 @@ func lookAtStatements(s *session, st *siteStatus) error {
 	if refused.n > 0 {
 		st.find(true, finding{
 			Kind: "refused", Text: fmt.Sprintf("%d releases that boards would get are refused: what states them counts no more", refused.n),
-			Hint: "cut them again: tcpboot release cut",
+			Hint: "cut them again, as other versions: tcpboot release cut",
 		}.about(refused))
 	}
 	if former.n > 0 {

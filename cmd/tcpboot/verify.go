@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 	"github.com/tcpboot/tcpboot/release"
+	"github.com/tcpboot/tcpboot/release/cose"
 	"github.com/tcpboot/tcpboot/release/espimage"
 	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
@@ -125,11 +127,19 @@ func (s *session) reportWhole(r *release.Release) (*release.Report, error) {
 		return nil, err
 	}
 	report, err := release.Verify(r, trust)
+	if errors.Is(err, cose.Untrusted) {
+		return nil, &uncountedError{err}
+	}
 	if err != nil {
 		return nil, err
 	}
 	return report, report.Offerable()
 }
+
+// An uncountedError says that no key that counts has stated a release.
+type uncountedError struct{ error }
+
+func (e *uncountedError) Unwrap() error { return e.error }
 
 // trust is what releases are held against: the newest site document, proved
 // from the first release roots on, and the public halves of the image keys.
