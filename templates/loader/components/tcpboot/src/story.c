@@ -659,7 +659,7 @@ enum tb_result tb_open(struct tb_board *board) {
 	board->held = 0;
 	board->ceiling = 0;
 	board->visits = board->misses = 0;
-	board->unheard = board->rests = false;
+	board->rests = false;
 	board->manifest_size = 0;
 	memset(&board->stream, 0, sizeof board->stream);
 	r = sites_pick(board);
