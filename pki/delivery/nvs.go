@@ -54,8 +54,8 @@ const (
 // renews its certificate it makes a key and fills a slot with the same list, the
 // generation one higher, and with "tries" (u8), and empties the other when the server
 // has answered by the new one. So a program goes by the slot that has a layout and a
-// client_key, and where both have, by the later generation. The
-// password is there even when no method uses it, as it is in the files.
+// client_key, and where both have, by the later generation. The password is there even
+// when no method uses it, as it is in the files.
 func NVS(c *pki.Credential, n Network, radiusRoot *x509.Certificate, size int) ([]byte, error) {
 	entries, err := nvsEntries(c, n, radiusRoot)
 	if err != nil {

@@ -164,7 +164,7 @@
 // A board asks once an answer to its hello bears Tcpboot-Renew, whatever its value, and
 // then at each of its visits until it has the certificate. It begins visits by the new
 // one and keeps the old one until the server has answered by the new one. A new one by
-// which it does not get there is given up after three tries, and only when the server
+// which it does not get there is given up after four tries, and only when the server
 // has answered by the old one again; until the board's next start it asks for no other.
 //
 // # Other answers

@@ -287,7 +287,7 @@ static int read_some(void *context, uint8_t *to, size_t size, uint32_t limit) {
 	}
 	if (n > 0)
 		memcpy(to, w->body.at, n);
-	if (w->body.at >= w->server.image.at && w->body.at < w->server.image.at + w->server.image.size) {
+	if (w->server.image.size > 0 && w->body.at >= w->server.image.at && w->body.at < w->server.image.at + w->server.image.size) {
 		size_t at = (size_t)(w->body.at - w->server.image.at);
 
 		if (w->server.spoilt > at && w->server.spoilt <= at + n)

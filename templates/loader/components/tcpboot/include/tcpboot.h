@@ -378,7 +378,6 @@ struct tb_board {
 	uint64_t ceiling;    /* no document of this epoch or above led to the server; 0: none was tried */
 	uint32_t visits;     /* in a row that failed */
 	uint8_t credential;  /* the slot that the board goes by */
-	bool unheard;        /* no server answered by it yet, in this visit */
 	bool wanted;         /* the server wants it renewed */
 	bool rests;          /* a renewal has failed: the next one after the next start */
 	uint32_t misses;     /* of them, that did not reach the server by the document in use */

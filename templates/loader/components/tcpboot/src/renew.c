@@ -3,8 +3,12 @@
 #include <string.h>
 
 #include "http.h"
+#include "sites.h"
 
-enum { TRIES = 3, CERTIFICATE_LIMIT = 30000 /* milliseconds */ };
+enum {
+	TRIES = TB_MAX_ENDPOINTS, /* a server that is down is no fault of the credential: one for each */
+	CERTIFICATE_LIMIT = 30000, /* milliseconds */
+};
 
 static void say(struct tb_board *board, enum tb_event event, enum tb_result why, uint64_t number) {
 	board->log.say(board->log.context, event, why, number);
@@ -41,13 +45,12 @@ static void drop(struct tb_board *board, unsigned which, enum tb_event event, ui
 
 void renew_choose(struct tb_board *board) {
 	const struct tb_credentials *c = &board->credentials;
-	bool again = board->unheard, older;
 	struct stand s;
+	bool older;
 
 	look(board, &s);
-	older = s.trial && (again ? board->credential == s.newer : s.tries >= TRIES);
+	older = s.trial && s.tries >= TRIES && board->visits / site_held(board)->endpoints % 2 == 0;
 	board->wanted = false;
-	board->unheard = true;
 	if (c->look == NULL)
 		return;
 	if (s.trial && !older && s.tries < TRIES)
@@ -60,7 +63,6 @@ void renew_reached(struct tb_board *board) {
 	struct stand s;
 
 	look(board, &s);
-	board->unheard = false;
 	if (s.trial && board->credential == s.newer) {
 		drop(board, !s.newer, TB_RENEWED, s.tries);
 	} else if (s.trial && s.tries >= TRIES) {

@@ -3,9 +3,10 @@
  *
  * Two slots. In one lies the credential that the board goes by, the other is empty.
  * When the server wants it, the board makes a key in the empty one, asks for its
- * certificate until it has it, and then there are two. The newer one is on trial:
- * visits begin with it, TRIES of them at most, and after each that does not reach the
- * server comes one with the older one. Whichever leads to the server ends it:
+ * certificate until it has it, and then there are two. The newer one is on trial: the
+ * next visits are made by it, TRIES of them at most. After those the board goes by the
+ * older one to each of the servers, then by the newer one, and so on. Whichever leads to
+ * a server ends it:
  *
  *	the newer one                  the older one is dropped
  *	the older one, TRIES used up   the newer one is dropped

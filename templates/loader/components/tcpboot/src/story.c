@@ -728,7 +728,7 @@ static enum tb_result begin(struct tb_board *board) {
 	board->held = 0;
 	board->ceiling = 0;
 	board->misses = board->farthest = 0;
-	board->unheard = board->rests = false;
+	board->rests = false;
 	board->manifest_size = 0;
 	memset(&board->stream, 0, sizeof board->stream);
 	return sites_pick(board);
