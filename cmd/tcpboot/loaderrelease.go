@@ -33,7 +33,7 @@ func (s *session) cutName(kind sitedoc.Kind, image []byte) (string, error) {
 		if err := fleet.CheckName("version", version); err != nil {
 			return "", usageError{err}
 		}
-		if _, of := release.FollowedBy(version); of != kind {
+		if release.NamesLoader(version) {
 			return "", usagef("--version %s: releases of loaders are called so", version)
 		}
 		return version, nil
