@@ -20,6 +20,9 @@ func LoaderName(version string) (string, error) {
 	return loaderPrefix + l.String(), err
 }
 
+// NamesLoader reports whether a version is one that only a release of a loader may have.
+func NamesLoader(version string) bool { return strings.HasPrefix(version, loaderPrefix) }
+
 // LoaderVersion is the version of the loader in a release; "" where m is of firmware.
 func (m *Manifest) LoaderVersion() string {
 	if m.Kind != sitedoc.Loader {

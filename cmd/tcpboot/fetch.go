@@ -13,6 +13,7 @@ import (
 	"github.com/tcpboot/tcpboot/pki/site"
 	"github.com/tcpboot/tcpboot/release/client"
 	"github.com/tcpboot/tcpboot/release/server"
+	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
 var fetchVerb = &cli.Command{
@@ -22,10 +23,12 @@ var fetchVerb = &cli.Command{
 		"signature with the site's keys, and says what the board would boot. A server that\n" +
 		"stays silent has nothing for that MAC, or does not know it.\n\n" +
 		"A board with our loader (level 2) proves itself with the credential in its delivery.\n" +
+		"With --kind loader it is its application, which asks for a newer loader.\n" +
 		"A download to FILE that was cut off goes on from FILE.part.",
 	Flags: []cli.Flag{
 		&cli.StringFlag{Name: "server", Usage: "ask the server at `HOST:PORT` (default: server of tcpboot.yaml)"},
 		&cli.StringFlag{Name: "mac", Usage: "be the board `MAC`"},
+		kindFlag,
 		&cli.PathFlag{Name: "out", Usage: "keep the image in `FILE`"},
 		&cli.PathFlag{Name: "credentials", Usage: "of a board with our loader, the delivery is in `DIR` (default: in boards/)"},
 		&cli.PathFlag{Name: "renew", Usage: "of a board with our loader, ask for a certificate of a new key, and put both in `DIR`"},
@@ -42,6 +45,10 @@ func fetch(s *session) error {
 	if err != nil {
 		return usageError{err}
 	}
+	kind, err := s.kind()
+	if err != nil {
+		return err
+	}
 	if err := wantAddress(s.cli, "server"); err != nil {
 		return err
 	}
@@ -49,7 +56,7 @@ func fetch(s *session) error {
 	if address == "" {
 		address = s.site.Settings.Server
 	}
-	if d, err := s.fleet.Device(s.ctx(), m); err == nil && !server.SpeaksV1(d) || s.cli.IsSet("credentials") || s.cli.IsSet("renew") {
+	if d, err := s.fleet.Device(s.ctx(), m); err == nil && !server.SpeaksV1(d) || kind == sitedoc.Loader || s.cli.IsSet("credentials") || s.cli.IsSet("renew") {
 		return errors.Join(err, unreached(s.fetchSecure(d, address)))
 	}
 	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(s.ctx(), "tcp", address)

@@ -259,7 +259,7 @@ func (s *session) newBoard(d fleet.Device) (*client.Board, error) {
 		loader = "2.0.0"
 	}
 	return &client.Board{Trust: doc, Board: release.Board{
-		Site: doc.Site, Hardware: d.Hardware, Chip: h.Chip, Channel: d.Channel, Loader: loader,
+		Kind: sitedoc.Kind(s.cli.String("kind")), Site: doc.Site, Hardware: d.Hardware, Chip: h.Chip, Channel: d.Channel, Loader: loader,
 	}}, nil
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/tcpboot/tcpboot/release/sitedoc"
 )
 
-var kindFlag = &cli.StringFlag{Name: "kind", Value: string(sitedoc.Firmware), Usage: "`KIND` of what it updates: firmware, or loader, which applications install"}
+var kindFlag = &cli.StringFlag{Name: "kind", Value: string(sitedoc.Firmware), Usage: "a release of `KIND`: firmware, or loader, which applications install"}
 
 func (s *session) kind() (sitedoc.Kind, error) {
 	kind := sitedoc.Kind(s.cli.String("kind"))
@@ -33,7 +33,7 @@ func (s *session) cutName(kind sitedoc.Kind, image []byte) (string, error) {
 		if err := fleet.CheckName("version", version); err != nil {
 			return "", usageError{err}
 		}
-		if _, of := release.FollowedBy(version); of != kind {
+		if release.NamesLoader(version) {
 			return "", usagef("--version %s: releases of loaders are called so", version)
 		}
 		return version, nil
