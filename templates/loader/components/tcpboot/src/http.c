@@ -2,10 +2,12 @@
 
 #include <string.h>
 
+#include "peers.h"
+#include "sites.h"
 #include "words.h"
 
 /* Limits, in milliseconds. */
-enum { CONNECT_LIMIT = 30000, ASK_LIMIT = 30000, ANSWER_LIMIT = 30000 };
+enum { ASK_LIMIT = 30000, ANSWER_LIMIT = 30000 };
 
 /* How often a server may ask to come again later, and how far off that may be, in seconds. */
 enum { LATER_TIMES = 5, LATER_MOST = 60 };
@@ -185,13 +187,12 @@ static void write_field(struct writer *w, const char *name, uint64_t n, const ch
 	write_text(w, end);
 }
 
-static void write_request(struct tb_board *board, const struct tb_peer *peer, const struct http_request *q,
-                          struct writer *w) {
+static void write_request(struct tb_board *board, const struct http_request *q, struct writer *w) {
 	write_text(w, q->method);
 	write_text(w, " ");
 	write_bytes(w, q->target);
 	write_text(w, " HTTP/1.1\r\nHost: ");
-	write_text(w, peer->name);
+	write_bytes(w, site_held(board)->update);
 	write_text(w, "\r\n");
 	if (q->from > 0)
 		write_field(w, "Range: bytes=", q->from, "-\r\n");
@@ -246,10 +247,10 @@ static enum tb_result receive(struct tb_board *board, uint8_t *to, size_t size, 
 }
 
 /* The request is put together where the answer will lie: no byte of it is there yet. */
-static enum tb_result send_request(struct tb_board *board, const struct tb_peer *peer, const struct http_request *q) {
+static enum tb_result send_request(struct tb_board *board, const struct http_request *q) {
 	struct writer w = {board->stream.bytes, 0, sizeof board->stream.bytes, false};
 
-	write_request(board, peer, q, &w);
+	write_request(board, q, &w);
 	return w.full ? TB_PROTOCOL : send_all(board, w.at, w.size);
 }
 
@@ -303,7 +304,7 @@ enum tb_result http_read(struct tb_board *board, void *to, size_t size, uint32_t
 /* ---- asking ---- */
 
 /* Makes sure that a connection is open on which nothing is still to come. */
-static enum tb_result connected(struct tb_board *board, const struct tb_peer *peer, bool *kept) {
+static enum tb_result connected(struct tb_board *board, bool *kept) {
 	struct tb_stream *s = &board->stream;
 	enum tb_result r;
 
@@ -311,17 +312,16 @@ static enum tb_result connected(struct tb_board *board, const struct tb_peer *pe
 	if (*kept)
 		return TB_OK;
 	http_close(board);
-	r = board->network.connect(board->network.context, peer, CONNECT_LIMIT);
+	r = peers_connect(board);
 	s->open = r == TB_OK;
 	return r;
 }
 
-static enum tb_result exchange(struct tb_board *board, const struct tb_peer *peer, const struct http_request *q,
-                               struct http_head *h, bool *kept) {
-	enum tb_result r = connected(board, peer, kept);
+static enum tb_result exchange(struct tb_board *board, const struct http_request *q, struct http_head *h, bool *kept) {
+	enum tb_result r = connected(board, kept);
 
 	if (r == TB_OK)
-		r = send_request(board, peer, q);
+		r = send_request(board, q);
 	if (r == TB_OK)
 		r = receive_head(board, h);
 	if (r != TB_OK)
@@ -355,15 +355,14 @@ static void sleep_until_later(struct tb_board *board, uint32_t seconds) {
 	board->clock.sleep(board->clock.context, wait * 1000 + board->clock.random(board->clock.context) % 1000);
 }
 
-enum tb_result http_ask(struct tb_board *board, const struct tb_peer *peer, const struct http_request *q,
-                        struct http_head *h) {
+enum tb_result http_ask(struct tb_board *board, const struct http_request *q, struct http_head *h) {
 	enum tb_result r;
 	bool kept;
 
 	for (int times = 0;; times++) {
-		r = exchange(board, peer, q, h, &kept);
+		r = exchange(board, q, h, &kept);
 		if (r == TB_NETWORK && kept)
-			r = exchange(board, peer, q, h, &kept); /* every request may be repeated */
+			r = exchange(board, q, h, &kept); /* every request may be repeated */
 		if (r != TB_OK)
 			return r;
 		r = judge_status(h->status);

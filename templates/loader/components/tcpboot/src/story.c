@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "install.h"
+#include "peers.h"
 #include "renew.h"
 #include "sites.h"
 #include "store.h"
@@ -9,7 +10,6 @@
 
 /* Bounds of patience. */
 enum {
-	JOIN_LIMIT = 60000,     /* milliseconds */
 	DOCUMENT_LIMIT = 30000, /* milliseconds, for one document */
 	WAIT_FIRST = 2000,      /* milliseconds after the first failed visit, doubled by each */
 	WAIT_DOUBLED = 8,       /* times */
@@ -37,44 +37,6 @@ static enum tb_result save(struct tb_board *board) {
 	if (r != TB_OK)
 		say(board, TB_STORE_FAILED, r, board->state.serial);
 	return r;
-}
-
-/* ---- peers ---- */
-
-/* A peer with the room for its names. */
-struct address {
-	struct tb_peer peer;
-	char endpoint[TB_MAX_HOST + 8]; /* a host or "[address]", ':', 5 digits, and the end */
-	char name[TB_MAX_HOST + 1];
-};
-
-static void put_text(char *to, size_t room, struct tb_bytes from) {
-	size_t n = from.size < room ? from.size : room - 1; /* a document's names fit: they were judged */
-
-	memcpy(to, from.at, n);
-	to[n] = 0;
-}
-
-static void set_address(struct address *a, struct tb_bytes endpoint, struct tb_bytes name,
-                        const uint8_t *const *issuer, size_t issuers) {
-	put_text(a->endpoint, sizeof a->endpoint, endpoint);
-	put_text(a->name, sizeof a->name, name);
-	a->peer = (struct tb_peer){a->endpoint, a->name, issuer, issuers};
-}
-
-/* The issuers lie in the document in use: an address is made anew when that changes. */
-static void server_address(struct tb_board *board, struct address *a) {
-	const struct tb_site *s = site_held(board);
-
-	set_address(a, s->endpoint[board->visits % s->endpoints], s->update, s->tls_issuer, s->tls_issuers);
-}
-
-static enum tb_result join(struct tb_board *board) {
-	const struct tb_site *s = site_held(board);
-	struct address a;
-
-	set_address(&a, text_of(""), s->radius, s->eap_issuer, s->eap_issuers);
-	return board->network.join(board->network.context, &a.peer, JOIN_LIMIT);
 }
 
 /* ---- what is in the slot ---- */
@@ -171,15 +133,13 @@ static enum tb_result report(struct tb_board *board) {
 	struct tb_bytes path = text_of("/v2/report");
 	uint8_t body[REPORT];
 	struct http_head h;
-	struct address a;
 	enum tb_result r;
 	size_t size;
 
 	if (!board->state.owed)
 		return TB_OK;
 	size = put_report(&board->state, body);
-	server_address(board, &a);
-	r = http_ask(board, &a.peer, &(struct http_request){"POST", path, 0, {body, size}, "cbor"}, &h);
+	r = http_ask(board, &(struct http_request){"POST", path, 0, {body, size}, "cbor"}, &h);
 	if (r != TB_OK)
 		return r;
 	board->state.owed = false;
@@ -323,14 +283,12 @@ static enum tb_result hello(struct tb_board *board, bool first, bool *learned) {
 	uint8_t text[TARGET];
 	struct writer target = {text, 0, sizeof text, false};
 	struct http_head h;
-	struct address a;
 	enum tb_result r, stored;
 
-	server_address(board, &a);
 	write_hello(board, &target);
 	board->manifest_size = 0;
 	*learned = false;
-	r = http_ask(board, &a.peer, &(struct http_request){"GET", {text, target.size}, 0, {NULL, 0}, NULL}, &h);
+	r = http_ask(board, &(struct http_request){"GET", {text, target.size}, 0, {NULL, 0}, NULL}, &h);
 	if (first)
 		judge_site(board, r);
 	if (r != TB_OK)
@@ -521,11 +479,9 @@ static void note_loader(struct tb_board *board) {
 }
 
 static enum tb_result carry_out(struct tb_board *board, const struct manifest *m, const uint8_t digest[TB_DIGEST]) {
-	struct address a;
 	enum tb_result r;
 
-	server_address(board, &a);
-	r = install(board, &a.peer, &m->image, digest, board->updates ? stand_in : let_go);
+	r = install(board, &m->image, digest, board->updates ? stand_in : let_go);
 	if (r == TB_OK)
 		r = board->updates ? hand_over(board, digest) : count(board, m, digest);
 	if (r == TB_OK)
@@ -557,7 +513,7 @@ static enum tb_result visit(struct tb_board *board) {
 	enum tb_result r;
 
 	renew_choose(board);
-	r = join(board);
+	r = peers_join(board);
 	if (r != TB_OK) {
 		sites_missed(board);
 		return r;
@@ -576,14 +532,6 @@ static enum tb_result visit(struct tb_board *board) {
 		say(board, TB_NOTHING_NEW, r = TB_OK, 0);
 	(void)report(board);
 	return r;
-}
-
-/* True when there is a new credential, which is tried while the old one is known to work. */
-static bool renewed(struct tb_board *board) {
-	struct address a;
-
-	server_address(board, &a);
-	return renew(board, &a.peer);
 }
 
 /* ---- the end of a round ---- */
@@ -651,7 +599,7 @@ enum tb_next tb_round(struct tb_board *board, uint32_t *wait) {
 
 	judge_application(board);
 	r = visit(board);
-	if (r == TB_OK && renewed(board)) {
+	if (r == TB_OK && renew(board)) { /* it is tried while the old one is known to work */
 		http_close(board);
 		r = visit(board);
 	}
@@ -688,7 +636,7 @@ static void take_channel(struct tb_board *board) {
 	if (bytes_are(text_of((const char *)s->channel), board->build.channel))
 		return;
 	memset(s->channel, 0, sizeof s->channel);
-	put_text((char *)s->channel, sizeof s->channel, text_of(board->build.channel));
+	bytes_to_text(text_of(board->build.channel), (char *)s->channel, sizeof s->channel);
 	s->sequence = 0;
 }
 

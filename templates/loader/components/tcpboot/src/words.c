@@ -79,6 +79,13 @@ bool bytes_are(struct tb_bytes b, const char *text) {
 	return bytes_equal(b, (struct tb_bytes){(const uint8_t *)text, strlen(text)});
 }
 
+void bytes_to_text(struct tb_bytes b, char *to, size_t room) {
+	size_t n = b.size < room ? b.size : room - 1;
+
+	memcpy(to, b.at, n);
+	to[n] = 0;
+}
+
 int bytes_compare(struct tb_bytes a, struct tb_bytes b) {
 	int order = memcmp(a.at, b.at, a.size < b.size ? a.size : b.size);
 

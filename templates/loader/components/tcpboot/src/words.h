@@ -16,6 +16,9 @@ bool word_is_endpoint(struct tb_bytes b);
 bool bytes_equal(struct tb_bytes a, struct tb_bytes b);
 bool bytes_are(struct tb_bytes b, const char *text);
 
+/* Makes a C string of b, or of as much of it as there is room for. */
+void bytes_to_text(struct tb_bytes b, char *to, size_t room);
+
 /* Compares by the bytes, then by length: below 0, 0, above 0. */
 int bytes_compare(struct tb_bytes a, struct tb_bytes b);
 
