@@ -35,15 +35,6 @@ static bool take_line(struct tb_bytes *b, struct tb_bytes *line) {
 	return false;
 }
 
-static bool take(struct tb_bytes *b, const char *text) {
-	size_t n = strlen(text);
-
-	if (b->size < n || memcmp(b->at, text, n) != 0)
-		return false;
-	*b = (struct tb_bytes){b->at + n, b->size - n};
-	return true;
-}
-
 /* Takes what stands before the first `end`, and that character. */
 static bool take_until(struct tb_bytes *b, char end, struct tb_bytes *part) {
 	const uint8_t *at = b->size == 0 ? NULL : memchr(b->at, end, b->size);
@@ -59,7 +50,7 @@ static bool take_until(struct tb_bytes *b, char end, struct tb_bytes *part) {
 static bool parse_status(struct tb_bytes line, struct http_head *h) {
 	struct tb_bytes digits;
 
-	if (!take(&line, "HTTP/1.1 ") || line.size < 3 || (line.size > 3 && line.at[3] != ' '))
+	if (!bytes_skip(&line, "HTTP/1.1 ") || line.size < 3 || (line.size > 3 && line.at[3] != ' '))
 		return false;
 	digits = (struct tb_bytes){line.at, 3};
 	return parse_decimal(digits, 599, &h->status) && h->status >= 200;
@@ -90,7 +81,7 @@ static bool parse_range(struct tb_bytes b, struct http_head *h) {
 	struct tb_bytes first, last;
 	uint32_t end;
 
-	if (h->ranged || !take(&b, "bytes ") || !take_until(&b, '-', &first) || !take_until(&b, '/', &last))
+	if (h->ranged || !bytes_skip(&b, "bytes ") || !take_until(&b, '-', &first) || !take_until(&b, '/', &last))
 		return false;
 	h->ranged = true;
 	return parse_decimal(first, TB_MAX_IMAGE, &h->first) && parse_decimal(last, TB_MAX_IMAGE, &end) &&
@@ -157,7 +148,7 @@ void write_bytes(struct writer *w, struct tb_bytes b) {
 }
 
 void write_text(struct writer *w, const char *text) {
-	write_bytes(w, (struct tb_bytes){(const uint8_t *)text, strlen(text)});
+	write_bytes(w, text_of(text));
 }
 
 void write_number(struct writer *w, uint64_t n) {

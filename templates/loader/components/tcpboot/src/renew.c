@@ -4,6 +4,7 @@
 
 #include "http.h"
 #include "sites.h"
+#include "words.h"
 
 enum {
 	TRIES = TB_MAX_ENDPOINTS, /* a server that is down is no fault of the credential: one for each */
@@ -79,7 +80,7 @@ static enum tb_result ask(struct tb_board *board, unsigned which) {
 	struct http_head h;
 	enum tb_result r;
 
-	q.target = (struct tb_bytes){(const uint8_t *)"/v2/renew", 9};
+	q.target = text_of("/v2/renew");
 	q.body.size = c->request(c->context, which, room, TB_MAX_REQUEST);
 	if (q.body.size == 0)
 		return TB_FLASH;

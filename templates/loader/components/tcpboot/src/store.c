@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "words.h"
+
 enum { HEAD = 16, STATE_SIZE = 208, MANIFEST_AT = 2 * TB_SECTOR, SITE_AT = 4 * TB_SECTOR, SITE_AREA = 2 * TB_SECTOR };
 
 /* Of the three kinds of records. */
@@ -195,7 +197,7 @@ enum tb_result tb_confirm(const struct tb_flash *store) {
 		return TB_OK;
 	s.phase = TB_CONFIRMED;
 	s.starts = 0;
-	memcpy(s.about, s.manifest, TB_DIGEST);
+	digest_copy(s.about, s.manifest);
 	s.outcome = TB_SAYS_CONFIRMED;
 	s.cause = TB_CAUSE_NONE;
 	s.of_loader = false;

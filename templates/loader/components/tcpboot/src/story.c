@@ -27,10 +27,6 @@ static void say(struct tb_board *board, enum tb_event event, enum tb_result why,
 	board->log.say(board->log.context, event, why, number);
 }
 
-static struct tb_bytes text_of(const char *s) {
-	return (struct tb_bytes){(const uint8_t *)s, strlen(s)};
-}
-
 static enum tb_result save(struct tb_board *board) {
 	enum tb_result r = store_save(&board->store, &board->state);
 
@@ -102,7 +98,7 @@ static bool owe(struct tb_board *board, const uint8_t manifest[TB_DIGEST], enum 
 
 	if (digests_equal(s->about, manifest) && s->outcome == outcome && s->cause == cause)
 		return false;
-	memmove(s->about, manifest, TB_DIGEST);
+	digest_copy(s->about, manifest);
 	s->of_loader = board->updates;
 	s->outcome = (uint8_t)outcome;
 	s->cause = (uint8_t)cause;
@@ -116,7 +112,7 @@ static size_t put_report(const struct tb_state *s, uint8_t to[REPORT]) {
 	size_t n = sizeof head;
 
 	memcpy(to, head, n);
-	memcpy(to + n, s->about, TB_DIGEST);
+	digest_copy(to + n, s->about);
 	n += TB_DIGEST;
 	to[n++] = 2;
 	to[n++] = s->outcome;
@@ -386,7 +382,7 @@ static enum tb_result let_go(struct tb_board *board, const uint8_t digest[TB_DIG
 		return r;
 	s->phase = TB_EMPTY;
 	s->starts = 0;
-	memcpy(s->manifest, digest, TB_DIGEST);
+	digest_copy(s->manifest, digest);
 	if ((r = save(board)) == TB_OK)
 		return board->boot.deactivate(board->boot.context);
 	*s = before; /* the old one is whole, and with a store that is worn out it is all there is */
@@ -405,7 +401,7 @@ static enum tb_result count(struct tb_board *board, const struct manifest *m, co
 	s->failures = 0;
 	s->sequence = manifest_sequence(m, text_of(board->build.channel));
 	s->counter = higher(s->counter, m->counter);
-	memcpy(s->manifest, digest, TB_DIGEST);
+	digest_copy(s->manifest, digest);
 	(void)owe(board, digest, TB_SAYS_ACTIVATED, TB_CAUSE_NONE);
 	return save(board);
 }
@@ -421,7 +417,7 @@ static void fail(struct tb_board *board, const uint8_t digest[TB_DIGEST], enum t
 
 	if (!digests_equal(s->tried, digest))
 		s->failures = 0;
-	memcpy(s->tried, digest, TB_DIGEST);
+	digest_copy(s->tried, digest);
 	s->failures = why == TB_BAD_IMAGE || why == TB_UNCONFIRMED ? TRIES : (uint8_t)(s->failures + 1);
 	if (s->failures >= TRIES)
 		(void)owe(board, digest, TB_SAYS_FAILED, cause_of(why));
@@ -665,7 +661,7 @@ static void recover(struct tb_board *board) {
 		s->sequence = sequence;
 		if (!whole)
 			continue;
-		memcpy(s->manifest, digest, TB_DIGEST);
+		digest_copy(s->manifest, digest);
 		s->phase = TB_WHOLE;
 	}
 	(void)save(board);

@@ -71,12 +71,26 @@ bool word_is_endpoint(struct tb_bytes b) {
 	return word_is_host(host);
 }
 
+struct tb_bytes text_of(const char *s) {
+	return (struct tb_bytes){(const uint8_t *)s, strlen(s)};
+}
+
 bool bytes_equal(struct tb_bytes a, struct tb_bytes b) {
 	return a.size == b.size && memcmp(a.at, b.at, a.size) == 0;
 }
 
 bool bytes_are(struct tb_bytes b, const char *text) {
-	return bytes_equal(b, (struct tb_bytes){(const uint8_t *)text, strlen(text)});
+	return bytes_equal(b, text_of(text));
+}
+
+bool bytes_skip(struct tb_bytes *b, const char *text) {
+	size_t n = strlen(text);
+
+	if (b->size < n || memcmp(b->at, text, n) != 0)
+		return false;
+	b->at += n;
+	b->size -= n;
+	return true;
 }
 
 void bytes_to_text(struct tb_bytes b, char *to, size_t room) {
@@ -90,6 +104,10 @@ int bytes_compare(struct tb_bytes a, struct tb_bytes b) {
 	int order = memcmp(a.at, b.at, a.size < b.size ? a.size : b.size);
 
 	return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+void digest_copy(uint8_t to[TB_DIGEST], const uint8_t from[TB_DIGEST]) {
+	memmove(to, from, TB_DIGEST); /* often to where it is */
 }
 
 bool digests_equal(const uint8_t a[TB_DIGEST], const uint8_t b[TB_DIGEST]) {
@@ -135,18 +153,11 @@ bool parse_loader(struct tb_bytes b, uint16_t version[3]) {
 }
 
 bool tb_loader_version(const char *text, uint16_t version[3]) {
-	return parse_loader((struct tb_bytes){(const uint8_t *)text, strlen(text)}, version);
+	return parse_loader(text_of(text), version);
 }
 
 bool skip_loader(struct tb_bytes *b) {
-	static const char prefix[] = "loader-";
-	const size_t n = sizeof prefix - 1;
-
-	if (b->size < n || memcmp(b->at, prefix, n) != 0)
-		return false;
-	b->at += n;
-	b->size -= n;
-	return true;
+	return bytes_skip(b, "loader-");
 }
 
 const char *chip_name(uint64_t id) {

@@ -13,8 +13,14 @@ bool word_is_host(struct tb_bytes b);
 /* "host:port" or "[IPv6 address]:port", with a port from 1 to 65535. */
 bool word_is_endpoint(struct tb_bytes b);
 
+/* The characters of a C string. */
+struct tb_bytes text_of(const char *s);
+
 bool bytes_equal(struct tb_bytes a, struct tb_bytes b);
 bool bytes_are(struct tb_bytes b, const char *text);
+
+/* Takes the text off the front of b, if it is there. */
+bool bytes_skip(struct tb_bytes *b, const char *text);
 
 /* Makes a C string of b, or of as much of it as there is room for. */
 void bytes_to_text(struct tb_bytes b, char *to, size_t room);
@@ -22,6 +28,7 @@ void bytes_to_text(struct tb_bytes b, char *to, size_t room);
 /* Compares by the bytes, then by length: below 0, 0, above 0. */
 int bytes_compare(struct tb_bytes a, struct tb_bytes b);
 
+void digest_copy(uint8_t to[TB_DIGEST], const uint8_t from[TB_DIGEST]);
 bool digests_equal(const uint8_t a[TB_DIGEST], const uint8_t b[TB_DIGEST]);
 bool digest_is_zero(const uint8_t digest[TB_DIGEST]);
 
