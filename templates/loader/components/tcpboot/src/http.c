@@ -1,5 +1,6 @@
 #include "http.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #include "peers.h"
@@ -172,10 +173,19 @@ void write_hex(struct writer *w, const uint8_t *bytes, size_t size) {
 	}
 }
 
-static void write_field(struct writer *w, const char *name, uint64_t n, const char *end) {
-	write_text(w, name);
-	write_number(w, n);
-	write_text(w, end);
+void write_format(struct writer *w, const char *format, ...) {
+	va_list list;
+
+	va_start(list, format);
+	for (const char *at = format; *at != 0; at++) {
+		if (*at != '%')
+			write_bytes(w, (struct tb_bytes){(const uint8_t *)at, 1});
+		else if (*++at == 's')
+			write_text(w, va_arg(list, const char *));
+		else
+			write_number(w, va_arg(list, unsigned));
+	}
+	va_end(list);
 }
 
 static void write_request(struct tb_board *board, const struct http_request *q, struct writer *w) {
@@ -184,17 +194,13 @@ static void write_request(struct tb_board *board, const struct http_request *q, 
 	write_bytes(w, q->target);
 	write_text(w, " HTTP/1.1\r\nHost: ");
 	write_bytes(w, site_held(board)->update);
-	write_text(w, "\r\n");
 	if (q->from > 0)
-		write_field(w, "Range: bytes=", q->from, "-\r\n");
+		write_format(w, "\r\nRange: bytes=%u-", (unsigned)q->from);
 	if (board->build.record > 0)
-		write_field(w, "Tcpboot-Record: ", board->build.record, "\r\n");
-	if (q->body.size > 0) {
-		write_text(w, "Content-Type: application/");
-		write_text(w, q->type);
-		write_field(w, "\r\nContent-Length: ", q->body.size, "\r\n");
-	}
-	write_text(w, "\r\n");
+		write_format(w, "\r\nTcpboot-Record: %u", (unsigned)board->build.record);
+	if (q->body.size > 0)
+		write_format(w, "\r\nContent-Type: application/%s\r\nContent-Length: %u", q->type, (unsigned)q->body.size);
+	write_text(w, "\r\n\r\n");
 	write_bytes(w, q->body);
 }
 

@@ -34,6 +34,10 @@ struct writer {
 
 void write_bytes(struct writer *w, struct tb_bytes b);
 void write_text(struct writer *w, const char *text);
+
+/* Writes format with what follows it in the place of each %s (a text) and %u (an unsigned). */
+__attribute__((format(printf, 2, 3))) void write_format(struct writer *w, const char *format, ...);
+
 void write_number(struct writer *w, uint64_t n);
 void write_hex(struct writer *w, const uint8_t *bytes, size_t size);
 

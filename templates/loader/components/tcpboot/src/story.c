@@ -175,30 +175,15 @@ static struct tb_counter floor_of(const struct tb_board *board) {
 	return higher(board->state.counter, board->build.counter);
 }
 
-static void write_loader(struct writer *w, const uint16_t loader[3]) {
-	for (int i = 0; i < 3; i++) {
-		write_text(w, i == 0 ? "" : ".");
-		write_number(w, loader[i]);
-	}
-}
-
 /* Names need no escapes. */
 static void write_hello(struct tb_board *board, struct writer *w) {
 	struct tb_counter counter = floor_of(board);
+	const uint16_t *loader = board->state.loader;
 	struct manifest running;
 
-	write_text(w, "/v2/boot?chip=");
-	write_text(w, chip_name(board->build.chip));
-	write_text(w, "&loader=");
-	write_loader(w, board->state.loader);
-	write_text(w, "&channel=");
-	write_text(w, board->build.channel);
-	write_text(w, "&epoch=");
+	write_format(w, "/v2/boot?chip=%s&loader=%u.%u.%u&channel=%s&counter=%u.%u&epoch=", chip_name(board->build.chip),
+	             loader[0], loader[1], loader[2], board->build.channel, (unsigned)counter.generation, (unsigned)counter.count);
 	write_number(w, site_held(board)->epoch);
-	write_text(w, "&counter=");
-	write_number(w, counter.generation);
-	write_text(w, ".");
-	write_number(w, counter.count);
 	write_text(w, "&sequence=");
 	write_number(w, sequence(board));
 	if (board->state.phase != TB_EMPTY && named_manifest(board, &running)) {
