@@ -12,7 +12,7 @@ struct manifest {
 	uint64_t kind;
 	struct tb_bytes version;
 	struct tb_bytes hardware;
-	uint64_t chip;
+	uint32_t chip;
 	struct tb_bytes sequences; /* by channel, still encoded */
 	struct tb_counter counter;
 	uint16_t loader[3];        /* lowest that may install it; 0.0.0: any */

@@ -160,7 +160,7 @@ bool skip_loader(struct tb_bytes *b) {
 	return bytes_skip(b, "loader-");
 }
 
-const char *chip_name(uint64_t id) {
+const char *chip_name(uint32_t id) {
 	static const struct {
 		uint8_t id;
 		char name[9];

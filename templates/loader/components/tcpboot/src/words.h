@@ -36,7 +36,7 @@ bool digest_is_zero(const uint8_t digest[TB_DIGEST]);
 bool parse_decimal(struct tb_bytes b, uint32_t highest, uint32_t *value);
 
 /* Returns the esptool name of the chip with that id; NULL: there is none. */
-const char *chip_name(uint64_t id);
+const char *chip_name(uint32_t id);
 
 /* Reads "2.0.1": three decimal numbers of 16 bits. */
 bool parse_loader(struct tb_bytes b, uint16_t version[3]);
