@@ -77,7 +77,7 @@ static bool read_payload(struct cursor *c, struct manifest *m, struct parts *p) 
 	size_t pairs = cbor_map(c), there = 8;
 
 	m->site = cbor_text(cbor_at(c, 1));
-	m->kind = cbor_uint(cbor_at(c, 2));
+	m->kind = read_kind(cbor_at(c, 2));
 	m->version = cbor_text(cbor_at(c, 3));
 	m->hardware = cbor_text(cbor_at(c, 4));
 	m->chip = cbor_uint_to(cbor_at(c, 5), UINT16_MAX);

@@ -9,7 +9,7 @@
 /* A manifest that was read. It points into the bytes it was read from. */
 struct manifest {
 	struct tb_bytes site;
-	uint64_t kind;
+	uint32_t kind;
 	struct tb_bytes version;
 	struct tb_bytes hardware;
 	uint32_t chip;
@@ -21,7 +21,7 @@ struct manifest {
 
 /* What a board knows of itself when it judges a manifest. */
 struct judge {
-	uint64_t kind;             /* what it asks for */
+	uint32_t kind;             /* what it asks for */
 	struct tb_bytes site;
 	struct tb_bytes hardware;
 	uint16_t chip;
