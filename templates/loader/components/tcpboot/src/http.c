@@ -77,16 +77,34 @@ static struct tb_bytes trimmed(struct tb_bytes b) {
 	return b;
 }
 
+static bool take_offset(struct tb_bytes *b, char end, uint32_t *offset) {
+	struct tb_bytes digits;
+
+	return take_until(b, end, &digits) && parse_decimal(digits, TB_MAX_IMAGE, offset);
+}
+
 /* "bytes 4096-8191/10000", of which the end must be that of the whole. */
 static bool parse_range(struct tb_bytes b, struct http_head *h) {
-	struct tb_bytes first, last;
 	uint32_t end;
 
-	if (h->ranged || !bytes_skip(&b, "bytes ") || !take_until(&b, '-', &first) || !take_until(&b, '/', &last))
+	if (h->ranged || !bytes_skip(&b, "bytes ") || !take_offset(&b, '-', &h->first) || !take_offset(&b, '/', &end))
 		return false;
 	h->ranged = true;
-	return parse_decimal(first, TB_MAX_IMAGE, &h->first) && parse_decimal(last, TB_MAX_IMAGE, &end) &&
-	       parse_decimal(b, TB_MAX_IMAGE, &h->total) && h->first <= end && end + 1 == h->total;
+	return parse_decimal(b, TB_MAX_IMAGE, &h->total) && h->first <= end && end + 1 == h->total;
+}
+
+/* The fields that are looked at. */
+enum field { LENGTH, RANGE, CONNECTION, RENEW, LATER, TRANSFER_CODING, CONTENT_CODING, FIELDS };
+
+static enum field field_of(struct tb_bytes name) {
+	static const char names[FIELDS][sizeof "transfer-encoding"] = {
+		"content-length", "content-range", "connection", "tcpboot-renew", "retry-after", "transfer-encoding", "content-encoding",
+	};
+	unsigned i = 0;
+
+	while (i < FIELDS && !same_word(name, names[i]))
+		i++;
+	return (enum field)i;
 }
 
 /* A second length would let two readers see two answers; a transfer coding likewise. */
@@ -96,23 +114,29 @@ static bool parse_field(struct tb_bytes line, struct http_head *h) {
 	if (!take_until(&line, ':', &name) || !word_is_name(name))
 		return false; /* a name without a value, or a line that goes on with the one before */
 	value = trimmed(line);
-	if (same_word(name, "content-length")) {
+	switch (field_of(name)) {
+	case LENGTH:
 		if (h->has_length)
 			return false;
 		h->has_length = true;
 		return parse_decimal(value, UINT32_MAX, &h->length);
-	}
-	if (same_word(name, "transfer-encoding") || same_word(name, "content-encoding"))
-		return false;
-	if (same_word(name, "content-range"))
+	case RANGE:
 		return parse_range(value, h);
-	if (same_word(name, "connection"))
+	case CONNECTION:
 		h->close = h->close || same_word(value, "close");
-	if (same_word(name, "tcpboot-renew"))
+		return true;
+	case RENEW:
 		h->renew = true;
-	if (same_word(name, "retry-after") && !parse_decimal(value, UINT32_MAX, &h->later))
-		h->later = 0; /* a date, of which a board knows nothing */
-	return true;
+		return true;
+	case LATER:
+		if (!parse_decimal(value, UINT32_MAX, &h->later))
+			h->later = 0; /* a date, of which a board knows nothing */
+		return true;
+	case FIELDS:
+		return true;
+	default:
+		return false;
+	}
 }
 
 enum tb_result http_parse(struct tb_bytes head, struct http_head *h) {
