@@ -22,28 +22,13 @@ size_t http_head_size(struct tb_bytes b) {
 	return 0;
 }
 
-/* Takes a line off the front of b, without its end. */
+/* Takes a line off the front of b, without its end. A bare CR or NUL is refused: what ends a line is not to be guessed. */
 static bool take_line(struct tb_bytes *b, struct tb_bytes *line) {
-	for (size_t i = 0; i + 1 < b->size; i++) {
-		if (b->at[i] == '\r' && b->at[i + 1] == '\n') {
-			*line = (struct tb_bytes){b->at, i};
-			*b = (struct tb_bytes){b->at + i + 2, b->size - i - 2};
-			return true;
-		}
-		if (b->at[i] < ' ' && b->at[i] != '\t')
-			return false; /* a bare CR or LF, or NUL: what ends a line is not to be guessed */
-	}
-	return false;
-}
-
-/* Takes what stands before the first `end`, and that character. */
-static bool take_until(struct tb_bytes *b, char end, struct tb_bytes *part) {
-	const uint8_t *at = b->size == 0 ? NULL : memchr(b->at, end, b->size);
-
-	if (at == NULL)
+	if (!bytes_until(b, '\n', line) || line->size == 0 || line->at[--line->size] != '\r')
 		return false;
-	*part = (struct tb_bytes){b->at, (size_t)(at - b->at)};
-	*b = (struct tb_bytes){at + 1, b->size - part->size - 1};
+	for (size_t i = 0; i < line->size; i++)
+		if (line->at[i] < ' ' && line->at[i] != '\t')
+			return false;
 	return true;
 }
 
@@ -80,7 +65,7 @@ static struct tb_bytes trimmed(struct tb_bytes b) {
 static bool take_offset(struct tb_bytes *b, char end, uint32_t *offset) {
 	struct tb_bytes digits;
 
-	return take_until(b, end, &digits) && parse_decimal(digits, TB_MAX_IMAGE, offset);
+	return bytes_until(b, end, &digits) && parse_decimal(digits, TB_MAX_IMAGE, offset);
 }
 
 /* "bytes 4096-8191/10000", of which the end must be that of the whole. */
@@ -111,7 +96,7 @@ static enum field field_of(struct tb_bytes name) {
 static bool parse_field(struct tb_bytes line, struct http_head *h) {
 	struct tb_bytes name, value;
 
-	if (!take_until(&line, ':', &name) || !word_is_name(name))
+	if (!bytes_until(&line, ':', &name) || !word_is_name(name))
 		return false; /* a name without a value, or a line that goes on with the one before */
 	value = trimmed(line);
 	switch (field_of(name)) {

@@ -147,7 +147,7 @@ static bool is_valid(const struct manifest *m, const struct parts *p) {
 	uint16_t version[3];
 
 	return word_is_name(m->site) && word_is_name(m->version) && word_is_name(m->hardware) &&
-	       (m->kind == KIND_FIRMWARE || (m->kind == KIND_LOADER && read_version(m, version))) && chip_name(m->chip) != NULL &&
+	       (m->kind == KIND_FIRMWARE || (m->kind == KIND_LOADER && read_version(m, version))) && chip_suffix(m->chip) != NULL &&
 	       places_are_valid(m, p->channels) &&
 	       bytes_are(m->image.name, "app") && component_is_valid(&m->image) && others_are_valid(p) &&
 	       (p->audit_head == NULL || (p->audit_sequence != 0 && !digest_is_zero(p->audit_head)));

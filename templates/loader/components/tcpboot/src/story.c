@@ -181,7 +181,7 @@ static void write_hello(struct tb_board *board, struct writer *w) {
 	const uint16_t *loader = board->state.loader;
 	struct manifest running;
 
-	write_format(w, "/v2/boot?chip=%s&loader=%u.%u.%u&channel=%s&counter=%u.%u&epoch=", chip_name(board->build.chip),
+	write_format(w, "/v2/boot?chip=esp32%s&loader=%u.%u.%u&channel=%s&counter=%u.%u&epoch=", chip_suffix(board->build.chip),
 	             loader[0], loader[1], loader[2], board->build.channel, (unsigned)counter.generation, (unsigned)counter.count);
 	write_number(w, site_held(board)->epoch);
 	write_text(w, "&sequence=");
@@ -238,12 +238,12 @@ static enum tb_result take_manifest(struct tb_board *board, struct inflow *in) {
 
 static enum tb_result take_documents(struct tb_board *board) {
 	struct inflow in = {sites_spare(board)->bytes, 0};
-	enum tb_result r = fill(board, &in);
+	enum tb_result r;
 
-	while (r == TB_OK && in.size > 0) {
+	while ((r = fill(board, &in)) == TB_OK && in.size > 0) {
 		r = in.at[0] == 0xd2 ? take_manifest(board, &in) : take_site(board, &in);
-		if (r == TB_OK)
-			r = fill(board, &in);
+		if (r != TB_OK)
+			break;
 	}
 	return r;
 }

@@ -22,6 +22,9 @@ bool bytes_are(struct tb_bytes b, const char *text);
 /* Takes the text off the front of b, if it is there. */
 bool bytes_skip(struct tb_bytes *b, const char *text);
 
+/* Takes what stands before the first `end` off the front of b, and that character. */
+bool bytes_until(struct tb_bytes *b, char end, struct tb_bytes *part);
+
 /* Makes a C string of b, or of as much of it as there is room for. */
 void bytes_to_text(struct tb_bytes b, char *to, size_t room);
 
@@ -35,8 +38,8 @@ bool digest_is_zero(const uint8_t digest[TB_DIGEST]);
 /* Reads a decimal number up to highest, which is 9 at least, without leading zeros, and nothing else. */
 bool parse_decimal(struct tb_bytes b, uint32_t highest, uint32_t *value);
 
-/* Returns the esptool name of the chip with that id; NULL: there is none. */
-const char *chip_name(uint32_t id);
+/* Returns what stands behind "esp32" in the esptool name of the chip with that id; NULL: there is none. */
+const char *chip_suffix(uint32_t id);
 
 /* Reads "2.0.1": three decimal numbers of 16 bits. */
 bool parse_loader(struct tb_bytes b, uint16_t version[3]);
