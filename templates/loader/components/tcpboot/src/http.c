@@ -36,9 +36,10 @@ static bool take_line(struct tb_bytes *b, struct tb_bytes *line) {
 static bool parse_status(struct tb_bytes line, struct http_head *h) {
 	struct tb_bytes digits;
 
-	if (!bytes_skip(&line, "HTTP/1.1 ") || line.size < 3 || (line.size > 3 && line.at[3] != ' '))
+	if (!bytes_skip(&line, "HTTP/1.1 "))
 		return false;
-	digits = (struct tb_bytes){line.at, 3};
+	if (!bytes_until(&line, ' ', &digits))
+		digits = line;
 	return parse_decimal(digits, 599, &h->status) && h->status >= 200;
 }
 
@@ -175,10 +176,12 @@ void write_number(struct writer *w, uint64_t n) {
 }
 
 void write_hex(struct writer *w, const uint8_t *bytes, size_t size) {
-	for (size_t i = 0; i < size; i++) {
-		uint8_t pair[2] = {(uint8_t)"0123456789abcdef"[bytes[i] >> 4], (uint8_t)"0123456789abcdef"[bytes[i] & 15]};
+	static const uint8_t digits[] = "0123456789abcdef";
 
-		write_bytes(w, (struct tb_bytes){pair, 2});
+	for (size_t i = 0; i < 2 * size; i++) {
+		unsigned half = i % 2 == 0 ? bytes[i / 2] >> 4 : bytes[i / 2] & 15;
+
+		write_bytes(w, (struct tb_bytes){&digits[half], 1});
 	}
 }
 
