@@ -22,7 +22,7 @@ const nvsKeysFile = "nvs_keys.bin"
 
 var nvsFlags = []cli.Flag{
 	&cli.BoolFlag{Name: "nvs", Usage: "add nvs.bin: the credentials as an NVS partition, so that one loader fits all boards"},
-	&cli.StringFlag{Name: "nvs-size", Usage: "of `BYTES`; at level 2 all of the partition cred, 0x8000", Value: "0x3000"},
+	&cli.StringFlag{Name: "nvs-size", Usage: "of `BYTES`; at level 2 all of the partition cred, 0x7000", Value: "0x3000"},
 	&cli.BoolFlag{Name: "nvs-encrypt", Usage: "encrypt it, under new keys in " + nvsKeysFile},
 	&cli.PathFlag{Name: "nvs-hmac-key", Usage: "encrypt it, under keys derived from the 32 bytes in `FILE`, the board's eFuse HMAC key"},
 }
