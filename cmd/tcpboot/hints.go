@@ -38,7 +38,7 @@ func hints(err error) (all []string) {
 		add("use what was delivered elsewhere, or make it new: `tcpboot rotate MAC`")
 	}
 	if e := new(staleDeliveryError); errors.As(err, &e) {
-		add("`tcpboot rotate %s` makes a new one, unless the one in force was delivered elsewhere with --out", e.MAC)
+		add("`tcpboot rotate %s` makes a new one, unless the one in force was delivered elsewhere with --out, or the board made it and still has it", e.MAC)
 	}
 	if e := new(sealedError); errors.As(err, &e) {
 		add("whoever holds the recipient's key opens it; `tcpboot rotate %s` makes a delivery that can be read here", e.MAC)
