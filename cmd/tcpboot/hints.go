@@ -52,6 +52,10 @@ func hints(err error) (all []string) {
 	if e := new(changedSourceError); errors.As(err, &e) {
 		add("lay our loader down in a new folder with --out, and move over what is yours")
 	}
+	if e := new(openKeysError); errors.As(err, &e) {
+		add("`tcpboot menuconfig --hardware %s --set SECURE_FLASH_ENC_ENABLED=y` (with IDF_PATH) has it built in, and each board that starts it burns eFuses, for good", e.hardware)
+		add("--nvs-hmac-key FILE does without, on a chip that derives keys")
+	}
 	if e := new(kconfig.Error); errors.As(err, &e) && e.Kind == kconfig.Unknown {
 		add("ESP-IDF's options are known where IDF_PATH says where it lies; --allow-unknown lets them pass")
 	}
