@@ -394,7 +394,7 @@ static void test_same_image(void) {
 /* ---- floors ---- */
 
 static void test_floors(void) {
-	struct release_plan p = next();
+	struct release_plan p = next(), q = next();
 
 	begin("a counter below that of the loader");
 	w.board.build.counter.count = 4;
@@ -427,6 +427,22 @@ static void test_floors(void) {
 	CHECK(store_put_manifest(&w.board.store, 1, made_bytes(&w.server.manifest)) == TB_OK);
 	memset(w.nor.store, 0, 2 * TB_SECTOR);
 	CHECK(world_load(&w, 1) && world_holds(&w, fresh));
+
+	begin("a release before one that was on its way when the state was lost");
+	p = next();
+	world_offer(&w, &p, fresh);
+	CHECK(world_load(&w, 1) && world_power_on(&w));
+	world_confirm(&w);
+	world_return(&w);
+	CHECK(!world_power_on(&w));
+	q.sequence = 7;
+	world_offer(&w, &q, third);
+	w.server.breaks_after = 20000;
+	CHECK(!world_load(&w, 1));
+	memset(w.nor.store, 0, 2 * TB_SECTOR);
+	world_offer(&w, &p, fresh);
+	w.server.pushy = true;
+	CHECK(!world_load(&w, 1) && w.why[TB_MANIFEST_REFUSED] == TB_STALE);
 
 	begin("a new generation");
 	world_publish(&w, &(struct site_plan){2, 1, 2, 1, {1, 0}, "127.0.0.1:8123", "update.site", 0, 0});
@@ -522,7 +538,7 @@ static void lose_state_freed(const char *name, const struct release_plan *p) {
 }
 
 static void test_stolen_and_lost(void) {
-	struct release_plan p = freed(6);
+	struct release_plan p = freed(6), q;
 
 	lose_state_freed("a release of a new generation, and a line that breaks", &p);
 	takes(&p);
@@ -531,6 +547,13 @@ static void test_stolen_and_lost(void) {
 	memset(w.nor.store, 0, 2 * TB_SECTOR);
 	takes(&p);
 	CHECK(w.events[TB_STORE_LOST] == 1);
+
+	lose_state_freed("a release below one that was on its way when the state was lost", &p);
+	memset(w.nor.store, 0, 2 * TB_SECTOR);
+	q = freed(5);
+	world_offer(&w, &q, third);
+	w.server.pushy = true;
+	CHECK(!world_load(&w, 1) && w.why[TB_MANIFEST_REFUSED] == TB_STALE);
 
 	begin_stolen("a release of a new generation at hand when the state was lost");
 	world_publish(&w, &second_generation);
