@@ -226,7 +226,9 @@ enum tb_result manifest_judge(const struct manifest *manifest, const struct judg
 		return TB_OTHER_BOARD;
 	if (manifest->kind == KIND_LOADER && !is_newer(manifest, board->loader))
 		return TB_STALE;
-	if (sequence <= board->sequence || counter_compare(manifest->counter, board->counter) < 0)
+	if (sequence <= board->sequence && manifest->counter.generation <= board->counter.generation)
+		return TB_STALE;
+	if (counter_compare(manifest->counter, board->counter) < 0)
 		return TB_STALE;
 	return compare_loaders(board->loader, manifest->loader) < 0 ? TB_OTHER_BOARD : TB_OK;
 }

@@ -26,7 +26,7 @@ struct judge {
 	struct tb_bytes hardware;
 	uint16_t chip;
 	struct tb_bytes channel;
-	uint64_t sequence;         /* of what it installed from the channel; 0: nothing */
+	uint64_t sequence;         /* of what it installed from the channel, in the generation of counter; 0: nothing */
 	struct tb_counter counter; /* the highest that it knows of */
 	uint16_t loader[3];
 };

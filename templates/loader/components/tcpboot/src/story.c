@@ -156,14 +156,15 @@ static enum tb_result report_first(struct tb_board *board) {
 /* ---- hello ---- */
 
 /*
- * The sequence that a release must be above. When nothing whole is in the slot,
- * the one installed last may come again: it was overwritten, or it decayed.
+ * The sequence that a release must be above, in the generation of the floor. When
+ * nothing whole is in the slot, the one installed last may come again: it was
+ * overwritten, or it decayed.
  */
 static uint64_t sequence(const struct tb_board *board) {
 	const struct tb_state *s = &board->state;
 
-	if (board->updates)
-		return 0; /* of loaders the version counts */
+	if (board->updates || s->counter.generation < board->build.counter.generation)
+		return 0; /* of loaders the version counts; and what a generation begins with may have any */
 	return s->sequence > 0 && s->phase == TB_EMPTY ? s->sequence - 1 : s->sequence;
 }
 
@@ -385,7 +386,7 @@ static enum tb_result count(struct tb_board *board, const struct manifest *m, co
 	s->starts = 0;
 	s->failures = 0;
 	s->sequence = manifest_sequence(m, text_of(board->build.channel));
-	s->counter = higher(s->counter, m->counter);
+	s->counter = m->counter; /* not below any before: it was judged */
 	digest_copy(s->manifest, digest);
 	(void)owe(board, digest, TB_SAYS_ACTIVATED, TB_CAUSE_NONE);
 	return save(board);
@@ -622,9 +623,9 @@ static void take_channel(struct tb_board *board) {
 }
 
 /*
- * After a loss, what is known of the past are the manifests that were kept. No counter
- * falls below theirs. The one whose image is in the slot is in force: one above it was
- * on its way, and may still come. When none is, nothing below the highest may.
+ * After a loss, what is known of the past are the manifests that were kept. The one
+ * whose image is in the slot is in force: one above it was on its way, and may still
+ * come. When none is, nothing below the highest may.
  */
 static void recover(struct tb_board *board) {
 	struct tb_state *s = &board->state;
@@ -634,15 +635,17 @@ static void recover(struct tb_board *board) {
 	for (unsigned i = 0; i < STORE_MANIFESTS; i++) {
 		uint64_t sequence;
 		bool whole, known = s->phase == TB_WHOLE;
+		int above;
 
 		board->manifest_size = store_manifest(&board->store, i, board->manifest);
 		if (!read_manifest(board, &m, digest))
 			continue;
-		s->counter = higher(s->counter, m.counter);
 		sequence = manifest_sequence(&m, text_of(board->build.channel));
+		above = counter_compare(m.counter, s->counter);
 		whole = slot_holds(board, &m.image);
-		if (whole == known ? sequence <= s->sequence : known)
+		if (whole == known ? above < 0 || (above == 0 && sequence <= s->sequence) : known)
 			continue; /* the one before says more */
+		s->counter = m.counter;
 		s->sequence = sequence;
 		if (!whole)
 			continue;
