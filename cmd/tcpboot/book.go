@@ -12,7 +12,8 @@ import (
 type visitBook struct {
 	visits *registry.Visits
 	log    *slog.Logger
-	in     chan fleet.Visit
+	in     chan fleet.Visit // never closed: a board that was cut off may add one last
+	stop   chan struct{}
 	done   chan struct{}
 }
 
@@ -20,7 +21,7 @@ type visitBook struct {
 const backlog = 4096
 
 func newVisitBook(v *registry.Visits, log *slog.Logger) *visitBook {
-	b := &visitBook{visits: v, log: log, in: make(chan fleet.Visit, backlog), done: make(chan struct{})}
+	b := &visitBook{visits: v, log: log, in: make(chan fleet.Visit, backlog), stop: make(chan struct{}), done: make(chan struct{})}
 	go b.write()
 	return b
 }
@@ -35,19 +36,32 @@ func (b *visitBook) add(v fleet.Visit) {
 
 func (b *visitBook) write() {
 	defer close(b.done)
-	for first := range b.in {
-		batch := []fleet.Visit{first}
-		for len(b.in) > 0 && len(batch) < backlog {
-			batch = append(batch, <-b.in)
-		}
-		if err := b.visits.Append(context.Background(), batch); err != nil {
-			b.log.Error("visits not recorded", "count", len(batch), "error", err)
+	for {
+		select {
+		case first := <-b.in:
+			b.append(first)
+		case <-b.stop:
+			for len(b.in) > 0 {
+				b.append(<-b.in)
+			}
+			return
 		}
 	}
 }
 
-func (b *visitBook) close() error {
-	close(b.in)
+// append writes first, and those that wait behind it.
+func (b *visitBook) append(first fleet.Visit) {
+	batch := []fleet.Visit{first}
+	for len(b.in) > 0 && len(batch) < backlog {
+		batch = append(batch, <-b.in)
+	}
+	if err := b.visits.Append(context.Background(), batch); err != nil {
+		b.log.Error("visits not recorded", "count", len(batch), "error", err)
+	}
+}
+
+// close returns when what was added is written. What is added later is forgotten.
+func (b *visitBook) close() {
+	close(b.stop)
 	<-b.done
-	return nil
 }

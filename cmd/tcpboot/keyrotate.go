@@ -485,8 +485,12 @@ func (p *keyPlan) documentText(d changeDetail) string {
 		return "names the new CA beside the one before"
 	case len(d.Before) > 0:
 		return "names it beside " + strings.Join(d.Before, ", ")
+	case p.change.Action == "key.rotate" && len(d.Ended) > 1:
+		return "names it alone: " + strings.Join(d.Ended, ", ") + " count no more"
 	case p.change.Action == "key.rotate":
 		return "names it alone: " + strings.Join(d.Ended, ", ") + " counts no more"
+	case len(d.Ended) > 1:
+		return "names the present key and no longer these"
 	}
 	return "names the present key and no longer this"
 }
@@ -517,8 +521,12 @@ func (p *keyPlan) follow() (err error) {
 }
 
 func (p *keyPlan) text(w io.Writer, out changedKey) {
+	are := "is"
+	if len(out.Ended) > 1 {
+		are = "are"
+	}
 	what := map[string]string{"key.rotate": "has a new key", "key.renew": "has a new certificate", "key.create": "is made",
-		"key.retire": "is retired", "key.revoke": "is revoked"}[p.change.Action]
+		"key.retire": are + " retired", "key.revoke": are + " revoked"}[p.change.Action]
 	if p.change.Action == "key.rotate" && out.Certificate != (fleet.Digest{}) {
 		what += " and certificate"
 	}

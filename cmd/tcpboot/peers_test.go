@@ -183,7 +183,8 @@ func cmdByGet(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // cmdDrain asks the running server for a board's image, tells the server to end
-// once the image has begun to come, and takes the rest: all of it must come.
+// once the image has begun to come, and takes the rest when the server accepts nobody
+// any more: all of it must come. It must be more than the kernel takes in for us.
 //
 //	drain MAC
 func cmdDrain(ts *testscript.TestScript, neg bool, args []string) {
@@ -200,6 +201,9 @@ func cmdDrain(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	terminated.Store(running(ts).pid, true)
 	ts.Check(running(ts).pid.Signal(syscall.SIGTERM))
+	for more, err := net.Dial("tcp", ts.Getenv("SERVER")); err == nil; more, err = net.Dial("tcp", ts.Getenv("SERVER")) {
+		more.Close()
+	}
 	ts.Check(conn.(*net.TCPConn).SetReadBuffer(1 << 20)) // so small a window takes minutes
 	image := make([]byte, binary.LittleEndian.Uint32(header))
 	_, err = io.ReadFull(conn, image)

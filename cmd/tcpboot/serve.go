@@ -83,7 +83,8 @@ func serve(s *session) (err error) {
 	book, seen := newVisitBook(visits, log), newLatches(visits, log)
 	defer func() {
 		seen.close()
-		err = errors.Join(err, book.close(), visits.Close())
+		book.close()
+		err = errors.Join(err, visits.Close())
 	}()
 	srv := &server.Server{Registry: s.fleet, Shelf: shelf, Log: log, Visits: book.add}
 	if srv.Secure, err = s.secure(shelf, visits, seen, log); err != nil {

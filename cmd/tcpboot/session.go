@@ -67,6 +67,9 @@ func inSite(c *cli.Context, o registry.Options, verb func(*session) error) (err 
 		return err
 	}
 	if !o.ReadOnly {
+		if err := s.site.Writable(); err != nil {
+			return err
+		}
 		if err := forgetInit(s.site); err != nil {
 			return err
 		}

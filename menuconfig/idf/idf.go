@@ -112,11 +112,10 @@ func (p Project) Source() (kconfig.Source, error) {
 		}
 	}
 	src.OldNames = oldNames
+	src.Lists = []string{path.Join(p.Dir, aloneRoot), path.Join(p.Dir, projbuildList), path.Join(p.Dir, kconfigList)}
 	src.Env = p.env(version)
 	src.Files = beside{p.Files, map[string]string{
-		inside(path.Join(p.Dir, aloneRoot)):     alone,
-		inside(path.Join(p.Dir, projbuildList)): sources(projbuilds),
-		inside(path.Join(p.Dir, kconfigList)):   sources(kconfigs),
+		inside(src.Lists[0]): alone, inside(src.Lists[1]): sources(projbuilds), inside(src.Lists[2]): sources(kconfigs),
 	}}
 	return src, nil
 }

@@ -1,6 +1,7 @@
 package idf_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -139,6 +140,18 @@ func TestAlone(t *testing.T) {
 	}
 	if n := len(settings(t, idf.Project{Files: texts(nil), Dir: "/nowhere", Target: "esp32"}).Tree().Symbols); n != 1 {
 		t.Errorf("%d options of nothing", n)
+	}
+}
+
+// What takes a file in is a file that people can open.
+func TestInclusions(t *testing.T) {
+	for dir, want := range map[string]string{"": "[]", "/opt/idf": "[{/opt/idf/Kconfig "} {
+		tree := settings(t, idf.Project{Files: machine(app), Path: dir, Dir: "/home/app", Target: "esp32"}).Tree()
+		for _, name := range []string{"MAIN", "MAIN_BUILD"} {
+			if got := fmt.Sprint(tree.Inclusions(tree.Symbol(name).Nodes[0].File)); !strings.HasPrefix(got, want) || strings.Contains(got, "} {") {
+				t.Errorf("with ESP-IDF in %q: %s is taken in by %s", dir, name, got)
+			}
+		}
 	}
 }
 

@@ -26,6 +26,9 @@ func Parse(src Source) (*Tree, error) {
 	if err := p.source(src.Root, src.Root, p.root, nil); err != nil {
 		return nil, err
 	}
+	for _, name := range src.Lists {
+		p.tree.lists = append(p.tree.lists, name, files.shown(name)) // the first file is shown by its whole path
+	}
 	names, err := readRenames(files)
 	if err != nil {
 		return nil, err

@@ -31,6 +31,9 @@ type Source struct {
 	Dir string
 	// Root is the first file's path: "Kconfig".
 	Root string
+	// Lists are the paths of files that lie nowhere but in Files: made up to take
+	// others in. Inclusions passes over them.
+	Lists []string
 	// OldNames are the paths of sdkconfig.rename files.
 	OldNames []string
 	// Env looks variables of the environment up; os.LookupEnv fits. nil is an

@@ -22,6 +22,7 @@ type Tree struct {
 	problems []*Error
 
 	includedAt map[string]Origin // by file; not the first one
+	lists      []string          // of Source
 }
 
 // Symbol returns the symbol of that name, or nil when none is defined.
@@ -33,10 +34,13 @@ func (t *Tree) Symbol(name string) *Symbol {
 }
 
 // Inclusions returns the lines by which a Kconfig file came into the tree, the
-// nearest first. Where several take it in, the first one counts.
+// nearest first. Where several take it in, the first one counts; files that lie
+// nowhere do not.
 func (t *Tree) Inclusions(file string) (lines []Origin) {
 	for at, ok := t.includedAt[file]; ok; at, ok = t.includedAt[at.File] {
-		lines = append(lines, at)
+		if !slices.Contains(t.lists, at.File) {
+			lines = append(lines, at)
+		}
 	}
 	return lines
 }

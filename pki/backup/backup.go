@@ -22,6 +22,7 @@ package backup
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"errors"
@@ -42,6 +43,9 @@ const (
 	maxSums  = 64 << 20
 	sumsFile = "SHA256SUMS"
 )
+
+// intro is how an age file begins.
+const intro = "age-encryption.org/v1\n"
 
 // A File is one file of a backup.
 type File struct {
@@ -131,7 +135,15 @@ type Reader struct {
 // NewReader begins to read a backup by one of the identities. The error is an
 // *age.NoIdentityMatchError when none of them opens it.
 func NewReader(r io.Reader, by ...age.Identity) (*Reader, error) {
-	plain, err := age.Decrypt(r, by...)
+	in := bufio.NewReader(r)
+	begin, err := in.Peek(len(intro))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("backup: %w", err)
+	}
+	if string(begin) != intro {
+		return nil, errors.New("no backup: it does not begin as an age file does (age-encryption.org/v1)")
+	}
+	plain, err := age.Decrypt(in, by...)
 	if err != nil {
 		return nil, fmt.Errorf("backup: %w", unexpected(err))
 	}

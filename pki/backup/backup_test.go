@@ -145,6 +145,17 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// What never was a backup is called so.
+func TestNoBackup(t *testing.T) {
+	for name, text := range map[string]string{
+		"empty": "", "text": "rubbish\n", "bytes": strings.Repeat("\x00\xff", 1000), "armored": "-----BEGIN AGE ENCRYPTED FILE-----\n",
+	} {
+		if _, err := NewReader(strings.NewReader(text), identity(t)); err == nil || !strings.HasPrefix(err.Error(), "no backup: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestRefusedFiles(t *testing.T) {
 	for _, f := range []File{
 		{"", 0o600, 1}, {".", 0o600, 1}, {"..", 0o600, 1}, {"../x", 0o600, 1}, {"a/../../x", 0o600, 1}, {"/etc/x", 0o600, 1},

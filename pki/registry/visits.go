@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
 )
@@ -77,8 +78,9 @@ func openVisits(ctx context.Context, path string, readOnly bool) (*Visits, error
 func (v *Visits) Close() error { return v.db.Close() }
 
 // Append remembers visits, in one transaction. An older visit than the one
-// remembered changes nothing, so servers need not agree on an order. Text beyond
-// 256 bytes and what is no UTF-8 is cut off.
+// remembered changes nothing, so servers need not agree on an order: unless that
+// one lies in the future. It was written by a clock that was ahead, and would hide
+// the board until then. Text beyond 256 bytes and what is no UTF-8 is cut off.
 func (v *Visits) Append(ctx context.Context, visits []fleet.Visit) error {
 	// In one order, so that two servers never wait for each other.
 	visits = slices.SortedStableFunc(slices.Values(visits), func(a, b fleet.Visit) int { return bytes.Compare(a.MAC[:], b.MAC[:]) })
@@ -100,8 +102,8 @@ func appendVisit(ctx context.Context, tx *sql.Tx, v fleet.Visit) error {
 	return execute(ctx, tx, `
 		INSERT INTO visit (mac, time, remote, protocol, version, sent, verdict) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (mac) DO UPDATE SET time = $2, remote = $3, protocol = $4, version = $5, sent = $6, verdict = $7
-		WHERE visit.time <= $2`,
-		v.MAC.String(), timeText(v.Time), clip(v.Remote), clip(v.Protocol), clip(v.Version), v.Sent, clip(v.Verdict))
+		WHERE visit.time <= $2 OR visit.time > $8`,
+		v.MAC.String(), timeText(v.Time), clip(v.Remote), clip(v.Protocol), clip(v.Version), v.Sent, clip(v.Verdict), timeText(time.Now()))
 }
 
 func clip(s string) string {

@@ -103,7 +103,35 @@ func TestVisitsOpenedAtOnce(t *testing.T) {
 }
 
 // TestReports runs the contract on both databases.
-func TestReports(t *testing.T) {
+func TestReports(t *testing.T) { onBoth(t, registrytest.RunReports) }
+
+// TestClockAhead holds that a visit of the future hides none of those that follow
+// once the clock is right again.
+func TestClockAhead(t *testing.T) {
+	onBoth(t, func(t *testing.T, v *registry.Visits) {
+		now := time.Now().UTC()
+		for _, row := range []struct {
+			name     string
+			at, want time.Time
+		}{
+			{"a clock that is ahead", now.Add(24 * time.Hour), now.Add(24 * time.Hour)},
+			{"and further ahead", now.Add(48 * time.Hour), now.Add(48 * time.Hour)},
+			{"less far", now.Add(time.Hour), now.Add(time.Hour)},
+			{"one that is right", now, now},
+			{"an older visit", now.Add(-time.Second), now},
+		} {
+			if err := v.Append(t.Context(), []fleet.Visit{{MAC: registrytest.MAC(1), Time: row.at}}); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := v.Last(t.Context(), registrytest.MAC(1)); err != nil || !got.Time.Equal(row.want) {
+				t.Errorf("%s: got %v, %v, want %v", row.name, got.Time, err, row.want)
+			}
+		}
+	})
+}
+
+// onBoth runs a test on empty visits of either database.
+func onBoth(t *testing.T, run func(*testing.T, *registry.Visits)) {
 	for name, path := range map[string]func(t *testing.T) string{
 		"SQLite":     func(t *testing.T) string { return filepath.Join(t.TempDir(), "visits.db") },
 		"PostgreSQL": func(t *testing.T) string { return createOn(t, registrytest.Server(t)) },
@@ -114,7 +142,7 @@ func TestReports(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer v.Close()
-			registrytest.RunReports(t, v)
+			run(t, v)
 		})
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // checkFolders refuses a site in which somebody other than uid and root could
@@ -57,4 +59,13 @@ type OpenError struct {
 
 func (e *OpenError) Error() string {
 	return fmt.Sprintf("%s: mode %v: %s can write to it", e.Path, e.mode, e.who)
+}
+
+// Writable refuses a site on a disk that is mounted read-only, where each part of a
+// change would fail by itself.
+func (s *Site) Writable() error {
+	if err := unix.Access(s.Dir, unix.W_OK); errors.Is(err, unix.EROFS) {
+		return &fs.PathError{Op: "change", Path: s.Dir, Err: err}
+	}
+	return nil
 }

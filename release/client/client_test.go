@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tcpboot/tcpboot/pki/fleet"
@@ -52,8 +54,6 @@ func answer(h wire.Header, payload []byte) []byte {
 	return append(b[:], payload...)
 }
 
-var quick = client.Limits{Silence: 50 * time.Millisecond, Idle: 50 * time.Millisecond}
-
 func TestFetch(t *testing.T) {
 	image := bytes.Repeat([]byte{wire.ImageMagic}, 100_000)
 	good := answer(wire.NewHeader(image), image)
@@ -69,11 +69,8 @@ func TestFetch(t *testing.T) {
 		{"an image", good, false, 0, ""},
 		{"an image, and the server closes", good, true, 0, ""},
 		{"an image that fills the slot", good, false, 100_000, ""},
-		{"silence", nil, false, 0, "the server is silent: unknown, revoked, or nothing published"},
 		{"another protocol", nil, true, 0, "does not speak version 1"},
-		{"half a header, then nothing", good[:10], false, 0, "header: read tcp"},
 		{"half a header, then the end", good[:10], true, 0, "header: unexpected EOF"},
-		{"half a payload, then nothing", good[:50_024], false, 0, "payload: 50000 of 100000 bytes: read tcp"},
 		{"half a payload, then the end", good[:50_024], true, 0, "payload: 50000 of 100000 bytes: unexpected EOF"},
 		{"a wrong SHA-1", answer(wrong, image), false, 0, "payload: SHA-1"},
 		{"another payload", answer(wire.NewHeader(image), append([]byte{0}, image[1:]...)), false, 0, "payload: SHA-1"},
@@ -90,7 +87,7 @@ func TestFetch(t *testing.T) {
 					io.Copy(io.Discard, conn)
 				}
 			})
-			l := quick
+			l := patient
 			l.Slot = row.slot
 			var got bytes.Buffer
 			h, err := client.Fetch(context.Background(), conn, board, &got, l)
@@ -107,33 +104,60 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-func TestErrSilent(t *testing.T) {
-	conn := serve(t, func(conn net.Conn) { io.Copy(io.Discard, conn) })
-	_, err := client.Fetch(context.Background(), conn, board, io.Discard, quick)
-	if !errors.Is(err, client.ErrSilent) {
-		t.Errorf("got %v", err)
+// A server that stops is waited for as long as the limits say, and no longer.
+func TestLimits(t *testing.T) {
+	image := bytes.Repeat([]byte{wire.ImageMagic}, 1000)
+	good := answer(wire.NewHeader(image), image)
+	l := client.Limits{Silence: 10 * time.Second, Idle: 30 * time.Second, Total: 10 * time.Minute}
+	for _, row := range []struct {
+		name string
+		sent []byte
+		drip bool // and goes on byte by byte, each in time, for ever
+		took time.Duration
+		want error
+		says string
+	}{
+		{"silence", nil, false, l.Silence, client.ErrSilent, "the server is silent: unknown, revoked, or nothing published"},
+		{"half a header, then nothing", good[:10], false, l.Idle, os.ErrDeadlineExceeded, "header: "},
+		{"half a payload, then nothing", good[:524], false, l.Idle, os.ErrDeadlineExceeded, "payload: 500 of 1000 bytes: "},
+		{"dripping", answer(wire.Header{Size: wire.Slot2017}, nil), true, l.Total, context.DeadlineExceeded, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ours, theirs := net.Pipe()
+				over := make(chan struct{})
+				go func() {
+					defer close(over)
+					io.CopyN(io.Discard, theirs, wire.MACDigits)
+					if len(row.sent) > 0 { // a pipe passes on that nothing was written
+						theirs.Write(row.sent)
+					}
+					if row.drip {
+						dribble(theirs, l.Idle-time.Second)
+					}
+					io.Copy(io.Discard, theirs)
+				}()
+				began := time.Now()
+				_, err := client.Fetch(t.Context(), ours, board, io.Discard, l)
+				if !errors.Is(err, row.want) || !strings.Contains(err.Error(), row.says) || !strings.Contains(err.Error(), board.String()) {
+					t.Errorf("got %v, want %q", err, row.says)
+				}
+				if took := time.Since(began); took != row.took {
+					t.Errorf("took %v, want %v", took, row.took)
+				}
+				<-over
+			})
+		})
 	}
 }
 
-// endless sends an answer byte by byte, each in time, for ever.
-func endless(conn net.Conn) {
-	b := answer(wire.Header{Size: wire.Slot2017}, nil)
-	for tick := time.Tick(5 * time.Millisecond); ; <-tick {
-		if len(b) == 0 {
-			b = []byte{wire.ImageMagic}
-		}
-		if _, err := conn.Write(b[:1]); err != nil {
+// dribble sends a byte at a time for as long as anybody takes them.
+func dribble(conn net.Conn, pause time.Duration) {
+	for {
+		time.Sleep(pause)
+		if _, err := conn.Write([]byte{wire.ImageMagic}); err != nil {
 			return
 		}
-		b = b[1:]
-	}
-}
-
-func TestDribble(t *testing.T) {
-	l := client.Limits{Silence: time.Minute, Idle: time.Minute, Total: 100 * time.Millisecond}
-	_, err := client.Fetch(context.Background(), serve(t, endless), board, io.Discard, l)
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v", err)
 	}
 }
 
@@ -153,7 +177,7 @@ func TestFetchThatCannotBeWritten(t *testing.T) {
 	full := errors.New("no space left")
 	image := bytes.Repeat([]byte{wire.ImageMagic}, 1000)
 	conn := serve(t, func(conn net.Conn) { conn.Write(answer(wire.NewHeader(image), image)) })
-	_, err := client.Fetch(context.Background(), conn, board, failing{full}, quick)
+	_, err := client.Fetch(context.Background(), conn, board, failing{full}, patient)
 	if !errors.Is(err, full) {
 		t.Errorf("got %v", err)
 	}
@@ -171,7 +195,7 @@ func TestImage(t *testing.T) {
 			conn.Write(answer(wire.NewHeader(image), image))
 			io.Copy(io.Discard, conn)
 		})
-		got, err := client.Image(context.Background(), conn, board, quick, func(b []byte) error {
+		got, err := client.Image(context.Background(), conn, board, patient, func(b []byte) error {
 			if !bytes.Equal(b, image) {
 				t.Errorf("checked %x", b)
 			}

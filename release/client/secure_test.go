@@ -179,7 +179,8 @@ func open(t *testing.T, do http.HandlerFunc, change func(*stage, *tls.Config)) *
 	return s
 }
 
-var patient = client.Limits{Silence: 10 * time.Second, Idle: 10 * time.Second, Total: 10 * time.Second}
+// patient are limits that no test reaches, on a busy machine either.
+var patient = client.Limits{Silence: time.Minute, Idle: time.Minute, Total: time.Minute}
 
 // board is the server as a board sees it.
 func (s *stage) board(t *testing.T, l client.Limits) *client.Server {
@@ -420,7 +421,7 @@ func TestRedirects(t *testing.T) {
 // A server that drips, or says "later" without an end, keeps nobody longer than
 // the limit for everything.
 func TestServersThatTakeTheirTime(t *testing.T) {
-	hasty := client.Limits{Silence: 10 * time.Second, Idle: 10 * time.Second, Total: 300 * time.Millisecond}
+	hasty := client.Limits{Silence: time.Minute, Idle: time.Minute, Total: 300 * time.Millisecond}
 	later := func(after string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", after)
@@ -449,7 +450,7 @@ func TestServersThatTakeTheirTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
 			_, err := open(t, do, nil).board(t, hasty).Ask(t.Context(), newBoard())
-			if took := time.Since(began); err == nil || took > 5*time.Second {
+			if took := time.Since(began); err == nil || took > 30*time.Second {
 				t.Errorf("got %v after %v", err, took)
 			}
 		})

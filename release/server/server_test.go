@@ -113,7 +113,11 @@ func TestSilence(t *testing.T) {
 		{"a group address and more", "ffffffffffff" + strings.Repeat("f", 1<<20), "malformed"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			h := open(t, server.Limits{Hello: 10 * time.Millisecond}, nil)
+			limits := server.Limits{}
+			if row.verdict == "incomplete" {
+				limits.Hello = 10 * time.Millisecond
+			}
+			h := open(t, limits, nil)
 			for _, d := range []fleet.Device{revoked, pending, ours, beta} {
 				h.enrol(d)
 			}
