@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -35,8 +36,8 @@ var issueVerb = &cli.Command{
 // issuePoll is how often requests are looked for.
 const issuePoll = 2 * time.Second
 
-// renewPace bounds what one board can fill the registry with: so long a board that
-// has not used its newest certificate gets no other.
+// renewPace bounds what one board can fill the registry with: so long after one that
+// followed its first, used or not, it gets no other certificate.
 const renewPace = time.Hour
 
 // An issued is what one round did for one board.
@@ -138,11 +139,19 @@ func (i *issuer) one(ctx context.Context, r registry.Renewal) (issued, error) {
 		return issued{}, err
 	case r.Certificate != nil && d.Admissions[0].Certificate == fleet.Sum(r.Certificate):
 		return i.supersede(ctx, d, r)
-	case len(d.Admissions) > 1 && time.Since(d.Admissions[0].Issued) < renewPace:
+	case inForce(d, r.Proved) && follows(d) && time.Since(d.Admissions[0].Issued) < renewPace:
 		return issued{}, nil
 	}
 	return i.certify(ctx, d, r)
 }
+
+// inForce reports whether d has a certificate, in its grace or not.
+func inForce(d fleet.Device, certificate fleet.Digest) bool {
+	return slices.ContainsFunc(d.Admissions, func(a fleet.Admission) bool { return a.Certificate == certificate })
+}
+
+// follows reports whether the newest credential of d came after the one it was enrolled with.
+func follows(d fleet.Device) bool { return d.Admissions[0].Issued.After(d.Enrolled) }
 
 // supersede ends the old credential of a board that was seen with the new one, and its
 // delivery with it.

@@ -120,6 +120,10 @@ func (s *session) tryToFollowLoaders() {
 // boards said of each.
 func (s *session) noteConfirmed(l *ledger, all []*release.Release) error {
 	groups, err := s.fleet.Groups(s.ctx())
+	known := map[string]bool{"": true} // versions that boards have, or get here
+	for _, g := range groups {
+		known[g.Loader.Version] = true
+	}
 	for _, r := range release.Loaders(all) {
 		var boards []fleet.MAC
 		for said, failed := range l.visits.ReportsOf(s.ctx(), r.Digest) {
@@ -130,14 +134,10 @@ func (s *session) noteConfirmed(l *ledger, all []*release.Release) error {
 		if err != nil || len(boards) == 0 {
 			continue
 		}
-		older := map[string]bool{"": true}
-		for _, g := range groups {
-			if r.Manifest.Newer(g.Loader.Version) {
-				older[g.Loader.Version] = true
-			}
-		}
+		older := slices.DeleteFunc(slices.Collect(maps.Keys(known)), func(v string) bool { return v != "" && !r.Manifest.Newer(v) })
+		known[r.Manifest.LoaderVersion()] = true
 		var n int
-		n, err = s.fleet.FollowLoader(s.ctx(), r.Manifest.Hardware, boards, slices.Collect(maps.Keys(older)), r.Loader())
+		n, err = s.fleet.FollowLoader(s.ctx(), r.Manifest.Hardware, boards, older, r.Loader())
 		if n > 0 {
 			say(s.cli, "%d boards of %s have loader %s now, as they reported", n, r.Manifest.Hardware, r.Manifest.LoaderVersion())
 		}

@@ -165,7 +165,8 @@
 // then at each of its visits until it has the certificate. It begins visits by the new
 // one and keeps the old one until the server has answered by the new one. A new one by
 // which it does not get there is given up after four tries, and only when the server
-// has answered by the old one again; until the board's next start it asks for no other.
+// has answered by the old one again. Whatever came of it, until the board's next start
+// it asks for no other.
 //
 // # Other answers
 //

@@ -48,6 +48,15 @@ $(BUILD)/vectors_psa: $(SOURCES) $(HEADERS) $(CHIP)/psa.c $(CHIP)/include/tcpboo
 	@mkdir -p $(BUILD)
 	gcc $(WARN) $(DESK) -O1 $(SANITIZE) $(INCLUDE) -I$(CHIP)/include $(SOURCES) $(CHIP)/psa.c psa.c vector.c vectors_test.c -lmbedcrypto -o $@
 
+# So do keys, and requests for certificates.
+.PHONY: key
+key: $(BUILD)/key
+	$(BUILD)/key
+
+$(BUILD)/key: $(HEADERS) $(CHIP)/key.c $(CHIP)/psa.c $(CHIP)/include/tcpboot_chip.h key_test.c
+	@mkdir -p $(BUILD)
+	gcc $(WARN) $(DESK) -O1 $(SANITIZE) $(INCLUDE) -I$(CHIP)/include $(CHIP)/psa.c key_test.c -lmbedx509 -lmbedcrypto -o $@
+
 # An update of the loader, and power failing everywhere in it.
 .PHONY: update
 update: $(BUILD)/update_gcc

@@ -40,6 +40,7 @@ static struct desk {
 	bool garbled;   /* it is not of the key */
 	bool at_once;   /* the old one ends as soon as the new one was seen, and not when it was answered */
 	bool over;      /* the old one has ended */
+	bool insatiable; /* each one is to be renewed at once */
 	unsigned issued;
 } desk;
 
@@ -127,7 +128,7 @@ static bool admits(void) {
 	assert(own->key.size == CHIP_KEY && key_matches(own->key.at, own->certificate));
 	assert(strcmp(own->identity, mac) == 0 && strcmp(own->ssid, "lab") == 0 && own->radius_root.size == 4);
 	if (is(own->certificate, &desk.new_)) {
-		w.server.renew = false;
+		w.server.renew = desk.insatiable;
 		desk.over = desk.over || desk.at_once;
 	}
 	return true;
@@ -211,13 +212,18 @@ static void begin_at_once(void) {
 	desk.at_once = true;
 }
 
+/* What was new is what the board has. */
+static void forget_old(void) {
+	desk.old = desk.new_;
+	desk.new_.size = desk.asked.size = 0;
+}
+
 /* The old one was overwritten by a renewal before, and the board goes by slot 1. */
 static void begin_again(void) {
 	begin_first();
 	live(6);
 	assert(is(certificate_in(1), &desk.new_) && is_empty(0));
-	desk.old = desk.new_;
-	desk.new_.size = desk.asked.size = 0;
+	forget_old();
 	desk.later = 1;
 	w.server.renew = true;
 }
@@ -347,6 +353,18 @@ static void test_garbled(void) {
 	assert(desk.issued == 2 && w.events[TB_RENEWED] == 1);
 }
 
+/* A server that wants a new one at every visit gets one at a start: each wears flash, and fills the registry. */
+static void test_insatiable(void) {
+	begin_first();
+	desk.later = 0;
+	desk.insatiable = true;
+	live(6);
+	assert(desk.issued == 1 && is(certificate_in(1), &desk.new_) && is_empty(0));
+	forget_old();
+	live(6);
+	assert(desk.issued == 2 && is(certificate_in(0), &desk.new_) && is_empty(1));
+}
+
 /* The new one had its tries, and the old one is dead: nothing is dropped, and the new one still comes by its turn. */
 static void test_old_one_dies(void) {
 	begin_first();
@@ -430,6 +448,7 @@ int main(void) {
 	test_nothing_asked();
 	test_later();
 	test_garbled();
+	test_insatiable();
 	test_old_one_dies();
 	test_dead_endpoint(false);
 	test_dead_endpoint(true);

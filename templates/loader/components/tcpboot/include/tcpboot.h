@@ -379,7 +379,7 @@ struct tb_board {
 	uint32_t visits;     /* in a row that failed */
 	uint8_t credential;  /* the slot that the board goes by */
 	bool wanted;         /* the server wants it renewed */
-	bool rests;          /* a renewal has failed: the next one after the next start */
+	bool rests;          /* it was, or that failed: the next one after the next start */
 	uint32_t misses;     /* of them, that did not reach the server by the document in use */
 	uint32_t farthest;   /* bytes of the slot up to which it was written since power came on */
 	bool updates;        /* an application asks, for a loader */

@@ -110,6 +110,6 @@ bool renew(struct tb_board *board) {
 	say(board, TB_RENEWAL_WANTED, r, 0);
 	if (r == TB_INVALID)
 		drop(board, spare, TB_RENEWAL_DROPPED, 0);
-	board->rests = r != TB_OK && r != TB_LATER && r != TB_NETWORK;
+	board->rests = r != TB_LATER && r != TB_NETWORK;
 	return r == TB_OK;
 }

@@ -14,6 +14,7 @@
  * So a slot is emptied only while the server answers by the other one, and what lies
  * in the slots says where the board stands, wherever power fails. A try is counted
  * before it is made: a credential on which the loader founders has no more of them.
+ * A start has one renewal at most: a server that always wants one wears out no flash.
  */
 #ifndef TCPBOOT_RENEW_H
 #define TCPBOOT_RENEW_H
