@@ -220,7 +220,7 @@ static enum tb_result take_site(struct tb_board *board, struct inflow *in) {
 
 	if (r != TB_OK)
 		return r;
-	in->at = sites_spare(board)->bytes;
+	in->at = board->spare->bytes;
 	in->size = cursor_left(&c);
 	memcpy(in->at, c.at, in->size);
 	return TB_OK;
@@ -237,7 +237,7 @@ static enum tb_result take_manifest(struct tb_board *board, struct inflow *in) {
 }
 
 static enum tb_result take_documents(struct tb_board *board) {
-	struct inflow in = {sites_spare(board)->bytes, 0};
+	struct inflow in = {board->spare->bytes, 0};
 	enum tb_result r;
 
 	while ((r = fill(board, &in)) == TB_OK && in.size > 0) {
@@ -342,7 +342,7 @@ static enum tb_result decide(struct tb_board *board, struct manifest *m, uint8_t
 
 /* Whether place `which` of the store holds the manifest with that digest. */
 static bool is_stored(struct tb_board *board, unsigned which, const uint8_t digest[TB_DIGEST]) {
-	uint8_t *room = sites_spare(board)->bytes;
+	uint8_t *room = board->spare->bytes;
 	size_t size = store_manifest(&board->store, which, room);
 
 	return size > 0 && sha256_is(&board->crypto, room, size, digest);
@@ -654,7 +654,8 @@ static void recover(struct tb_board *board) {
 
 /* Takes up the site document to go by, with nothing else in memory. */
 static enum tb_result begin(struct tb_board *board) {
-	board->held = 0;
+	board->held = &board->document[0];
+	board->spare = &board->document[1];
 	board->ceiling = 0;
 	board->misses = board->farthest = 0;
 	board->rests = false;
