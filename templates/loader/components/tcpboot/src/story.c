@@ -181,10 +181,10 @@ static void write_hello(struct tb_board *board, struct writer *w) {
 	const uint16_t *loader = board->state.loader;
 	struct manifest running;
 
-	write_format(w, "/v2/boot?chip=esp32%s&loader=%u.%u.%u&channel=%s&counter=%u.%u&epoch=", chip_suffix(board->build.chip),
-	             loader[0], loader[1], loader[2], board->build.channel, (unsigned)counter.generation, (unsigned)counter.count);
+	write_format(w, "/v2/boot?chip=esp32%s&loader=%u.%u.%u&channel=%s&epoch=", chip_suffix(board->build.chip),
+	             loader[0], loader[1], loader[2], board->build.channel);
 	write_number(w, site_held(board)->epoch);
-	write_text(w, "&sequence=");
+	write_format(w, "&counter=%u.%u&sequence=", (unsigned)counter.generation, (unsigned)counter.count);
 	write_number(w, sequence(board));
 	if (board->state.phase != TB_EMPTY && named_manifest(board, &running)) {
 		write_text(w, "&version=");
@@ -240,11 +240,12 @@ static enum tb_result take_documents(struct tb_board *board) {
 	struct inflow in = {board->spare->bytes, 0};
 	enum tb_result r;
 
-	while ((r = fill(board, &in)) == TB_OK && in.size > 0) {
+	do {
+		r = fill(board, &in);
+		if (r != TB_OK || in.size == 0)
+			return r;
 		r = in.at[0] == 0xd2 ? take_manifest(board, &in) : take_site(board, &in);
-		if (r != TB_OK)
-			break;
-	}
+	} while (r == TB_OK);
 	return r;
 }
 
