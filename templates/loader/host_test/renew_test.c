@@ -390,7 +390,7 @@ static void test_dead_endpoint(bool useless) {
 	desk.later = 0;
 	desk.useless = useless;
 	live(0);
-	assert(w.board.held == 0 && s->endpoints == 1);
+	assert(w.board.held == &w.board.document[0] && s->endpoints == 1);
 	s->endpoint[1] = s->endpoint[0];
 	s->endpoint[0] = (struct tb_bytes){(const uint8_t *)dead, sizeof dead - 1};
 	s->endpoints = 2;

@@ -374,7 +374,8 @@ struct tb_board {
 	/* ---- */
 
 	struct tb_state state;
-	uint8_t held;        /* which document is in use */
+	struct tb_document *held;  /* the document in use */
+	struct tb_document *spare; /* room for the next one; until then for whatever else comes and goes */
 	uint64_t ceiling;    /* no document of this epoch or above led to the server; 0: none was tried */
 	uint32_t visits;     /* in a row that failed */
 	uint8_t credential;  /* the slot that the board goes by */

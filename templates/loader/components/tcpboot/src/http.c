@@ -22,7 +22,10 @@ size_t http_head_size(struct tb_bytes b) {
 	return 0;
 }
 
-/* Takes a line off the front of b, without its end. A bare CR or NUL is refused: what ends a line is not to be guessed. */
+/*
+ * Takes a line off the front of b, without its end. What ends a line is not to be
+ * guessed: a bare CR or LF, or NUL, is refused.
+ */
 static bool take_line(struct tb_bytes *b, struct tb_bytes *line) {
 	if (!bytes_until(b, '\n', line) || line->size == 0 || line->at[--line->size] != '\r')
 		return false;
@@ -80,11 +83,17 @@ static bool parse_range(struct tb_bytes b, struct http_head *h) {
 }
 
 /* The fields that are looked at. */
-enum field { LENGTH, RANGE, CONNECTION, RENEW, LATER, TRANSFER_CODING, CONTENT_CODING, FIELDS };
+enum field { LENGTH, RANGE, CONNECTION, RENEW, LATER, TRANSFER_CODING, CONTENT_CODING, FIELDS /* any other */ };
 
 static enum field field_of(struct tb_bytes name) {
 	static const char names[FIELDS][sizeof "transfer-encoding"] = {
-		"content-length", "content-range", "connection", "tcpboot-renew", "retry-after", "transfer-encoding", "content-encoding",
+		[LENGTH] = "content-length",
+		[RANGE] = "content-range",
+		[CONNECTION] = "connection",
+		[RENEW] = "tcpboot-renew",
+		[LATER] = "retry-after",
+		[TRANSFER_CODING] = "transfer-encoding",
+		[CONTENT_CODING] = "content-encoding",
 	};
 	unsigned i = 0;
 

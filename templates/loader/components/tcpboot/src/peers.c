@@ -24,7 +24,7 @@ enum tb_result peers_join(struct tb_board *board) {
 	const struct tb_site *s = site_held(board);
 	struct address a;
 
-	set_address(&a, (struct tb_bytes){s->radius.at, 0}, s->radius, s->eap_issuer, s->eap_issuers);
+	set_address(&a, text_of(""), s->radius, s->eap_issuer, s->eap_issuers);
 	return board->network.join(board->network.context, &a.peer, JOIN_LIMIT);
 }
 

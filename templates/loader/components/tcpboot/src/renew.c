@@ -75,7 +75,7 @@ void renew_reached(struct tb_board *board) {
 /* The answer is put where the request was: in the room for the next site document. */
 static enum tb_result ask(struct tb_board *board, unsigned which) {
 	const struct tb_credentials *c = &board->credentials;
-	uint8_t *room = sites_spare(board)->bytes;
+	uint8_t *room = board->spare->bytes;
 	struct http_request q = {.method = "POST", .type = "pkcs10", .body = {room, 0}};
 	struct http_head h;
 	enum tb_result r;

@@ -8,25 +8,20 @@
 /* After so many visits that did not reach the server, another document is tried. */
 enum { MISSES = 2 };
 
-static struct tb_document *held(struct tb_board *board) {
-	return &board->document[board->held];
-}
-
-struct tb_document *sites_spare(struct tb_board *board) {
-	return &board->document[!board->held];
-}
-
-struct tb_site *site_held(struct tb_board *board) {
-	return &held(board)->site;
-}
-
 static void say(struct tb_board *board, enum tb_event event, enum tb_result why, uint64_t number) {
 	board->log.say(board->log.context, event, why, number);
 }
 
+static void swap(struct tb_board *board) {
+	struct tb_document *d = board->held;
+
+	board->held = board->spare;
+	board->spare = d;
+}
+
 /* Reads a stored document into the spare room. */
 static bool read_spare(struct tb_board *board, unsigned which) {
-	struct tb_document *d = sites_spare(board);
+	struct tb_document *d = board->spare;
 
 	d->size = store_site(&board->store, which, d->bytes);
 	return d->size > 0 && site_read((struct tb_bytes){d->bytes, d->size}, &board->crypto, &d->site) == TB_OK;
@@ -34,16 +29,16 @@ static bool read_spare(struct tb_board *board, unsigned which) {
 
 /* Swaps the stored document into use, if it is better than what is in use. */
 static void consider(struct tb_board *board, unsigned which) {
-	const struct tb_site *now = site_held(board), *s = &sites_spare(board)->site;
+	const struct tb_site *now = site_held(board), *s = &board->spare->site;
 
 	if (read_spare(board, which) && bytes_equal(s->name, now->name) && s->epoch > now->epoch &&
 	    (board->ceiling == 0 || s->epoch < board->ceiling))
-		board->held = !board->held;
+		swap(board);
 }
 
 enum tb_result sites_pick(struct tb_board *board) {
 	struct tb_bytes built = board->build.document;
-	struct tb_document *d = held(board);
+	struct tb_document *d = board->held;
 	enum tb_result r;
 
 	if (built.size > TB_MAX_DOCUMENT)
@@ -86,7 +81,7 @@ void sites_missed(struct tb_board *board) {
 }
 
 enum tb_result sites_learn(struct tb_board *board, struct cursor *c) {
-	struct tb_document *next = sites_spare(board);
+	struct tb_document *next = board->spare;
 	struct cose_message m;
 	enum tb_result r = cose_read(c, SITE_TYPE, &m);
 
@@ -97,7 +92,7 @@ enum tb_result sites_learn(struct tb_board *board, struct cursor *c) {
 		return r;
 	}
 	next->size = (size_t)(c->at - next->bytes);
-	board->held = !board->held;
+	swap(board);
 	say(board, TB_SITE_LEARNED, TB_OK, site_held(board)->epoch);
 	return TB_OK;
 }
@@ -105,14 +100,14 @@ enum tb_result sites_learn(struct tb_board *board, struct cursor *c) {
 /* The place that does not hold the proven document; the room for reading is free. */
 static unsigned place(struct tb_board *board) {
 	for (unsigned i = 0; i < STORE_SITES; i++)
-		if (read_spare(board, i) && sites_spare(board)->site.epoch == board->state.proven)
+		if (read_spare(board, i) && board->spare->site.epoch == board->state.proven)
 			return !i;
 	return 0;
 }
 
 enum tb_result sites_store(struct tb_board *board) {
-	struct tb_bytes signed_ = {held(board)->bytes, held(board)->size};
-	struct tb_document *d = sites_spare(board);
+	struct tb_bytes signed_ = {board->held->bytes, board->held->size};
+	struct tb_document *d = board->spare;
 	unsigned which = place(board);
 
 	if (board->store.size < TB_STORE_SIZE)

@@ -182,10 +182,10 @@ static void write_hello(struct tb_board *board, struct writer *w) {
 	const uint16_t *loader = board->state.loader;
 	struct manifest running;
 
-	write_format(w, "/v2/boot?chip=esp32%s&loader=%u.%u.%u&channel=%s&counter=%u.%u&epoch=", chip_suffix(board->build.chip),
-	             loader[0], loader[1], loader[2], board->build.channel, (unsigned)counter.generation, (unsigned)counter.count);
+	write_format(w, "/v2/boot?chip=esp32%s&loader=%u.%u.%u&channel=%s&epoch=", chip_suffix(board->build.chip),
+	             loader[0], loader[1], loader[2], board->build.channel);
 	write_number(w, site_held(board)->epoch);
-	write_text(w, "&sequence=");
+	write_format(w, "&counter=%u.%u&sequence=", (unsigned)counter.generation, (unsigned)counter.count);
 	write_number(w, sequence(board));
 	if (board->state.phase != TB_EMPTY && named_manifest(board, &running)) {
 		write_text(w, "&version=");
@@ -221,7 +221,7 @@ static enum tb_result take_site(struct tb_board *board, struct inflow *in) {
 
 	if (r != TB_OK)
 		return r;
-	in->at = sites_spare(board)->bytes;
+	in->at = board->spare->bytes;
 	in->size = cursor_left(&c);
 	memcpy(in->at, c.at, in->size);
 	return TB_OK;
@@ -238,14 +238,15 @@ static enum tb_result take_manifest(struct tb_board *board, struct inflow *in) {
 }
 
 static enum tb_result take_documents(struct tb_board *board) {
-	struct inflow in = {sites_spare(board)->bytes, 0};
+	struct inflow in = {board->spare->bytes, 0};
 	enum tb_result r;
 
-	while ((r = fill(board, &in)) == TB_OK && in.size > 0) {
+	do {
+		r = fill(board, &in);
+		if (r != TB_OK || in.size == 0)
+			return r;
 		r = in.at[0] == 0xd2 ? take_manifest(board, &in) : take_site(board, &in);
-		if (r != TB_OK)
-			break;
-	}
+	} while (r == TB_OK);
 	return r;
 }
 
@@ -343,7 +344,7 @@ static enum tb_result decide(struct tb_board *board, struct manifest *m, uint8_t
 
 /* Whether place `which` of the store holds the manifest with that digest. */
 static bool is_stored(struct tb_board *board, unsigned which, const uint8_t digest[TB_DIGEST]) {
-	uint8_t *room = sites_spare(board)->bytes;
+	uint8_t *room = board->spare->bytes;
 	size_t size = store_manifest(&board->store, which, room);
 
 	return size > 0 && sha256_is(&board->crypto, room, size, digest);
@@ -657,7 +658,8 @@ static void recover(struct tb_board *board) {
 
 /* Takes up the site document to go by, with nothing else in memory. */
 static enum tb_result begin(struct tb_board *board) {
-	board->held = 0;
+	board->held = &board->document[0];
+	board->spare = &board->document[1];
 	board->ceiling = 0;
 	board->misses = board->farthest = 0;
 	board->rests = false;

@@ -113,7 +113,7 @@ int bytes_compare(struct tb_bytes a, struct tb_bytes b) {
 }
 
 void digest_copy(uint8_t to[TB_DIGEST], const uint8_t from[TB_DIGEST]) {
-	memmove(to, from, TB_DIGEST); /* often to where it is */
+	memmove(to, from, TB_DIGEST); /* it may be to where it is */
 }
 
 bool digests_equal(const uint8_t a[TB_DIGEST], const uint8_t b[TB_DIGEST]) {
