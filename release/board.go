@@ -15,7 +15,7 @@ type Board struct {
 	Hardware string
 	Chip     fleet.Chip
 	Channel  string
-	Sequence uint64        // of what it installed from Channel; 0: nothing, as of loaders
+	Sequence uint64        // of what it installed from Channel, in the generation of Counter; 0: nothing, as of loaders
 	Counter  fleet.Counter // the highest that it has seen
 	Loader   string        // its version, "2.0.1"
 }
@@ -39,7 +39,7 @@ func (m *Manifest) CheckBoard(b Board) error {
 		return fmt.Errorf("manifest: not for channel %s: %w", channel, OtherBoard)
 	case m.Kind == sitedoc.Loader && !m.Newer(b.Loader):
 		return fmt.Errorf("manifest: loader %s, the board has %.20s: %w", m.LoaderVersion(), b.Loader, Stale)
-	case sequence <= b.Sequence:
+	case sequence <= b.Sequence && m.Counter.Generation <= b.Counter.Generation:
 		return fmt.Errorf("manifest: sequence %d on channel %s, the board has %d: %w", sequence, b.Channel, b.Sequence, Stale)
 	case m.Counter.Compare(b.Counter) < 0:
 		return fmt.Errorf("manifest: counter (%d, %d), the board has seen (%d, %d): %w",

@@ -17,6 +17,12 @@
 // its digest compared; then each chunk is compared with its digest before it is
 // written; then the image is checked as the chip itself would do.
 //
+// Sequences are compared within one generation of counters: a manifest of a higher
+// generation than what is installed may have any. Only a site document begins a
+// generation, and a manifest of one that it does not know is refused. So a thief of
+// a release key can state the highest sequence and the highest count, but boards
+// that installed such a release are free again with the next generation.
+//
 // So an older release comes back only by a new statement: Restate gives the old
 // bytes a higher sequence. The counter belongs to the bytes and stays; where it
 // was raised on purpose, older bytes never come back.

@@ -34,8 +34,8 @@ type Manifest struct {
 	Counter  fleet.Counter `json:"counter"`
 
 	// Sequences names the channels this manifest may be offered on, and its
-	// place in each: a board takes only a manifest with a higher sequence than
-	// the one it installed from that channel.
+	// place in each: of one generation, a board takes only a manifest with a
+	// higher sequence than the one it installed from that channel.
 	Sequences map[string]uint64 `json:"sequences"`
 
 	MinLoader string       `json:"min_loader,omitempty"` // lowest loader version that may install it, "2.0.1"

@@ -3,6 +3,7 @@ package release
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"strings"
 	"testing"
 
@@ -29,6 +30,12 @@ func vectors(t testing.TB) map[string]vector {
 	boards(board, func(name, comment string, fault error, b Board) {
 		all["board-"+name] = vector{comment: comment, fault: fault, key: releaseKey(t, 11).Key(), board: b,
 			signed: raw(t, Type, encode(t, everything()), 11)}
+	})
+	again := everything()
+	again.Counter = fleet.Counter{Generation: 1}
+	generations(board, func(name, comment string, fault error, b Board) {
+		all["generation-"+name] = vector{comment: comment, fault: fault, key: releaseKey(t, 11).Key(), board: b,
+			signed: raw(t, Type, encode(t, again), 11)}
 	})
 	update := raw(t, Type, encode(t, loaderUpdate()), 11)
 	add("loader", "a release of a loader", nil, update)
@@ -173,7 +180,22 @@ func boards(good Board, add func(name, comment string, fault error, b Board)) {
 	add("other-channel", "a channel that the manifest does not name", OtherBoard, with(func(b *Board) { b.Channel = "canary" }))
 	add("replay", "the manifest that the board has installed", Stale, with(func(b *Board) { b.Sequence = 7 }))
 	add("older-sequence", "an older manifest", Stale, with(func(b *Board) { b.Sequence = 1 << 63 }))
+	add("highest-sequence", "the highest sequence, of the same generation", Stale, with(func(b *Board) { b.Sequence = math.MaxUint64 }))
 	add("older-counter", "a lower counter", Stale, with(func(b *Board) { b.Counter.Count = 4 }))
 	add("older-generation", "a counter of an older generation", Stale, with(func(b *Board) { b.Counter = fleet.Counter{Generation: 1} }))
 	add("old-loader", "a loader that is too old", OtherBoard, with(func(b *Board) { b.Loader = "2.0.0" }))
+}
+
+// generations are boards for a manifest of generation 1, whose sequence is 7.
+func generations(good Board, add func(name, comment string, fault error, b Board)) {
+	at := func(sequence uint64, c fleet.Counter) Board {
+		b := good
+		b.Sequence, b.Counter = sequence, c
+		return b
+	}
+	add("frees", "the highest sequence and count of the generation before", nil, at(math.MaxUint64, fleet.Counter{Count: math.MaxUint32}))
+	add("replay", "the same sequence, of the same generation", Stale, at(7, fleet.Counter{Generation: 1}))
+	add("next", "a lower sequence, of the same generation", nil, at(6, fleet.Counter{Generation: 1}))
+	add("highest", "the highest sequence, of the same generation", Stale, at(math.MaxUint64, fleet.Counter{Generation: 1}))
+	add("older", "a lower sequence, of a higher generation", Stale, at(6, fleet.Counter{Generation: 2}))
 }

@@ -34,14 +34,15 @@ func TestLoaderPartitions(t *testing.T) {
 		{"phy_init", 0xf000, 0x1000},
 		{"factory", 0x10000, 0xf0000},
 		{"ota_0", 0x100000, 0x2f0000},
-		{"cred", 0x3f0000, 0x8000},
+		{"cred", 0x3f0000, 0x7000},
+		{"nvs_keys", 0x3f7000, 0x1000},
 		{"tb_state", 0x3f8000, 0x8000},
 	} {
 		if e, ok := table.Find(want.name); !ok || e.Offset != want.offset || e.Size != want.size {
 			t.Errorf("%s: %+v, want %#x of %#x", want.name, e, want.offset, want.size)
 		}
 	}
-	if last := table[len(table)-1]; last.End() != 4<<20 || len(table) != 7 {
+	if last := table[len(table)-1]; last.End() != 4<<20 || len(table) != 8 {
 		t.Errorf("%d partitions, the last ends at %#x", len(table), last.End())
 	}
 }
@@ -114,7 +115,8 @@ func TestLoaderOptionsAreHeeded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	idf := []string{"IDF_FIRMWARE_CHIP_ID", "IDF_TARGET_ESP32C3", "MBEDTLS_ASYMMETRIC_CONTENT_LEN", "MBEDTLS_SSL_IN_CONTENT_LEN", "MBEDTLS_SSL_MAX_CONTENT_LEN"}
+	idf := []string{"IDF_FIRMWARE_CHIP_ID", "IDF_TARGET_ESP32C3", "MBEDTLS_ASYMMETRIC_CONTENT_LEN", "MBEDTLS_SSL_IN_CONTENT_LEN", "MBEDTLS_SSL_MAX_CONTENT_LEN",
+		"NVS_ENCRYPTION", "NVS_SEC_KEY_PROTECT_USING_HMAC"}
 	read := optionsRead(t)
 	for _, name := range read {
 		if tree.Symbol(name) == nil && !slices.Contains(idf, name) {

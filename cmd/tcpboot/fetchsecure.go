@@ -227,11 +227,18 @@ func (s *session) imageServer(d fleet.Device, address string) (*client.Server, e
 	}, client.Limits{Silence: s.cli.Duration("timeout")}), nil
 }
 
-// credentials are the delivery in the folder that was named, or in the site. Are
-// they of use? That is for the server to say.
+// credentials are the delivery in the folder that was named, or in the site. Is what
+// was named of use? That is for the server to say.
 func (s *session) credentials(d fleet.Device) (delivery.Files, error) {
 	if dir := s.cli.Path("credentials"); dir != "" {
 		return readDelivery(dir)
+	}
+	serial, ok, err := serialIn(s.boards().place(d.MAC))
+	if err == nil && ok && d.State == fleet.Active && !admitted(d, serial) {
+		err = &staleDeliveryError{d.MAC}
+	}
+	if err != nil {
+		return nil, err
 	}
 	return readDelivery(s.boards().place(d.MAC))
 }

@@ -38,7 +38,7 @@ func hints(err error) (all []string) {
 		add("use what was delivered elsewhere, or make it new: `tcpboot rotate MAC`")
 	}
 	if e := new(staleDeliveryError); errors.As(err, &e) {
-		add("`tcpboot rotate %s` makes a new one, unless the one in force was delivered elsewhere with --out", e.MAC)
+		add("`tcpboot rotate %s` makes a new one, unless the one in force was delivered elsewhere with --out, or the board made it and still has it", e.MAC)
 	}
 	if e := new(sealedError); errors.As(err, &e) {
 		add("whoever holds the recipient's key opens it; `tcpboot rotate %s` makes a delivery that can be read here", e.MAC)
@@ -51,6 +51,10 @@ func hints(err error) (all []string) {
 	}
 	if e := new(changedSourceError); errors.As(err, &e) {
 		add("lay our loader down in a new folder with --out, and move over what is yours")
+	}
+	if e := new(openKeysError); errors.As(err, &e) {
+		add("`tcpboot menuconfig --hardware %s --set SECURE_FLASH_ENC_ENABLED=y` (with IDF_PATH) has it built in, and each board that starts it burns eFuses, for good", e.hardware)
+		add("--nvs-hmac-key FILE does without, on a chip that derives keys")
 	}
 	if e := new(kconfig.Error); errors.As(err, &e) && e.Kind == kconfig.Unknown {
 		add("ESP-IDF's options are known where IDF_PATH says where it lies; --allow-unknown lets them pass")

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/tcpboot/tcpboot/pki"
 	"github.com/tcpboot/tcpboot/pki/delivery"
@@ -49,6 +50,11 @@ func (s *session) deliveryInForce(d fleet.Device) (delivery.Files, error) {
 		return nil, s.whereSealed(d, err)
 	}
 	return files, nil
+}
+
+// admitted reports whether a board is admitted by the certificate of that serial.
+func admitted(d fleet.Device, serial fleet.Serial) bool {
+	return slices.ContainsFunc(d.Admissions, func(a fleet.Admission) bool { return a.Serial == serial })
 }
 
 // boards is the site's own outbox.

@@ -144,12 +144,16 @@ func (i *issuer) one(ctx context.Context, r registry.Renewal) (issued, error) {
 	return i.certify(ctx, d, r)
 }
 
-// supersede ends the old credential of a board that was seen with the new one.
+// supersede ends the old credential of a board that was seen with the new one, and its
+// delivery with it.
 func (i *issuer) supersede(ctx context.Context, d fleet.Device, r registry.Renewal) (issued, error) {
 	if r.Joined.IsZero() {
 		return issued{}, nil
 	}
 	if err := i.fleet.Supersede(ctx, d.MAC, d.Admissions[0].Certificate); err != nil {
+		return issued{}, err
+	}
+	if err := i.purgeDead(d.MAC); err != nil {
 		return issued{}, err
 	}
 	return issued{d.MAC, d.Admissions[0].Serial, "superseded"}, i.visits.EndRenewal(ctx, r)

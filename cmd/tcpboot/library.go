@@ -59,7 +59,8 @@ func (s *shelf) Goods(ctx context.Context, d fleet.Device, hello wire.Hello) (se
 	if _, err := s.take(context.WithoutCancel(ctx), choice.Release.Digest, time.Now()); err != nil && !errors.Is(err, server.ErrNotYet) {
 		return server.Goods{}, err
 	}
-	return server.Goods{Version: choice.Release.Manifest.Version, Sequence: choice.Sequence, Manifest: choice.Release.Signed}, nil
+	m := &choice.Release.Manifest
+	return server.Goods{Version: m.Version, Generation: m.Counter.Generation, Sequence: choice.Sequence, Manifest: choice.Release.Signed}, nil
 }
 
 // Part is a part of a release that d is to have now, of either kind.

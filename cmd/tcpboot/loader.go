@@ -42,6 +42,9 @@ func loaderExport(s *session) error {
 	if (out == "") == (project == "") {
 		return usagef("loader export: want --out DIR or --project DIR")
 	}
+	if s.cli.Bool("nvs-encrypt") && s.cli.IsSet("nvs-hmac-key") {
+		return usagef("loader export: --nvs-encrypt makes keys, --nvs-hmac-key has one; want one of them")
+	}
 	if d.State != fleet.Active {
 		return &notActiveError{d}
 	}

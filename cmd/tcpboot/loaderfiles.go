@@ -19,10 +19,25 @@ import (
 	"github.com/tcpboot/tcpboot/release/espimage"
 )
 
+// demanded are the options of a level, and of the partition that our loader opens as
+// the flags have it made.
+func (s *session) demanded(h release.Hardware, level int) ([]kconfig.Assignment, error) {
+	options, err := delivery.LoaderOptions(h.Chip, h.MinRevision, string(h.Scheme), level)
+	if err != nil || level < ourLevel {
+		return options, err
+	}
+	form, err := nvsForm(s.cli)
+	if err != nil {
+		return nil, err
+	}
+	more, err := delivery.NVSOptions(h.Chip, form, s.cli.Int("nvs-hmac-block"))
+	return append(options, more...), err
+}
+
 // withOptions adds the options of a level to a delivery: what makes a loader
 // refuse unsigned updates, and for V1 the key that it checks them with.
 func (s *session) withOptions(files delivery.Files, h release.Hardware, level int) (delivery.Files, error) {
-	options, err := delivery.LoaderOptions(h.Chip, h.MinRevision, string(h.Scheme), level)
+	options, err := s.demanded(h, level)
 	if err != nil || len(options) == 0 {
 		return files, err
 	}

@@ -31,7 +31,14 @@ func (s *session) withLayers(files delivery.Files, d fleet.Device, h release.Har
 	if conf.layers, err = s.layers(subject{hardware: h.Name, board: &d.MAC}); err != nil {
 		return err
 	}
-	if err := conf.stack(layer{"delivery", place, handed}, h, level); err != nil {
+	demanded, err := s.demanded(h, level)
+	if err != nil {
+		return err
+	}
+	if level == ourLevel && s.cli.Bool("nvs-encrypt") && !conf.flashEncrypted() {
+		return &openKeysError{h.Name}
+	}
+	if err := conf.stack(layer{"delivery", place, handed}, fmt.Sprintf("loader level %d", level), demanded); err != nil {
 		return err
 	}
 	if _, err := delivery.Merge(handed, conf.wanted()); err != nil {
@@ -47,13 +54,8 @@ func (s *session) withLayers(files delivery.Files, d fleet.Device, h release.Har
 }
 
 // stack puts the layers between what a board was handed and what the level of its
-// loader demands, and refuses what does not hold there.
-func (conf *configuration) stack(handed layer, h release.Hardware, level int) error {
-	demanded, err := delivery.LoaderOptions(h.Chip, h.MinRevision, string(h.Scheme), level)
-	if err != nil {
-		return err
-	}
-	name := fmt.Sprintf("loader level %d", level)
+// loader demands, in name, and refuses what does not hold there.
+func (conf *configuration) stack(handed layer, name string, demanded []kconfig.Assignment) error {
 	if err := conf.demand(name, demanded); err != nil {
 		return err
 	}
@@ -108,6 +110,29 @@ func (conf *configuration) known(demanded []kconfig.Assignment) []kconfig.Assign
 	return slices.DeleteFunc(slices.Clone(demanded), func(a kconfig.Assignment) bool {
 		return a.Value == kconfig.Bool(false) && conf.tree.Symbol(a.Name) == nil
 	})
+}
+
+// An openKeysError says that the keys of an encrypted partition would lie beside it in
+// the clear.
+type openKeysError struct{ hardware string }
+
+func (e *openKeysError) Error() string {
+	return "--nvs-encrypt: the keys lie in flash too, and the loader is not built with flash encryption (SECURE_FLASH_ENC_ENABLED)"
+}
+
+// flashEncrypted reports whether the project or a layer chooses flash encryption, an
+// option of ESP-IDF's that only its tree knows.
+func (conf *configuration) flashEncrypted() (on bool) {
+	files := slices.Clone(conf.files)
+	for _, l := range conf.layers {
+		files = append(files, l.config)
+	}
+	for _, f := range files {
+		if v, ok := f.Get("SECURE_FLASH_ENC_ENABLED"); ok {
+			on, _ = v.True()
+		}
+	}
+	return on
 }
 
 // demand refuses layers that contradict what a level demands: they would switch

@@ -28,7 +28,7 @@ const (
 )
 
 // credSize is the size of the partition cred in our loader's partitions.csv.
-const credSize = 0x8000
+const credSize = 0x7000
 
 // A loaderTree is what a loader's project gets.
 type loaderTree struct {

@@ -22,9 +22,10 @@ const nvsKeysFile = "nvs_keys.bin"
 
 var nvsFlags = []cli.Flag{
 	&cli.BoolFlag{Name: "nvs", Usage: "add nvs.bin: the credentials as an NVS partition, so that one loader fits all boards"},
-	&cli.StringFlag{Name: "nvs-size", Usage: "of `BYTES`; at level 2 all of the partition cred, 0x8000", Value: "0x3000"},
+	&cli.StringFlag{Name: "nvs-size", Usage: "of `BYTES`; at level 2 all of the partition cred, 0x7000", Value: "0x3000"},
 	&cli.BoolFlag{Name: "nvs-encrypt", Usage: "encrypt it, under new keys in " + nvsKeysFile},
 	&cli.PathFlag{Name: "nvs-hmac-key", Usage: "encrypt it, under keys derived from the 32 bytes in `FILE`, the board's eFuse HMAC key"},
+	&cli.IntFlag{Name: "nvs-hmac-block", Usage: "at level 2: that key is in eFuse block KEY`N`, 0 to 5", DefaultText: "none"},
 }
 
 // addNVS adds a board's NVS partition to its files, where it was asked for, or where
@@ -41,9 +42,6 @@ func (s *session) addNVS(files delivery.Files, d fleet.Device, level int) error 
 	size, err := nvsSize(c, level)
 	if err != nil {
 		return err
-	}
-	if c.Bool("nvs-encrypt") && c.IsSet("nvs-hmac-key") {
-		return usagef("loader export: --nvs-encrypt makes keys, --nvs-hmac-key has one; want one of them")
 	}
 	credential, root, err := delivered(files, d)
 	if err != nil {
@@ -71,6 +69,19 @@ func (s *session) addNVS(files delivery.Files, d fleet.Device, level int) error 
 	}
 	files[delivery.NVSFile] = image
 	return nil
+}
+
+// nvsForm is the form that the flags ask for, for our loader.
+func nvsForm(c *cli.Context) (delivery.NVSForm, error) {
+	switch {
+	case c.Bool("nvs-encrypt"):
+		return delivery.NVSStored, nil
+	case !c.IsSet("nvs-hmac-key"):
+		return delivery.NVSPlain, nil
+	case !c.IsSet("nvs-hmac-block"):
+		return 0, usagef("loader export: our loader wants to know where the key is: --nvs-hmac-block N")
+	}
+	return delivery.NVSDerived, nil
 }
 
 // needsNVS reports whether the loader takes its credentials from a partition alone.

@@ -111,6 +111,28 @@ func (s *session) purge(m fleet.MAC) (was bool, err error) {
 	return true, s.fleet.Record(s.ctx(), "delivery.purge", m.String(), "{}")
 }
 
+// purgeDead removes a board's delivery when its certificate admits the board no more:
+// nobody can flash it to any use, and what it still holds, the password, is on the board.
+func (s *session) purgeDead(m fleet.MAC) error {
+	unlock, err := s.lockDeliveries()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	d, err := s.fleet.Device(s.ctx(), m)
+	if err != nil {
+		return err
+	}
+	serial, ok, err := serialIn(s.boards().place(m))
+	if err != nil || !ok || admitted(d, serial) {
+		return err
+	}
+	if _, err := removeWhole(s.boards().place(m)); err != nil {
+		return err
+	}
+	return s.fleet.Record(s.ctx(), "delivery.purge", m.String(), "{}")
+}
+
 // removeWhole removes a folder. It is moved aside first, so that nobody finds half
 // of one; what an earlier run moved aside goes too.
 func removeWhole(folder string) (was bool, err error) {

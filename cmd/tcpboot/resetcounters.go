@@ -19,8 +19,8 @@ var resetVerb = &cli.Command{
 	Name:  "reset-counters",
 	Usage: "begin a new generation of anti-rollback counters",
 	Description: "For boards that were locked out: whoever stole a release key can state the highest\n" +
-		"count, and boards refuse every lower one. The next site document, which takes the\n" +
-		"release roots, begins a generation above all counts of those before. What was cut\n" +
+		"count and sequence, and boards refuse every lower one. The next site document, which\n" +
+		"takes the release roots, begins a generation above all of those before. What was cut\n" +
 		"before for that hardware is not served any more: cut it again.",
 	Flags: []cli.Flag{
 		&cli.StringSliceFlag{Name: "hardware", Usage: "of hardware `H` (may be repeated)"},

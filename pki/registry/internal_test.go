@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -281,5 +282,16 @@ func TestLimit(t *testing.T) {
 	}
 	if _, err := v.Last(t.Context(), real[0].MAC); !errors.Is(err, fleet.ErrUnknown) {
 		t.Errorf("the oldest board beyond the limit: %v", err)
+	}
+}
+
+// A sequence that no registry gives, beside those that one gave, is a thief's.
+func TestMarkOfThief(t *testing.T) {
+	var m Mark
+	for _, n := range []uint64{7, maxNumber + 1, math.MaxUint64} {
+		m.Number("esp32", 1, map[string]uint64{"stable": n})
+	}
+	if got := m.Sequences["esp32"]["stable"]; got != 7 {
+		t.Errorf("got %d, want 7", got)
 	}
 }

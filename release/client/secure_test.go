@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -244,6 +245,21 @@ func boots(docs ...[]byte) http.HandlerFunc {
 		body := bytes.Join(docs, nil)
 		w.Header().Set("Content-Length", fmt.Sprint(len(body)))
 		w.Write(body)
+	}
+}
+
+// A board that took the highest numbers from a thief takes any of the next generation
+// that a site document begins.
+func TestNewGeneration(t *testing.T) {
+	next := signed(2, func(d *sitedoc.Doc) {
+		d.Generation, d.Floors = 1, map[string]fleet.Counter{"door": {Generation: 1}}
+	})
+	good := cut(11, func(q *release.Request) { q.Counter.Generation = 1 })
+	b := newBoard()
+	b.Sequence, b.Counter.Count = math.MaxUint64, math.MaxUint32
+	s := open(t, boots(next, good.Signed), func(*stage, *tls.Config) {})
+	if r, err := s.board(t, patient).Ask(t.Context(), b); err != nil || r.Digest != good.Digest {
+		t.Errorf("got %v, %v", r, err)
 	}
 }
 

@@ -125,9 +125,9 @@ func (q *session) documents(hello wire.Hello) (b wire.Boot, g Goods, err error) 
 	if err != nil {
 		return b, g, err
 	}
-	// Of another channel than the registry has, a board tells a sequence that means
-	// nothing here: let it judge the manifest. Of loaders it tells none.
-	if hello.Channel != q.device.Channel || hello.Updates || hello.Sequence < g.Sequence {
+	// Of another channel than the registry has, or of an older generation, a board tells
+	// a sequence that means nothing here: let it judge the manifest. Of loaders it tells none.
+	if hello.Channel != q.device.Channel || hello.Updates || hello.Counter.Generation < g.Generation || hello.Sequence < g.Sequence {
 		b.Manifest = g.Manifest
 	}
 	return b, g, nil

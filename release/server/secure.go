@@ -54,9 +54,10 @@ type Library interface {
 
 // Goods are a release as a board learns of it.
 type Goods struct {
-	Version  string
-	Sequence uint64 // its place in the board's channel
-	Manifest []byte // signed
+	Version    string
+	Generation uint32 // of its counter
+	Sequence   uint64 // its place in the board's channel
+	Manifest   []byte // signed
 }
 
 // ErrGone says that a board may not have any more what it once might.

@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"fmt"
 	"io"
+	"math"
 	"math/big"
 	"net"
 	"net/http"
@@ -281,6 +282,26 @@ func TestBootAnswers(t *testing.T) {
 	k.get(board, bootPath(20, 7), http.StatusNoContent)
 	k.get(board, wire.BootPath+"?chip=esp32", http.StatusBadRequest)
 	k.get(board, "/v2/elsewhere", http.StatusNotFound)
+}
+
+// A board is offered a higher generation whatever its sequence is.
+func TestBootOfGenerations(t *testing.T) {
+	k := openKeep(t, nil)
+	board := k.client(k.admit(1))
+	goods, _ := k.stock(1, 7, image(100))
+	goods.Generation = 1
+	k.locked(func() { k.goods[mac(1)] = goods })
+	path := func(sequence uint64, c fleet.Counter) string {
+		h := wire.Hello{Chip: "esp32", Loader: "2.0.0", Channel: "stable", Epoch: 1, Sequence: sequence, Counter: c}
+		return wire.BootPath + "?" + h.Query()
+	}
+	k.get(board, path(math.MaxUint64, fleet.Counter{Count: math.MaxUint32}), http.StatusOK)
+	k.expect("offered")
+	k.get(board, path(6, fleet.Counter{Generation: 1, Count: 9}), http.StatusOK)
+	k.expect("offered")
+	k.get(board, path(7, fleet.Counter{Generation: 1}), http.StatusNoContent)
+	k.get(board, path(math.MaxUint64, fleet.Counter{Generation: 1}), http.StatusNoContent)
+	k.get(board, path(7, fleet.Counter{Generation: 2}), http.StatusNoContent)
 }
 
 // Each asker is told of its own kind of release: a loader of firmware, whatever loaders

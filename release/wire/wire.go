@@ -88,7 +88,7 @@
 //	channel=stable    the channel that it follows
 //	epoch=5           of the site document that it trusts, from 1
 //	counter=0.12      generation.count, the highest that it has seen
-//	sequence=7        of the release that it installed from that channel; 0: none
+//	sequence=7        of the release that it installed from that channel, in the generation of counter; 0: none
 //	version=1.4.0     of the release that it runs; absent when there is none
 //	kind=loader       what it can install; absent: firmware
 //

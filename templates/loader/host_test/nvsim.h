@@ -26,6 +26,9 @@ struct nvsim {
 extern struct nvsim nvsim;
 extern struct nor *nvsim_power;
 
+/* The 32 bytes of both keys that it opens by; NULL: it is in the clear. */
+extern const char *nvsim_keys;
+
 void nvsim_put(uint32_t slot, const char *key, const void *value, size_t size);
 
 #endif

@@ -422,6 +422,9 @@ static void test_slots(void) {
 int main(void) {
 	long cuts = 0;
 
+#if CONFIG_NVS_ENCRYPTION
+	nvsim_keys = "the keys of a board, of 32 bytes.";
+#endif
 	open_site();
 	test_slots();
 	test_nothing_asked();

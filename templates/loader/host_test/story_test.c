@@ -394,7 +394,7 @@ static void test_same_image(void) {
 /* ---- floors ---- */
 
 static void test_floors(void) {
-	struct release_plan p = next();
+	struct release_plan p = next(), q = next();
 
 	begin("a counter below that of the loader");
 	w.board.build.counter.count = 4;
@@ -428,12 +428,146 @@ static void test_floors(void) {
 	memset(w.nor.store, 0, 2 * TB_SECTOR);
 	CHECK(world_load(&w, 1) && world_holds(&w, fresh));
 
+	begin("a release before one that was on its way when the state was lost");
+	p = next();
+	world_offer(&w, &p, fresh);
+	CHECK(world_load(&w, 1) && world_power_on(&w));
+	world_confirm(&w);
+	world_return(&w);
+	CHECK(!world_power_on(&w));
+	q.sequence = 7;
+	world_offer(&w, &q, third);
+	w.server.breaks_after = 20000;
+	CHECK(!world_load(&w, 1));
+	memset(w.nor.store, 0, 2 * TB_SECTOR);
+	world_offer(&w, &p, fresh);
+	w.server.pushy = true;
+	CHECK(!world_load(&w, 1) && w.why[TB_MANIFEST_REFUSED] == TB_STALE);
+
 	begin("a new generation");
 	world_publish(&w, &(struct site_plan){2, 1, 2, 1, {1, 0}, "127.0.0.1:8123", "update.site", 0, 0});
 	p = next();
 	p.counter = (struct tb_counter){1, 0};
 	world_offer(&w, &p, fresh);
 	CHECK(world_load(&w, 1) && world_holds(&w, fresh));
+}
+
+/* ---- a thief of the release key ---- */
+
+static const struct site_plan second_generation = {2, 1, 4, 1, {1, 0}, "127.0.0.1:8123", "update.site", 0, 0};
+
+/* A release by the key that the second generation names. */
+static struct release_plan freed(uint64_t sequence) {
+	struct release_plan p = next();
+
+	p.version = "1.2.0";
+	p.signer = 4;
+	p.sequence = sequence;
+	p.counter = (struct tb_counter){1, 4};
+	return p;
+}
+
+/* A board on which a thief has installed a release with the highest numbers, and it works. */
+static void begin_stolen(const char *name) {
+	struct release_plan p = next();
+
+	begin(name);
+	p.sequence = UINT64_MAX;
+	p.counter.count = UINT32_MAX;
+	world_offer(&w, &p, fresh);
+	CHECK(world_load(&w, 1) && world_power_on(&w) && world_holds(&w, fresh));
+	world_confirm(&w);
+	world_return(&w);
+	CHECK(!world_power_on(&w) && w.board.state.sequence == UINT64_MAX);
+	memset(w.events, 0, sizeof w.events);
+	w.server.blobs = 0;
+}
+
+/* The board takes that release, and none that is not above it. */
+static void takes(const struct release_plan *p) {
+	struct release_plan q = *p;
+
+	world_offer(&w, p, third);
+	CHECK(world_load(&w, 1) && world_power_on(&w) && world_holds(&w, third));
+	CHECK(w.board.state.sequence == p->sequence && w.board.state.counter.generation == 1);
+	world_return(&w);
+	q.version = "1.3.0";
+	world_offer(&w, &q, old);
+	w.server.pushy = true;
+	CHECK(world_load(&w, 1) && world_holds(&w, third) && w.why[TB_MANIFEST_REFUSED] == TB_STALE);
+}
+
+static void stays(enum tb_result why) {
+	w.server.pushy = true;
+	CHECK(world_load(&w, 1) && world_power_on(&w) && world_holds(&w, fresh) && w.server.blobs == 0);
+	CHECK(w.events[TB_MANIFEST_REFUSED] == 1 && w.why[TB_MANIFEST_REFUSED] == why);
+}
+
+static void test_stolen(void) {
+	struct release_plan p = freed(6), q = next();
+
+	begin_stolen("the highest numbers, and a new generation");
+	world_publish(&w, &second_generation);
+	takes(&p);
+
+	begin_stolen("the highest numbers, and a loader that was built for the new generation");
+	world_publish(&w, &second_generation);
+	w.board.build.counter.generation = 1;
+	takes(&p);
+
+	begin_stolen("the highest numbers, and a release of their generation");
+	q.counter.count = UINT32_MAX;
+	world_offer(&w, &q, third);
+	stays(TB_STALE);
+
+	begin("a new generation, stated by a thief");
+	q = freed(UINT64_MAX);
+	q.signer = 2;
+	world_offer(&w, &q, fresh);
+	untouched(TB_COUNTER);
+}
+
+/* Kept are the manifests of the thief's release and of the one that frees the board. */
+static void lose_state_freed(const char *name, const struct release_plan *p) {
+	begin_stolen(name);
+	world_publish(&w, &second_generation);
+	world_offer(&w, p, third);
+	w.server.breaks_after = 20000;
+	CHECK(!world_load(&w, 1) && w.board.state.phase == TB_EMPTY);
+	world_offer(&w, p, third);
+}
+
+static void test_stolen_and_lost(void) {
+	struct release_plan p = freed(6), q;
+
+	lose_state_freed("a release of a new generation, and a line that breaks", &p);
+	takes(&p);
+
+	lose_state_freed("a release of a new generation on its way when the state was lost", &p);
+	memset(w.nor.store, 0, 2 * TB_SECTOR);
+	takes(&p);
+	CHECK(w.events[TB_STORE_LOST] == 1);
+
+	lose_state_freed("a release below one that was on its way when the state was lost", &p);
+	memset(w.nor.store, 0, 2 * TB_SECTOR);
+	q = freed(5);
+	world_offer(&w, &q, third);
+	w.server.pushy = true;
+	CHECK(!world_load(&w, 1) && w.why[TB_MANIFEST_REFUSED] == TB_STALE);
+
+	begin_stolen("a release of a new generation at hand when the state was lost");
+	world_publish(&w, &second_generation);
+	world_offer(&w, &p, third);
+	CHECK(store_put_manifest(&w.board.store, 0, made_bytes(&w.server.manifest)) == TB_OK);
+	memset(w.nor.store, 0, 2 * TB_SECTOR);
+	takes(&p);
+	CHECK(w.events[TB_STORE_LOST] == 1);
+
+	row = "the state lost behind it";
+	w.server.pushy = false;
+	memset(w.nor.store, 0, 2 * TB_SECTOR);
+	CHECK(world_load(&w, 1) && world_holds(&w, third));
+	CHECK(w.board.state.sequence == 6 && w.board.state.counter.generation == 1 && w.board.state.counter.count == 4);
 }
 
 /* ---- site documents ---- */
@@ -547,6 +681,8 @@ int main(void) {
 	test_decay();
 	test_same_image();
 	test_floors();
+	test_stolen();
+	test_stolen_and_lost();
 	test_revoked_key();
 	test_roots();
 	test_trial();

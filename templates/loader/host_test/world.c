@@ -109,7 +109,7 @@ static void answer_hello(struct world *w) {
 		memcpy(body + size, s->site[i].bytes, s->site[i].size);
 		size += s->site[i].size;
 	}
-	if (manifest->size > 0 && (updates || s->pushy || asked(request, "&sequence=") < s->sequence)) {
+	if (manifest->size > 0 && (updates || s->pushy || asked(request, "&counter=") < s->generation || asked(request, "&sequence=") < s->sequence)) {
 		memcpy(body + size, manifest->bytes, manifest->size);
 		size += manifest->size;
 	}
@@ -403,6 +403,7 @@ void world_init(struct world *w) {
 void world_offer(struct world *w, const struct release_plan *p, struct tb_bytes image) {
 	w->server.manifest = make_manifest(p, image);
 	w->server.sequence = p->sequence;
+	w->server.generation = p->counter.generation;
 	w->server.image = image;
 	w->server.chunk = p->chunk;
 }

@@ -17,6 +17,7 @@ struct server {
 	size_t sites;
 	struct made manifest;     /* size 0: nothing to install */
 	uint64_t sequence;
+	uint32_t generation;      /* of its counter */
 	bool pushy;               /* offers the manifest whatever the board has */
 	struct tb_bytes image;
 	uint32_t chunk;

@@ -27,4 +27,7 @@ const struct credential *credential_held(void);
 /* The slots as the core sees them: it says which is used, and when a new one is asked for. */
 struct tb_credentials credential_functions(void);
 
+/* Opens the partition in which credential_nvs.c keeps them; false when it does not open. */
+bool credential_partition(void);
+
 #endif

@@ -9,7 +9,7 @@
  * not open is not erased: what is lost there nobody but the site can give back. What is
  * erased is out of reach, and its bytes stay in flash until NVS needs the page.
  *
- * nvs_flash_init_partition, nvs_open_from_partition, nvs_get_u8, _u16, _u64, _str, _blob,
+ * nvs_open_from_partition, nvs_get_u8, _u16, _u64, _str, _blob,
  * nvs_set_u8, _u16, _u64, _str, _blob, nvs_erase_key, nvs_erase_all, nvs_commit,
  * nvs_close: 5.1 to 6.x.
  */
@@ -18,7 +18,6 @@
 
 #include "credential.h"
 #include "nvs.h"
-#include "nvs_flash.h"
 #include "sdkconfig.h"
 #include "tcpboot_chip.h"
 
@@ -43,7 +42,7 @@ static unsigned slot = SLOTS; /* the one that is used; SLOTS: none */
 static bool open_slot(unsigned which, nvs_open_mode_t mode, nvs_handle_t *nvs) {
 	static bool ready;
 
-	ready = ready || nvs_flash_init_partition(CONFIG_TCPBOOT_CRED_PARTITION) == ESP_OK;
+	ready = ready || credential_partition();
 	return ready && nvs_open_from_partition(CONFIG_TCPBOOT_CRED_PARTITION, slot_names[which], mode, nvs) == ESP_OK;
 }
 

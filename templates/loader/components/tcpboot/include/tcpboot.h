@@ -320,8 +320,8 @@ enum tb_cause {
 struct tb_state {
 	uint32_t serial;               /* of the record; 0: none was ever written */
 	uint64_t proven;               /* epoch of the newest document that led to the server */
-	struct tb_counter counter;     /* the highest of what was installed */
-	uint64_t sequence;             /* of what was installed last, in channel */
+	struct tb_counter counter;     /* of what was installed last, and the highest */
+	uint64_t sequence;             /* of the same, in channel; 0: it was of another channel */
 	uint8_t channel[TB_MAX_NAME + 1];
 	uint8_t phase;                 /* enum tb_phase, of the slot */
 	uint8_t starts;                /* without being confirmed; one more when it was judged for them */

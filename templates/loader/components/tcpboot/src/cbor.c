@@ -21,9 +21,8 @@ static uint32_t lose(struct cursor *c) {
 
 /* Takes the head of an item. Information of 24 to 27 puts 1, 2, 4 or 8 bytes behind its first one. */
 static uint64_t head(struct cursor *c, uint8_t major) {
-	static const uint64_t least[] = {24, 0x100, 0x10000, 0x100000000};
 	uint64_t value = 0;
-	uint8_t info;
+	unsigned info, size;
 
 	if (cursor_left(c) < 1 || *c->at >> 5 != major)
 		return lose(c);
@@ -32,9 +31,13 @@ static uint64_t head(struct cursor *c, uint8_t major) {
 		return info;
 	if (info > 27 || cursor_left(c) < (size_t)1 << (info - 24))
 		return lose(c); /* reserved, of indefinite length, or cut off */
-	for (unsigned more = 1u << (info - 24); more > 0; more--)
+	size = 1u << (info - 24);
+	for (unsigned i = 1; i <= size; i++) {
 		value = value << 8 | *c->at++;
-	return value < least[info - 24] ? lose(c) : value;
+		if (i == size / 2 && value == 0)
+			return lose(c); /* half as many would do */
+	}
+	return value < 24 ? lose(c) : value;
 }
 
 uint64_t cbor_uint(struct cursor *c) {

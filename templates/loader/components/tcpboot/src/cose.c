@@ -158,7 +158,7 @@ static void hash_signed(const struct cose_message *m, const struct cose_signatur
 
 	crypto->sha256_start(crypto->context);
 	crypto->sha256_add(crypto->context, head, cbor_put_head(head, CBOR_ARRAY, m->single ? 4 : 5));
-	add_string(crypto, CBOR_TEXT, (struct tb_bytes){(const uint8_t *)context, strlen(context)});
+	add_string(crypto, CBOR_TEXT, text_of(context));
 	add_string(crypto, CBOR_BYTES, m->protected_);
 	if (!m->single)
 		add_string(crypto, CBOR_BYTES, s->protected_);

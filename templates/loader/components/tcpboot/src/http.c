@@ -1,11 +1,14 @@
 #include "http.h"
 
+#include <stdarg.h>
 #include <string.h>
 
+#include "peers.h"
+#include "sites.h"
 #include "words.h"
 
 /* Limits, in milliseconds. */
-enum { CONNECT_LIMIT = 30000, ASK_LIMIT = 30000, ANSWER_LIMIT = 30000 };
+enum { ASK_LIMIT = 30000, ANSWER_LIMIT = 30000 };
 
 /* How often a server may ask to come again later, and how far off that may be, in seconds. */
 enum { LATER_TIMES = 5, LATER_MOST = 60 };
@@ -19,37 +22,13 @@ size_t http_head_size(struct tb_bytes b) {
 	return 0;
 }
 
-/* Takes a line off the front of b, without its end. */
+/* Takes a line off the front of b, without its end. A bare CR or NUL is refused: what ends a line is not to be guessed. */
 static bool take_line(struct tb_bytes *b, struct tb_bytes *line) {
-	for (size_t i = 0; i + 1 < b->size; i++) {
-		if (b->at[i] == '\r' && b->at[i + 1] == '\n') {
-			*line = (struct tb_bytes){b->at, i};
-			*b = (struct tb_bytes){b->at + i + 2, b->size - i - 2};
-			return true;
-		}
-		if (b->at[i] < ' ' && b->at[i] != '\t')
-			return false; /* a bare CR or LF, or NUL: what ends a line is not to be guessed */
-	}
-	return false;
-}
-
-static bool take(struct tb_bytes *b, const char *text) {
-	size_t n = strlen(text);
-
-	if (b->size < n || memcmp(b->at, text, n) != 0)
+	if (!bytes_until(b, '\n', line) || line->size == 0 || line->at[--line->size] != '\r')
 		return false;
-	*b = (struct tb_bytes){b->at + n, b->size - n};
-	return true;
-}
-
-/* Takes what stands before the first `end`, and that character. */
-static bool take_until(struct tb_bytes *b, char end, struct tb_bytes *part) {
-	const uint8_t *at = b->size == 0 ? NULL : memchr(b->at, end, b->size);
-
-	if (at == NULL)
-		return false;
-	*part = (struct tb_bytes){b->at, (size_t)(at - b->at)};
-	*b = (struct tb_bytes){at + 1, b->size - part->size - 1};
+	for (size_t i = 0; i < line->size; i++)
+		if (line->at[i] < ' ' && line->at[i] != '\t')
+			return false;
 	return true;
 }
 
@@ -57,9 +36,10 @@ static bool take_until(struct tb_bytes *b, char end, struct tb_bytes *part) {
 static bool parse_status(struct tb_bytes line, struct http_head *h) {
 	struct tb_bytes digits;
 
-	if (!take(&line, "HTTP/1.1 ") || line.size < 3 || (line.size > 3 && line.at[3] != ' '))
+	if (!bytes_skip(&line, "HTTP/1.1 "))
 		return false;
-	digits = (struct tb_bytes){line.at, 3};
+	if (!bytes_until(&line, ' ', &digits))
+		digits = line;
 	return parse_decimal(digits, 599, &h->status) && h->status >= 200;
 }
 
@@ -83,42 +63,66 @@ static struct tb_bytes trimmed(struct tb_bytes b) {
 	return b;
 }
 
+static bool take_offset(struct tb_bytes *b, char end, uint32_t *offset) {
+	struct tb_bytes digits;
+
+	return bytes_until(b, end, &digits) && parse_decimal(digits, TB_MAX_IMAGE, offset);
+}
+
 /* "bytes 4096-8191/10000", of which the end must be that of the whole. */
 static bool parse_range(struct tb_bytes b, struct http_head *h) {
-	struct tb_bytes first, last;
 	uint32_t end;
 
-	if (h->ranged || !take(&b, "bytes ") || !take_until(&b, '-', &first) || !take_until(&b, '/', &last))
+	if (h->ranged || !bytes_skip(&b, "bytes ") || !take_offset(&b, '-', &h->first) || !take_offset(&b, '/', &end))
 		return false;
 	h->ranged = true;
-	return parse_decimal(first, TB_MAX_IMAGE, &h->first) && parse_decimal(last, TB_MAX_IMAGE, &end) &&
-	       parse_decimal(b, TB_MAX_IMAGE, &h->total) && h->first <= end && end + 1 == h->total;
+	return parse_decimal(b, TB_MAX_IMAGE, &h->total) && h->first <= end && end + 1 == h->total;
+}
+
+/* The fields that are looked at. */
+enum field { LENGTH, RANGE, CONNECTION, RENEW, LATER, TRANSFER_CODING, CONTENT_CODING, FIELDS };
+
+static enum field field_of(struct tb_bytes name) {
+	static const char names[FIELDS][sizeof "transfer-encoding"] = {
+		"content-length", "content-range", "connection", "tcpboot-renew", "retry-after", "transfer-encoding", "content-encoding",
+	};
+	unsigned i = 0;
+
+	while (i < FIELDS && !same_word(name, names[i]))
+		i++;
+	return (enum field)i;
 }
 
 /* A second length would let two readers see two answers; a transfer coding likewise. */
 static bool parse_field(struct tb_bytes line, struct http_head *h) {
 	struct tb_bytes name, value;
 
-	if (!take_until(&line, ':', &name) || !word_is_name(name))
+	if (!bytes_until(&line, ':', &name) || !word_is_name(name))
 		return false; /* a name without a value, or a line that goes on with the one before */
 	value = trimmed(line);
-	if (same_word(name, "content-length")) {
+	switch (field_of(name)) {
+	case LENGTH:
 		if (h->has_length)
 			return false;
 		h->has_length = true;
 		return parse_decimal(value, UINT32_MAX, &h->length);
-	}
-	if (same_word(name, "transfer-encoding") || same_word(name, "content-encoding"))
-		return false;
-	if (same_word(name, "content-range"))
+	case RANGE:
 		return parse_range(value, h);
-	if (same_word(name, "connection"))
+	case CONNECTION:
 		h->close = h->close || same_word(value, "close");
-	if (same_word(name, "tcpboot-renew"))
+		return true;
+	case RENEW:
 		h->renew = true;
-	if (same_word(name, "retry-after") && !parse_decimal(value, UINT32_MAX, &h->later))
-		h->later = 0; /* a date, of which a board knows nothing */
-	return true;
+		return true;
+	case LATER:
+		if (!parse_decimal(value, UINT32_MAX, &h->later))
+			h->later = 0; /* a date, of which a board knows nothing */
+		return true;
+	case FIELDS:
+		return true;
+	default:
+		return false;
+	}
 }
 
 enum tb_result http_parse(struct tb_bytes head, struct http_head *h) {
@@ -155,7 +159,7 @@ void write_bytes(struct writer *w, struct tb_bytes b) {
 }
 
 void write_text(struct writer *w, const char *text) {
-	write_bytes(w, (struct tb_bytes){(const uint8_t *)text, strlen(text)});
+	write_bytes(w, text_of(text));
 }
 
 void write_number(struct writer *w, uint64_t n) {
@@ -172,37 +176,43 @@ void write_number(struct writer *w, uint64_t n) {
 }
 
 void write_hex(struct writer *w, const uint8_t *bytes, size_t size) {
-	for (size_t i = 0; i < size; i++) {
-		uint8_t pair[2] = {(uint8_t)"0123456789abcdef"[bytes[i] >> 4], (uint8_t)"0123456789abcdef"[bytes[i] & 15]};
+	static const uint8_t digits[] = "0123456789abcdef";
 
-		write_bytes(w, (struct tb_bytes){pair, 2});
+	for (size_t i = 0; i < 2 * size; i++) {
+		unsigned half = i % 2 == 0 ? bytes[i / 2] >> 4 : bytes[i / 2] & 15;
+
+		write_bytes(w, (struct tb_bytes){&digits[half], 1});
 	}
 }
 
-static void write_field(struct writer *w, const char *name, uint64_t n, const char *end) {
-	write_text(w, name);
-	write_number(w, n);
-	write_text(w, end);
+void write_format(struct writer *w, const char *format, ...) {
+	va_list list;
+
+	va_start(list, format);
+	for (const char *at = format; *at != 0; at++) {
+		if (*at != '%')
+			write_bytes(w, (struct tb_bytes){(const uint8_t *)at, 1});
+		else if (*++at == 's')
+			write_text(w, va_arg(list, const char *));
+		else
+			write_number(w, va_arg(list, unsigned));
+	}
+	va_end(list);
 }
 
-static void write_request(struct tb_board *board, const struct tb_peer *peer, const struct http_request *q,
-                          struct writer *w) {
+static void write_request(struct tb_board *board, const struct http_request *q, struct writer *w) {
 	write_text(w, q->method);
 	write_text(w, " ");
 	write_bytes(w, q->target);
 	write_text(w, " HTTP/1.1\r\nHost: ");
-	write_text(w, peer->name);
-	write_text(w, "\r\n");
+	write_bytes(w, site_held(board)->update);
 	if (q->from > 0)
-		write_field(w, "Range: bytes=", q->from, "-\r\n");
+		write_format(w, "\r\nRange: bytes=%u-", (unsigned)q->from);
 	if (board->build.record > 0)
-		write_field(w, "Tcpboot-Record: ", board->build.record, "\r\n");
-	if (q->body.size > 0) {
-		write_text(w, "Content-Type: application/");
-		write_text(w, q->type);
-		write_field(w, "\r\nContent-Length: ", q->body.size, "\r\n");
-	}
-	write_text(w, "\r\n");
+		write_format(w, "\r\nTcpboot-Record: %u", (unsigned)board->build.record);
+	if (q->body.size > 0)
+		write_format(w, "\r\nContent-Type: application/%s\r\nContent-Length: %u", q->type, (unsigned)q->body.size);
+	write_text(w, "\r\n\r\n");
 	write_bytes(w, q->body);
 }
 
@@ -246,10 +256,10 @@ static enum tb_result receive(struct tb_board *board, uint8_t *to, size_t size, 
 }
 
 /* The request is put together where the answer will lie: no byte of it is there yet. */
-static enum tb_result send_request(struct tb_board *board, const struct tb_peer *peer, const struct http_request *q) {
+static enum tb_result send_request(struct tb_board *board, const struct http_request *q) {
 	struct writer w = {board->stream.bytes, 0, sizeof board->stream.bytes, false};
 
-	write_request(board, peer, q, &w);
+	write_request(board, q, &w);
 	return w.full ? TB_PROTOCOL : send_all(board, w.at, w.size);
 }
 
@@ -303,7 +313,7 @@ enum tb_result http_read(struct tb_board *board, void *to, size_t size, uint32_t
 /* ---- asking ---- */
 
 /* Makes sure that a connection is open on which nothing is still to come. */
-static enum tb_result connected(struct tb_board *board, const struct tb_peer *peer, bool *kept) {
+static enum tb_result connected(struct tb_board *board, bool *kept) {
 	struct tb_stream *s = &board->stream;
 	enum tb_result r;
 
@@ -311,17 +321,16 @@ static enum tb_result connected(struct tb_board *board, const struct tb_peer *pe
 	if (*kept)
 		return TB_OK;
 	http_close(board);
-	r = board->network.connect(board->network.context, peer, CONNECT_LIMIT);
+	r = peers_connect(board);
 	s->open = r == TB_OK;
 	return r;
 }
 
-static enum tb_result exchange(struct tb_board *board, const struct tb_peer *peer, const struct http_request *q,
-                               struct http_head *h, bool *kept) {
-	enum tb_result r = connected(board, peer, kept);
+static enum tb_result exchange(struct tb_board *board, const struct http_request *q, struct http_head *h, bool *kept) {
+	enum tb_result r = connected(board, kept);
 
 	if (r == TB_OK)
-		r = send_request(board, peer, q);
+		r = send_request(board, q);
 	if (r == TB_OK)
 		r = receive_head(board, h);
 	if (r != TB_OK)
@@ -355,15 +364,14 @@ static void sleep_until_later(struct tb_board *board, uint32_t seconds) {
 	board->clock.sleep(board->clock.context, wait * 1000 + board->clock.random(board->clock.context) % 1000);
 }
 
-enum tb_result http_ask(struct tb_board *board, const struct tb_peer *peer, const struct http_request *q,
-                        struct http_head *h) {
+enum tb_result http_ask(struct tb_board *board, const struct http_request *q, struct http_head *h) {
 	enum tb_result r;
 	bool kept;
 
 	for (int times = 0;; times++) {
-		r = exchange(board, peer, q, h, &kept);
+		r = exchange(board, q, h, &kept);
 		if (r == TB_NETWORK && kept)
-			r = exchange(board, peer, q, h, &kept); /* every request may be repeated */
+			r = exchange(board, q, h, &kept); /* every request may be repeated */
 		if (r != TB_OK)
 			return r;
 		r = judge_status(h->status);

@@ -34,6 +34,10 @@ struct writer {
 
 void write_bytes(struct writer *w, struct tb_bytes b);
 void write_text(struct writer *w, const char *text);
+
+/* Writes format with what follows it in the place of each %s (a text) and %u (an unsigned). */
+__attribute__((format(printf, 2, 3))) void write_format(struct writer *w, const char *format, ...);
+
 void write_number(struct writer *w, uint64_t n);
 void write_hex(struct writer *w, const uint8_t *bytes, size_t size);
 
@@ -46,13 +50,12 @@ struct http_request {
 };
 
 /*
- * Asks and reads the head of the answer; the body is to be read next. It connects
+ * Asks the image server and reads the head of the answer; the body is to be read next. It connects
  * where no connection is open, once more where the server has closed the one that
  * was kept, and asks again where the server wants that, a few times. It fails with
  * TB_NETWORK, TB_PROTOCOL, TB_REFUSED, TB_LATER or TB_GONE.
  */
-enum tb_result http_ask(struct tb_board *board, const struct tb_peer *peer, const struct http_request *q,
-                        struct http_head *h);
+enum tb_result http_ask(struct tb_board *board, const struct http_request *q, struct http_head *h);
 
 /* Reads exactly size bytes of the body, which must have them, within limit. */
 enum tb_result http_read(struct tb_board *board, void *to, size_t size, uint32_t limit);

@@ -11,7 +11,6 @@ enum { BLOB_TARGET = 128 };
 /* An image on its way. */
 struct way {
 	struct tb_board *board;
-	const struct tb_peer *peer;
 	const struct tb_component *image;
 	const uint8_t *manifest; /* its digest */
 	install_begin *begin;
@@ -40,7 +39,7 @@ static enum tb_result ask_blob(const struct way *w, const uint8_t digest[TB_DIGE
 
 	write_text(&target, "/v2/blobs/sha256:");
 	write_hex(&target, digest, TB_DIGEST);
-	r = http_ask(w->board, w->peer, &(struct http_request){"GET", {text, target.size}, from, {NULL, 0}, NULL}, &h);
+	r = http_ask(w->board, &(struct http_request){"GET", {text, target.size}, from, {NULL, 0}, NULL}, &h);
 	if (r != TB_OK)
 		return r;
 	if (h.length != whole - from || (h.ranged ? h.first != from || h.total != whole : from != 0))
@@ -154,9 +153,9 @@ static void say(struct tb_board *board, enum tb_event event, uint64_t number) {
 	board->log.say(board->log.context, event, TB_OK, number);
 }
 
-enum tb_result install(struct tb_board *board, const struct tb_peer *peer, const struct tb_component *image,
+enum tb_result install(struct tb_board *board, const struct tb_component *image,
                        const uint8_t manifest[TB_DIGEST], install_begin *begin) {
-	struct way w = {board, peer, image, manifest, begin, false};
+	struct way w = {board, image, manifest, begin, false};
 	enum tb_result r;
 	uint32_t offset;
 

@@ -15,7 +15,7 @@ typedef enum tb_result install_begin(struct tb_board *board, const uint8_t manif
  * http_ask: TB_OTHER_BOARD (it does not fit), TB_MISMATCH, TB_FLASH, TB_BAD_IMAGE,
  * and those of begin.
  */
-enum tb_result install(struct tb_board *board, const struct tb_peer *peer, const struct tb_component *image,
+enum tb_result install(struct tb_board *board, const struct tb_component *image,
                        const uint8_t manifest[TB_DIGEST], install_begin *begin);
 
 /* Whether the slot holds that image, every byte of it. */

@@ -77,7 +77,7 @@ static bool read_payload(struct cursor *c, struct manifest *m, struct parts *p) 
 	size_t pairs = cbor_map(c), there = 8;
 
 	m->site = cbor_text(cbor_at(c, 1));
-	m->kind = cbor_uint(cbor_at(c, 2));
+	m->kind = read_kind(cbor_at(c, 2));
 	m->version = cbor_text(cbor_at(c, 3));
 	m->hardware = cbor_text(cbor_at(c, 4));
 	m->chip = cbor_uint_to(cbor_at(c, 5), UINT16_MAX);
@@ -147,7 +147,7 @@ static bool is_valid(const struct manifest *m, const struct parts *p) {
 	uint16_t version[3];
 
 	return word_is_name(m->site) && word_is_name(m->version) && word_is_name(m->hardware) &&
-	       (m->kind == KIND_FIRMWARE || (m->kind == KIND_LOADER && read_version(m, version))) && chip_name(m->chip) != NULL &&
+	       (m->kind == KIND_FIRMWARE || (m->kind == KIND_LOADER && read_version(m, version))) && chip_suffix(m->chip) != NULL &&
 	       places_are_valid(m, p->channels) &&
 	       bytes_are(m->image.name, "app") && component_is_valid(&m->image) && others_are_valid(p) &&
 	       (p->audit_head == NULL || (p->audit_sequence != 0 && !digest_is_zero(p->audit_head)));
@@ -226,7 +226,9 @@ enum tb_result manifest_judge(const struct manifest *manifest, const struct judg
 		return TB_OTHER_BOARD;
 	if (manifest->kind == KIND_LOADER && !is_newer(manifest, board->loader))
 		return TB_STALE;
-	if (sequence <= board->sequence || counter_compare(manifest->counter, board->counter) < 0)
+	if (sequence <= board->sequence && manifest->counter.generation <= board->counter.generation)
+		return TB_STALE;
+	if (counter_compare(manifest->counter, board->counter) < 0)
 		return TB_STALE;
 	return compare_loaders(board->loader, manifest->loader) < 0 ? TB_OTHER_BOARD : TB_OK;
 }

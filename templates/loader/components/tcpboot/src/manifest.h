@@ -9,10 +9,10 @@
 /* A manifest that was read. It points into the bytes it was read from. */
 struct manifest {
 	struct tb_bytes site;
-	uint64_t kind;
+	uint32_t kind;
 	struct tb_bytes version;
 	struct tb_bytes hardware;
-	uint64_t chip;
+	uint32_t chip;
 	struct tb_bytes sequences; /* by channel, still encoded */
 	struct tb_counter counter;
 	uint16_t loader[3];        /* lowest that may install it; 0.0.0: any */
@@ -21,12 +21,12 @@ struct manifest {
 
 /* What a board knows of itself when it judges a manifest. */
 struct judge {
-	uint64_t kind;             /* what it asks for */
+	uint32_t kind;             /* what it asks for */
 	struct tb_bytes site;
 	struct tb_bytes hardware;
 	uint16_t chip;
 	struct tb_bytes channel;
-	uint64_t sequence;         /* of what it installed from the channel; 0: nothing */
+	uint64_t sequence;         /* of what it installed from the channel, in the generation of counter; 0: nothing */
 	struct tb_counter counter; /* the highest that it knows of */
 	uint16_t loader[3];
 };

@@ -4,6 +4,7 @@
 
 #include "http.h"
 #include "sites.h"
+#include "words.h"
 
 enum {
 	TRIES = TB_MAX_ENDPOINTS, /* a server that is down is no fault of the credential: one for each */
@@ -72,18 +73,18 @@ void renew_reached(struct tb_board *board) {
 }
 
 /* The answer is put where the request was: in the room for the next site document. */
-static enum tb_result ask(struct tb_board *board, const struct tb_peer *peer, unsigned which) {
+static enum tb_result ask(struct tb_board *board, unsigned which) {
 	const struct tb_credentials *c = &board->credentials;
-	uint8_t *room = board->document[!board->held].bytes;
+	uint8_t *room = sites_spare(board)->bytes;
 	struct http_request q = {.method = "POST", .type = "pkcs10", .body = {room, 0}};
 	struct http_head h;
 	enum tb_result r;
 
-	q.target = (struct tb_bytes){(const uint8_t *)"/v2/renew", 9};
+	q.target = text_of("/v2/renew");
 	q.body.size = c->request(c->context, which, room, TB_MAX_REQUEST);
 	if (q.body.size == 0)
 		return TB_FLASH;
-	r = http_ask(board, peer, &q, &h);
+	r = http_ask(board, &q, &h);
 	if (r != TB_OK)
 		return r;
 	if (h.status == 202)
@@ -96,7 +97,7 @@ static enum tb_result ask(struct tb_board *board, const struct tb_peer *peer, un
 	return r;
 }
 
-bool renew(struct tb_board *board, const struct tb_peer *peer) {
+bool renew(struct tb_board *board) {
 	unsigned spare = !board->credential;
 	enum tb_result r = TB_NOTHING;
 	struct stand s;
@@ -105,7 +106,7 @@ bool renew(struct tb_board *board, const struct tb_peer *peer) {
 	if (s.trial || board->rests || !(board->wanted || s.begun))
 		return false;
 	if (board->credentials.look != NULL)
-		r = ask(board, peer, spare);
+		r = ask(board, spare);
 	say(board, TB_RENEWAL_WANTED, r, 0);
 	if (r == TB_INVALID)
 		drop(board, spare, TB_RENEWAL_DROPPED, 0);

@@ -27,6 +27,6 @@ void renew_choose(struct tb_board *board);
 void renew_reached(struct tb_board *board);
 
 /* Asks for a new credential where one is wanted; true when one is here, to be tried. */
-bool renew(struct tb_board *board, const struct tb_peer *peer);
+bool renew(struct tb_board *board);
 
 #endif

@@ -9,7 +9,7 @@ enum { MAX_KEYS = 16, MAX_HARDWARE = 8, MAX_FLOORS = 32 };
 /* A release key while the list is walked over. */
 struct release_key {
 	const uint8_t *key;
-	uint64_t kind;
+	uint32_t kind;
 	size_t hardware;       /* how many it is for; 0: any */
 	struct tb_bytes scope; /* their names, still encoded */
 };
@@ -23,10 +23,16 @@ static void skip_text(struct cursor *c) {
 	(void)cbor_text(c);
 }
 
+uint32_t read_kind(struct cursor *c) {
+	uint64_t kind = cbor_uint(c);
+
+	return kind > KIND_LOADER ? 0 : (uint32_t)kind;
+}
+
 static void read_release_key(struct cursor *c, struct release_key *k) {
 	cbor_array_of(c, 3);
 	k->key = cbor_fixed(c, TB_KEY);
-	k->kind = cbor_uint(c);
+	k->kind = read_kind(c);
 	k->hardware = cbor_array(c);
 	k->scope = cbor_items(c, k->hardware, skip_text);
 }
@@ -83,7 +89,7 @@ static bool is_root(const struct tb_site *s, const uint8_t key[TB_KEY]) {
 static int compare_release_keys(const struct release_key *a, const struct release_key *b) {
 	int order = memcmp(a->key, b->key, TB_KEY);
 
-	return order != 0 ? order : (a->kind > b->kind) - (a->kind < b->kind);
+	return order != 0 ? order : (int)a->kind - (int)b->kind; /* of a few kinds */
 }
 
 static enum tb_result check_keys(const struct tb_site *s, const struct tb_crypto *crypto, size_t count) {
@@ -96,7 +102,7 @@ static enum tb_result check_keys(const struct tb_site *s, const struct tb_crypto
 		enum tb_result r;
 
 		read_release_key(&c, &k);
-		if (is_root(s, k.key) || (k.kind != KIND_FIRMWARE && k.kind != KIND_LOADER) ||
+		if (is_root(s, k.key) || k.kind == 0 ||
 		    !crypto->point(crypto->context, k.key))
 			return TB_INVALID;
 		r = check_scope(&k);
@@ -134,14 +140,15 @@ static enum tb_result check_servers(const struct tb_site *s) {
 
 static enum tb_result check_floors(const struct tb_site *s, size_t count) {
 	struct cursor c = cursor_over(s->floors);
-	struct floor last = {0}, f;
+	struct tb_bytes last = {0};
+	struct floor f;
 	uint32_t newest = 0;
 
 	if (count > MAX_FLOORS)
 		return TB_INVALID;
-	for (size_t i = 0; i < count; i++, last = f) {
+	for (size_t i = 0; i < count; i++, last = f.hardware) {
 		read_floor(&c, &f);
-		if (i > 0 && cbor_compare(last.hardware, f.hardware) >= 0)
+		if (i > 0 && cbor_compare(last, f.hardware) >= 0)
 			return TB_ENCODING;
 		if (!word_is_name(f.hardware))
 			return TB_INVALID;
@@ -296,7 +303,7 @@ static bool covers(const struct release_key *k, struct tb_bytes hardware) {
 }
 
 enum tb_result site_release_key(const struct tb_site *site, const struct tb_crypto *crypto, const uint8_t id[TB_DIGEST],
-                                uint64_t kind, struct tb_bytes hardware, const uint8_t **key) {
+                                uint32_t kind, struct tb_bytes hardware, const uint8_t **key) {
 	struct cursor c = cursor_over(site->keys);
 	enum tb_result r = TB_UNTRUSTED;
 	struct release_key k;

@@ -12,7 +12,7 @@ static struct tb_document *held(struct tb_board *board) {
 	return &board->document[board->held];
 }
 
-static struct tb_document *spare(struct tb_board *board) {
+struct tb_document *sites_spare(struct tb_board *board) {
 	return &board->document[!board->held];
 }
 
@@ -26,7 +26,7 @@ static void say(struct tb_board *board, enum tb_event event, enum tb_result why,
 
 /* Reads a stored document into the spare room. */
 static bool read_spare(struct tb_board *board, unsigned which) {
-	struct tb_document *d = spare(board);
+	struct tb_document *d = sites_spare(board);
 
 	d->size = store_site(&board->store, which, d->bytes);
 	return d->size > 0 && site_read((struct tb_bytes){d->bytes, d->size}, &board->crypto, &d->site) == TB_OK;
@@ -34,7 +34,7 @@ static bool read_spare(struct tb_board *board, unsigned which) {
 
 /* Swaps the stored document into use, if it is better than what is in use. */
 static void consider(struct tb_board *board, unsigned which) {
-	const struct tb_site *now = site_held(board), *s = &spare(board)->site;
+	const struct tb_site *now = site_held(board), *s = &sites_spare(board)->site;
 
 	if (read_spare(board, which) && bytes_equal(s->name, now->name) && s->epoch > now->epoch &&
 	    (board->ceiling == 0 || s->epoch < board->ceiling))
@@ -86,7 +86,7 @@ void sites_missed(struct tb_board *board) {
 }
 
 enum tb_result sites_learn(struct tb_board *board, struct cursor *c) {
-	struct tb_document *next = spare(board);
+	struct tb_document *next = sites_spare(board);
 	struct cose_message m;
 	enum tb_result r = cose_read(c, SITE_TYPE, &m);
 
@@ -105,14 +105,14 @@ enum tb_result sites_learn(struct tb_board *board, struct cursor *c) {
 /* The place that does not hold the proven document; the room for reading is free. */
 static unsigned place(struct tb_board *board) {
 	for (unsigned i = 0; i < STORE_SITES; i++)
-		if (read_spare(board, i) && spare(board)->site.epoch == board->state.proven)
+		if (read_spare(board, i) && sites_spare(board)->site.epoch == board->state.proven)
 			return !i;
 	return 0;
 }
 
 enum tb_result sites_store(struct tb_board *board) {
 	struct tb_bytes signed_ = {held(board)->bytes, held(board)->size};
-	struct tb_document *d = spare(board);
+	struct tb_document *d = sites_spare(board);
 	unsigned which = place(board);
 
 	if (board->store.size < TB_STORE_SIZE)

@@ -11,6 +11,9 @@
 
 struct tb_site *site_held(struct tb_board *board);
 
+/* The room for the next document; until then for whatever else comes and goes. */
+struct tb_document *sites_spare(struct tb_board *board);
+
 /* Takes up the newest document whose epoch is below the ceiling. */
 enum tb_result sites_pick(struct tb_board *board);
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "words.h"
+
 enum { HEAD = 16, STATE_SIZE = 208, MANIFEST_AT = 2 * TB_SECTOR, SITE_AT = 4 * TB_SECTOR, SITE_AREA = 2 * TB_SECTOR };
 
 /* Of the three kinds of records. */
@@ -131,18 +133,14 @@ static bool is_blank(const struct tb_flash *store) {
 
 enum tb_result store_load(const struct tb_flash *store, struct tb_state *state) {
 	struct tb_state copy;
-	bool found = false;
 
 	memset(state, 0, sizeof *state);
 	if (store->size < TB_STORE_SIZE)
 		return TB_NOTHING;
-	for (unsigned i = 0; i < 2; i++) {
-		if (load_copy(store, i, &copy) && copy.serial > state->serial) {
+	for (unsigned i = 0; i < 2; i++)
+		if (load_copy(store, i, &copy) && copy.serial > state->serial)
 			*state = copy;
-			found = true;
-		}
-	}
-	if (found)
+	if (state->serial > 0)
 		return TB_OK;
 	return is_blank(store) ? TB_NOTHING : TB_FLASH;
 }
@@ -152,17 +150,16 @@ enum tb_result store_load(const struct tb_flash *store, struct tb_state *state) 
  * After a failure the serial is as before: the next one goes to the same place.
  */
 enum tb_result store_save(const struct tb_flash *store, struct tb_state *state) {
-	struct tb_state next = *state;
 	uint8_t record[STATE_SIZE];
 	enum tb_result r;
 
 	if (store->size < TB_STORE_SIZE)
 		return TB_OK;
-	next.serial++;
-	encode(&next, record);
-	r = write_record(store, (next.serial & 1) * TB_SECTOR, TB_SECTOR, STATE_MAGIC, record, STATE_SIZE);
-	if (r == TB_OK)
-		state->serial = next.serial;
+	state->serial++;
+	encode(state, record);
+	r = write_record(store, (state->serial & 1) * TB_SECTOR, TB_SECTOR, STATE_MAGIC, record, STATE_SIZE);
+	if (r != TB_OK)
+		state->serial--;
 	return r;
 }
 
@@ -195,7 +192,7 @@ enum tb_result tb_confirm(const struct tb_flash *store) {
 		return TB_OK;
 	s.phase = TB_CONFIRMED;
 	s.starts = 0;
-	memcpy(s.about, s.manifest, TB_DIGEST);
+	digest_copy(s.about, s.manifest);
 	s.outcome = TB_SAYS_CONFIRMED;
 	s.cause = TB_CAUSE_NONE;
 	s.of_loader = false;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "install.h"
+#include "peers.h"
 #include "renew.h"
 #include "sites.h"
 #include "store.h"
@@ -9,7 +10,6 @@
 
 /* Bounds of patience. */
 enum {
-	JOIN_LIMIT = 60000,     /* milliseconds */
 	DOCUMENT_LIMIT = 30000, /* milliseconds, for one document */
 	WAIT_FIRST = 2000,      /* milliseconds after the first failed visit, doubled by each */
 	WAIT_DOUBLED = 8,       /* times */
@@ -27,54 +27,12 @@ static void say(struct tb_board *board, enum tb_event event, enum tb_result why,
 	board->log.say(board->log.context, event, why, number);
 }
 
-static struct tb_bytes text_of(const char *s) {
-	return (struct tb_bytes){(const uint8_t *)s, strlen(s)};
-}
-
 static enum tb_result save(struct tb_board *board) {
 	enum tb_result r = store_save(&board->store, &board->state);
 
 	if (r != TB_OK)
 		say(board, TB_STORE_FAILED, r, board->state.serial);
 	return r;
-}
-
-/* ---- peers ---- */
-
-/* A peer with the room for its names. */
-struct address {
-	struct tb_peer peer;
-	char endpoint[TB_MAX_HOST + 8]; /* a host or "[address]", ':', 5 digits, and the end */
-	char name[TB_MAX_HOST + 1];
-};
-
-static void put_text(char *to, size_t room, struct tb_bytes from) {
-	size_t n = from.size < room ? from.size : room - 1; /* a document's names fit: they were judged */
-
-	memcpy(to, from.at, n);
-	to[n] = 0;
-}
-
-static void set_address(struct address *a, struct tb_bytes endpoint, struct tb_bytes name,
-                        const uint8_t *const *issuer, size_t issuers) {
-	put_text(a->endpoint, sizeof a->endpoint, endpoint);
-	put_text(a->name, sizeof a->name, name);
-	a->peer = (struct tb_peer){a->endpoint, a->name, issuer, issuers};
-}
-
-/* The issuers lie in the document in use: an address is made anew when that changes. */
-static void server_address(struct tb_board *board, struct address *a) {
-	const struct tb_site *s = site_held(board);
-
-	set_address(a, s->endpoint[board->visits % s->endpoints], s->update, s->tls_issuer, s->tls_issuers);
-}
-
-static enum tb_result join(struct tb_board *board) {
-	const struct tb_site *s = site_held(board);
-	struct address a;
-
-	set_address(&a, text_of(""), s->radius, s->eap_issuer, s->eap_issuers);
-	return board->network.join(board->network.context, &a.peer, JOIN_LIMIT);
 }
 
 /* ---- what is in the slot ---- */
@@ -140,7 +98,7 @@ static bool owe(struct tb_board *board, const uint8_t manifest[TB_DIGEST], enum 
 
 	if (digests_equal(s->about, manifest) && s->outcome == outcome && s->cause == cause)
 		return false;
-	memmove(s->about, manifest, TB_DIGEST);
+	digest_copy(s->about, manifest);
 	s->of_loader = board->updates;
 	s->outcome = (uint8_t)outcome;
 	s->cause = (uint8_t)cause;
@@ -154,7 +112,7 @@ static size_t put_report(const struct tb_state *s, uint8_t to[REPORT]) {
 	size_t n = sizeof head;
 
 	memcpy(to, head, n);
-	memcpy(to + n, s->about, TB_DIGEST);
+	digest_copy(to + n, s->about);
 	n += TB_DIGEST;
 	to[n++] = 2;
 	to[n++] = s->outcome;
@@ -171,15 +129,13 @@ static enum tb_result report(struct tb_board *board) {
 	struct tb_bytes path = text_of("/v2/report");
 	uint8_t body[REPORT];
 	struct http_head h;
-	struct address a;
 	enum tb_result r;
 	size_t size;
 
 	if (!board->state.owed)
 		return TB_OK;
 	size = put_report(&board->state, body);
-	server_address(board, &a);
-	r = http_ask(board, &a.peer, &(struct http_request){"POST", path, 0, {body, size}, "cbor"}, &h);
+	r = http_ask(board, &(struct http_request){"POST", path, 0, {body, size}, "cbor"}, &h);
 	if (r != TB_OK)
 		return r;
 	board->state.owed = false;
@@ -200,14 +156,15 @@ static enum tb_result report_first(struct tb_board *board) {
 /* ---- hello ---- */
 
 /*
- * The sequence that a release must be above. When nothing whole is in the slot,
- * the one installed last may come again: it was overwritten, or it decayed.
+ * The sequence that a release must be above, in the generation of the floor. When
+ * nothing whole is in the slot, the one installed last may come again: it was
+ * overwritten, or it decayed.
  */
 static uint64_t sequence(const struct tb_board *board) {
 	const struct tb_state *s = &board->state;
 
-	if (board->updates)
-		return 0; /* of loaders the version counts */
+	if (board->updates || s->counter.generation < board->build.counter.generation)
+		return 0; /* of loaders the version counts; and what a generation begins with may have any */
 	return s->sequence > 0 && s->phase == TB_EMPTY ? s->sequence - 1 : s->sequence;
 }
 
@@ -219,30 +176,15 @@ static struct tb_counter floor_of(const struct tb_board *board) {
 	return higher(board->state.counter, board->build.counter);
 }
 
-static void write_loader(struct writer *w, const uint16_t loader[3]) {
-	for (int i = 0; i < 3; i++) {
-		write_text(w, i == 0 ? "" : ".");
-		write_number(w, loader[i]);
-	}
-}
-
 /* Names need no escapes. */
 static void write_hello(struct tb_board *board, struct writer *w) {
 	struct tb_counter counter = floor_of(board);
+	const uint16_t *loader = board->state.loader;
 	struct manifest running;
 
-	write_text(w, "/v2/boot?chip=");
-	write_text(w, chip_name(board->build.chip));
-	write_text(w, "&loader=");
-	write_loader(w, board->state.loader);
-	write_text(w, "&channel=");
-	write_text(w, board->build.channel);
-	write_text(w, "&epoch=");
+	write_format(w, "/v2/boot?chip=esp32%s&loader=%u.%u.%u&channel=%s&counter=%u.%u&epoch=", chip_suffix(board->build.chip),
+	             loader[0], loader[1], loader[2], board->build.channel, (unsigned)counter.generation, (unsigned)counter.count);
 	write_number(w, site_held(board)->epoch);
-	write_text(w, "&counter=");
-	write_number(w, counter.generation);
-	write_text(w, ".");
-	write_number(w, counter.count);
 	write_text(w, "&sequence=");
 	write_number(w, sequence(board));
 	if (board->state.phase != TB_EMPTY && named_manifest(board, &running)) {
@@ -279,7 +221,7 @@ static enum tb_result take_site(struct tb_board *board, struct inflow *in) {
 
 	if (r != TB_OK)
 		return r;
-	in->at = board->document[!board->held].bytes;
+	in->at = sites_spare(board)->bytes;
 	in->size = cursor_left(&c);
 	memcpy(in->at, c.at, in->size);
 	return TB_OK;
@@ -296,13 +238,13 @@ static enum tb_result take_manifest(struct tb_board *board, struct inflow *in) {
 }
 
 static enum tb_result take_documents(struct tb_board *board) {
-	struct inflow in = {board->document[!board->held].bytes, 0};
-	enum tb_result r = fill(board, &in);
+	struct inflow in = {sites_spare(board)->bytes, 0};
+	enum tb_result r;
 
-	while (r == TB_OK && in.size > 0) {
+	while ((r = fill(board, &in)) == TB_OK && in.size > 0) {
 		r = in.at[0] == 0xd2 ? take_manifest(board, &in) : take_site(board, &in);
-		if (r == TB_OK)
-			r = fill(board, &in);
+		if (r != TB_OK)
+			break;
 	}
 	return r;
 }
@@ -323,14 +265,12 @@ static enum tb_result hello(struct tb_board *board, bool first, bool *learned) {
 	uint8_t text[TARGET];
 	struct writer target = {text, 0, sizeof text, false};
 	struct http_head h;
-	struct address a;
 	enum tb_result r, stored;
 
-	server_address(board, &a);
 	write_hello(board, &target);
 	board->manifest_size = 0;
 	*learned = false;
-	r = http_ask(board, &a.peer, &(struct http_request){"GET", {text, target.size}, 0, {NULL, 0}, NULL}, &h);
+	r = http_ask(board, &(struct http_request){"GET", {text, target.size}, 0, {NULL, 0}, NULL}, &h);
 	if (first)
 		judge_site(board, r);
 	if (r != TB_OK)
@@ -403,7 +343,7 @@ static enum tb_result decide(struct tb_board *board, struct manifest *m, uint8_t
 
 /* Whether place `which` of the store holds the manifest with that digest. */
 static bool is_stored(struct tb_board *board, unsigned which, const uint8_t digest[TB_DIGEST]) {
-	uint8_t *room = board->document[!board->held].bytes;
+	uint8_t *room = sites_spare(board)->bytes;
 	size_t size = store_manifest(&board->store, which, room);
 
 	return size > 0 && sha256_is(&board->crypto, room, size, digest);
@@ -428,7 +368,7 @@ static enum tb_result let_go(struct tb_board *board, const uint8_t digest[TB_DIG
 		return r;
 	s->phase = TB_EMPTY;
 	s->starts = 0;
-	memcpy(s->manifest, digest, TB_DIGEST);
+	digest_copy(s->manifest, digest);
 	if ((r = save(board)) == TB_OK)
 		return board->boot.deactivate(board->boot.context);
 	*s = before; /* the old one is whole, and with a store that is worn out it is all there is */
@@ -446,8 +386,8 @@ static enum tb_result count(struct tb_board *board, const struct manifest *m, co
 	s->starts = 0;
 	s->failures = 0;
 	s->sequence = manifest_sequence(m, text_of(board->build.channel));
-	s->counter = higher(s->counter, m->counter);
-	memcpy(s->manifest, digest, TB_DIGEST);
+	s->counter = m->counter; /* not below any before: it was judged */
+	digest_copy(s->manifest, digest);
 	(void)owe(board, digest, TB_SAYS_ACTIVATED, TB_CAUSE_NONE);
 	return save(board);
 }
@@ -463,7 +403,7 @@ static void fail(struct tb_board *board, const uint8_t digest[TB_DIGEST], enum t
 
 	if (!digests_equal(s->tried, digest))
 		s->failures = 0;
-	memcpy(s->tried, digest, TB_DIGEST);
+	digest_copy(s->tried, digest);
 	s->failures = why == TB_BAD_IMAGE || why == TB_UNCONFIRMED ? TRIES : (uint8_t)(s->failures + 1);
 	if (s->failures >= TRIES)
 		(void)owe(board, digest, TB_SAYS_FAILED, cause_of(why));
@@ -521,11 +461,9 @@ static void note_loader(struct tb_board *board) {
 }
 
 static enum tb_result carry_out(struct tb_board *board, const struct manifest *m, const uint8_t digest[TB_DIGEST]) {
-	struct address a;
 	enum tb_result r;
 
-	server_address(board, &a);
-	r = install(board, &a.peer, &m->image, digest, board->updates ? stand_in : let_go);
+	r = install(board, &m->image, digest, board->updates ? stand_in : let_go);
 	if (r == TB_OK)
 		r = board->updates ? hand_over(board, digest) : count(board, m, digest);
 	if (r == TB_OK)
@@ -557,7 +495,7 @@ static enum tb_result visit(struct tb_board *board) {
 	enum tb_result r;
 
 	renew_choose(board);
-	r = join(board);
+	r = peers_join(board);
 	if (r != TB_OK) {
 		sites_missed(board);
 		return r;
@@ -576,14 +514,6 @@ static enum tb_result visit(struct tb_board *board) {
 		say(board, TB_NOTHING_NEW, r = TB_OK, 0);
 	(void)report(board);
 	return r;
-}
-
-/* True when there is a new credential, which is tried while the old one is known to work. */
-static bool renewed(struct tb_board *board) {
-	struct address a;
-
-	server_address(board, &a);
-	return renew(board, &a.peer);
 }
 
 /* ---- the end of a round ---- */
@@ -651,7 +581,7 @@ enum tb_next tb_round(struct tb_board *board, uint32_t *wait) {
 
 	judge_application(board);
 	r = visit(board);
-	if (r == TB_OK && renewed(board)) {
+	if (r == TB_OK && renew(board)) { /* it is tried while the old one is known to work */
 		http_close(board);
 		r = visit(board);
 	}
@@ -688,14 +618,14 @@ static void take_channel(struct tb_board *board) {
 	if (bytes_are(text_of((const char *)s->channel), board->build.channel))
 		return;
 	memset(s->channel, 0, sizeof s->channel);
-	put_text((char *)s->channel, sizeof s->channel, text_of(board->build.channel));
+	bytes_to_text(text_of(board->build.channel), (char *)s->channel, sizeof s->channel);
 	s->sequence = 0;
 }
 
 /*
- * After a loss, what is known of the past are the manifests that were kept. No counter
- * falls below theirs. The one whose image is in the slot is in force: one above it was
- * on its way, and may still come. When none is, nothing below the highest may.
+ * After a loss, what is known of the past are the manifests that were kept. The one
+ * whose image is in the slot is in force: one above it was on its way, and may still
+ * come. When none is, nothing below the highest may.
  */
 static void recover(struct tb_board *board) {
 	struct tb_state *s = &board->state;
@@ -705,19 +635,21 @@ static void recover(struct tb_board *board) {
 	for (unsigned i = 0; i < STORE_MANIFESTS; i++) {
 		uint64_t sequence;
 		bool whole, known = s->phase == TB_WHOLE;
+		int above;
 
 		board->manifest_size = store_manifest(&board->store, i, board->manifest);
 		if (!read_manifest(board, &m, digest))
 			continue;
-		s->counter = higher(s->counter, m.counter);
 		sequence = manifest_sequence(&m, text_of(board->build.channel));
+		above = counter_compare(m.counter, s->counter);
 		whole = slot_holds(board, &m.image);
-		if (whole == known ? sequence <= s->sequence : known)
+		if (whole == known ? above < 0 || (above == 0 && sequence <= s->sequence) : known)
 			continue; /* the one before says more */
+		s->counter = m.counter;
 		s->sequence = sequence;
 		if (!whole)
 			continue;
-		memcpy(s->manifest, digest, TB_DIGEST);
+		digest_copy(s->manifest, digest);
 		s->phase = TB_WHOLE;
 	}
 	(void)save(board);

@@ -24,18 +24,14 @@ static bool is_label(struct tb_bytes b) {
 }
 
 bool word_is_host(struct tb_bytes b) {
-	size_t from = 0;
+	struct tb_bytes label;
 
-	if (b.size < 1 || b.size > TB_MAX_HOST)
+	if (b.size > TB_MAX_HOST)
 		return false;
-	for (size_t i = 0; i <= b.size; i++) {
-		if (i < b.size && b.at[i] != '.')
-			continue;
-		if (!is_label((struct tb_bytes){b.at + from, i - from}))
+	while (bytes_until(&b, '.', &label))
+		if (!is_label(label))
 			return false;
-		from = i + 1;
-	}
-	return true;
+	return is_label(b);
 }
 
 static bool is_ipv6(struct tb_bytes b) {
@@ -71,18 +67,53 @@ bool word_is_endpoint(struct tb_bytes b) {
 	return word_is_host(host);
 }
 
+struct tb_bytes text_of(const char *s) {
+	return (struct tb_bytes){(const uint8_t *)s, strlen(s)};
+}
+
 bool bytes_equal(struct tb_bytes a, struct tb_bytes b) {
 	return a.size == b.size && memcmp(a.at, b.at, a.size) == 0;
 }
 
 bool bytes_are(struct tb_bytes b, const char *text) {
-	return bytes_equal(b, (struct tb_bytes){(const uint8_t *)text, strlen(text)});
+	return bytes_equal(b, text_of(text));
+}
+
+bool bytes_skip(struct tb_bytes *b, const char *text) {
+	size_t n = strlen(text);
+
+	if (b->size < n || memcmp(b->at, text, n) != 0)
+		return false;
+	b->at += n;
+	b->size -= n;
+	return true;
+}
+
+bool bytes_until(struct tb_bytes *b, char end, struct tb_bytes *part) {
+	const uint8_t *at = b->size == 0 ? NULL : memchr(b->at, end, b->size);
+
+	if (at == NULL)
+		return false;
+	*part = (struct tb_bytes){b->at, (size_t)(at - b->at)};
+	*b = (struct tb_bytes){at + 1, b->size - part->size - 1};
+	return true;
+}
+
+void bytes_to_text(struct tb_bytes b, char *to, size_t room) {
+	size_t n = b.size < room ? b.size : room - 1;
+
+	memcpy(to, b.at, n);
+	to[n] = 0;
 }
 
 int bytes_compare(struct tb_bytes a, struct tb_bytes b) {
 	int order = memcmp(a.at, b.at, a.size < b.size ? a.size : b.size);
 
 	return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+void digest_copy(uint8_t to[TB_DIGEST], const uint8_t from[TB_DIGEST]) {
+	memmove(to, from, TB_DIGEST); /* often to where it is */
 }
 
 bool digests_equal(const uint8_t a[TB_DIGEST], const uint8_t b[TB_DIGEST]) {
@@ -115,46 +146,36 @@ bool parse_decimal(struct tb_bytes b, uint32_t highest, uint32_t *value) {
 
 bool parse_loader(struct tb_bytes b, uint16_t version[3]) {
 	for (int i = 0; i < 3; i++) {
-		const uint8_t *dot = i < 2 ? memchr(b.at, '.', b.size) : b.at + b.size;
+		struct tb_bytes digits = b;
 		uint32_t part;
 
-		if (dot == NULL || !parse_decimal((struct tb_bytes){b.at, (size_t)(dot - b.at)}, UINT16_MAX, &part))
+		if ((i < 2 && !bytes_until(&b, '.', &digits)) || !parse_decimal(digits, UINT16_MAX, &part))
 			return false;
 		version[i] = (uint16_t)part;
-		b.size -= (size_t)(dot - b.at) + (i < 2);
-		b.at = dot + (i < 2);
 	}
 	return true;
 }
 
 bool tb_loader_version(const char *text, uint16_t version[3]) {
-	return parse_loader((struct tb_bytes){(const uint8_t *)text, strlen(text)}, version);
+	return parse_loader(text_of(text), version);
 }
 
 bool skip_loader(struct tb_bytes *b) {
-	static const char prefix[] = "loader-";
-	const size_t n = sizeof prefix - 1;
-
-	if (b->size < n || memcmp(b->at, prefix, n) != 0)
-		return false;
-	b->at += n;
-	b->size -= n;
-	return true;
+	return bytes_skip(b, "loader-");
 }
 
-const char *chip_name(uint64_t id) {
+const char *chip_suffix(uint32_t id) {
 	static const struct {
 		uint8_t id;
-		char name[9];
+		char suffix[4];
 	} chips[] = {
-		{0x00, "esp32"},    {0x02, "esp32s2"},  {0x05, "esp32c3"}, {0x09, "esp32s3"}, {0x0c, "esp32c2"},
-		{0x0d, "esp32c6"},  {0x10, "esp32h2"},  {0x12, "esp32p4"}, {0x14, "esp32c61"}, {0x17, "esp32c5"},
-		{0x19, "esp32h21"}, {0x1c, "esp32h4"},  {0x20, "esp32s31"},
+		{0x00, ""},   {0x02, "s2"}, {0x05, "c3"},  {0x09, "s3"}, {0x0c, "c2"},  {0x0d, "c6"}, {0x10, "h2"},
+		{0x12, "p4"}, {0x14, "c61"}, {0x17, "c5"}, {0x19, "h21"}, {0x1c, "h4"}, {0x20, "s31"},
 	};
 
 	for (size_t i = 0; i < sizeof chips / sizeof *chips; i++)
 		if (chips[i].id == id)
-			return chips[i].name;
+			return chips[i].suffix;
 	return NULL;
 }
 

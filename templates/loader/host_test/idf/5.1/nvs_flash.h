@@ -1,0 +1,2 @@
+#pragma once
+#include "nvs_flash_base.h"
