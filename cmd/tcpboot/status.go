@@ -48,6 +48,7 @@ type siteStatus struct {
 	Attention   []string             `json:"attention"` // the texts of those that want it
 
 	limits limits
+	room   int // columns of the terminal; 0: there is none
 }
 
 type credentialStatus struct {
@@ -96,7 +97,7 @@ func status(s *session) error {
 	}
 	st := &siteStatus{
 		Boards: map[fleet.State]int{}, Levels: map[string]int{}, Expires: map[string]time.Time{},
-		Findings: []finding{}, Attention: []string{}, limits: l,
+		Findings: []finding{}, Attention: []string{}, limits: l, room: columns(s.cli.App.Writer),
 	}
 	for _, look := range []func(*session, *siteStatus) error{
 		lookAtBoards, lookAtCertificates, lookAtRecovery, lookAtBackup, lookAtDeliveries, lookAtSightings, lookAtOffers,
@@ -427,7 +428,9 @@ func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 // print writes the status for people: a table of what there is, then what there is
 // to say of it.
 func (st *siteStatus) print(w io.Writer) {
-	line := func(what, format string, a ...any) { fmt.Fprintf(w, "%-13s %s\n", what, fmt.Sprintf(format, a...)) }
+	line := func(what, format string, a ...any) {
+		fmt.Fprintln(w, fold(fmt.Sprintf("%-13s ", what)+fmt.Sprintf(format, a...), st.room, 14))
+	}
 	line("boards", "%d active, %d pending, %d revoked", st.Boards[fleet.Active], st.Boards[fleet.Pending], st.Boards[fleet.Revoked])
 	line("loaders", "%d check no signature (level 0), %d refuse unsigned updates (level 1), %d are ours (level 2)", st.Levels["0"], st.Levels["1"], st.Levels["2"])
 	line("credentials", "%s", st.credentialText())
@@ -447,15 +450,16 @@ func (st *siteStatus) print(w io.Writer) {
 	for _, attend := range []bool{true, false} {
 		for _, f := range st.Findings {
 			if f.Attention == attend {
-				f.print(w)
+				f.print(w, st.room)
 			}
 		}
 	}
 }
 
-func (f finding) print(w io.Writer) {
+// print leaves hints whole, however narrow the terminal is: they are to be copied.
+func (f finding) print(w io.Writer, room int) {
 	mark := map[bool]string{true: "!", false: "-"}[f.Attention]
-	fmt.Fprintf(w, "%s %s\n", mark, printable(f.Text))
+	fmt.Fprintln(w, fold(mark+" "+printable(f.Text), room, 2))
 	for _, e := range f.Examples {
 		fmt.Fprintf(w, "    %s\n", printable(e))
 	}

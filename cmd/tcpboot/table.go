@@ -48,6 +48,25 @@ func clip(s string, width int) string {
 	return string([]rune(s)[:width-1]) + "…"
 }
 
+// fold breaks text at its spaces into lines of at most room columns, of which all but
+// the first one are indented. No room is a writer without an edge.
+func fold(text string, room, indent int) string {
+	var folded strings.Builder
+	line := []rune(text)
+	for room > indent && len(line) > room {
+		at := room
+		for at > indent && line[at] != ' ' {
+			at--
+		}
+		if at == indent {
+			break // a word that is longer than a line
+		}
+		folded.WriteString(string(line[:at]) + "\n")
+		line = append([]rune(strings.Repeat(" ", indent)), line[at+1:]...)
+	}
+	return folded.String() + string(line)
+}
+
 // printable replaces what is no visible character, and shows "-" for nothing.
 func printable(s string) string {
 	if s == "" {
