@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -195,10 +196,8 @@ func (i *issuer) certify(ctx context.Context, d fleet.Device, r registry.Renewal
 }
 
 // certificateFor is the one that lies there from a run that was cut off, or a new one.
+// Servers write there too, and the CA may have been replaced meanwhile.
 func (i *issuer) certificateFor(r registry.Renewal) (*x509.Certificate, error) {
-	if r.Certificate != nil {
-		return x509.ParseCertificate(r.Certificate)
-	}
 	request, err := x509.ParseCertificateRequest(r.Request)
 	if err == nil {
 		err = request.CheckSignature()
@@ -206,7 +205,16 @@ func (i *issuer) certificateFor(r registry.Renewal) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c, err := x509.ParseCertificate(r.Certificate); err == nil && i.answers(c, r.MAC, request) {
+		return c, nil
+	}
 	return i.boards.CertifyBoard(r.MAC, request.PublicKey)
+}
+
+// answers reports whether the boards CA issued c for what m asked.
+func (i *issuer) answers(c *x509.Certificate, m fleet.MAC, request *x509.CertificateRequest) bool {
+	return c.Subject.CommonName == m.String() && bytes.Equal(c.RawSubjectPublicKeyInfo, request.RawSubjectPublicKeyInfo) &&
+		c.CheckSignatureFrom(i.boards.CA) == nil
 }
 
 // renewFrom is what a server does with a board's request: it keeps it, and answers
